@@ -1,0 +1,38 @@
+/** A stable, searchable name for one kind of failure. Every code is listed in `docs/errors.md`. */
+export type ErrorCode = `HOLDFAST_${string}`;
+
+/**
+ * The base of every error Holdfast throws.
+ *
+ * `code` never changes once released, so programs decide by it and not by the message. The message says what
+ * happened and what to do about it; `cause` keeps the error underneath.
+ */
+export abstract class HoldfastError extends Error {
+  abstract readonly code: ErrorCode;
+
+  constructor(message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** Something was asked of an owner that has begun to close, or has closed (clause C1). */
+export class ClosedError extends HoldfastError {
+  readonly code = 'HOLDFAST_CLOSED';
+}
+
+/** A bounded wait reached its bound. */
+export class TimeoutError extends HoldfastError {
+  readonly code = 'HOLDFAST_TIMEOUT';
+}
+
+/** An option or argument has a value that cannot work. The message names the option and what it accepts. */
+export class InvalidOptionError extends HoldfastError {
+  readonly code = 'HOLDFAST_INVALID_OPTION';
+}
+
+/** The text of anything that was thrown, for reports and log lines. */
+export function describeError(error: unknown): string {
+  if (error instanceof Error) return error.message === '' ? error.name : error.message;
+  return typeof error === 'string' ? error : `a thrown ${typeof error}`;
+}

@@ -1,0 +1,6 @@
+/** Whether a value can be awaited, whichever library or realm its promise comes from. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  );
+}

@@ -1,0 +1,84 @@
+import type { AudioChunk } from './audio-chunk.ts';
+import type { Content, FunctionCall, FunctionResponse } from './content.ts';
+
+/** Tokens of one answer, as the provider counted them. */
+export interface Usage {
+  readonly promptTokens: number;
+  readonly responseTokens: number;
+  readonly totalTokens: number;
+  readonly cachedTokens?: number;
+  readonly thoughtTokens?: number;
+  readonly toolPromptTokens?: number;
+  /** Prompt tokens by modality (`AUDIO`, `TEXT`), where the provider tells. */
+  readonly promptTokensByModality?: Readonly<Record<string, number>>;
+  readonly responseTokensByModality?: Readonly<Record<string, number>>;
+}
+
+/** Which limit ended a live session (clause L). */
+export type LimitName = 'idle' | 'duration';
+
+/** What happens in a live session, by `type`. */
+export type LiveEventBody =
+  /** The agent's voice. `positionSamples` counts samples of the session's output before this chunk. */
+  | { readonly type: 'audio'; readonly audio: AudioChunk; readonly positionSamples: number }
+  /** The agent's text: pieces with `partial`, then the whole without. */
+  | { readonly type: 'text'; readonly text: string; readonly partial: boolean; readonly thought?: boolean }
+  /** What was said, in words: pieces with `partial`, then the whole utterance without. */
+  | {
+      readonly type: 'transcript';
+      readonly speaker: 'user' | 'agent';
+      readonly text: string;
+      readonly partial: boolean;
+      readonly languageCode?: string;
+    }
+  /** Parts of the agent's turn that are neither text nor audio: executed code, files, pictures. */
+  | { readonly type: 'content'; readonly content: Content }
+  | { readonly type: 'toolCall'; readonly calls: readonly FunctionCall[] }
+  /** The model takes calls back, because the user interrupted; their signals have fired. */
+  | { readonly type: 'toolCallCancellation'; readonly ids: readonly string[] }
+  /** A call has settled and its result belongs to the history. */
+  | { readonly type: 'toolResult'; readonly result: FunctionResponse }
+  /** The user interrupts: stop playing at once. `positionSamples`: nothing from this sample on should be heard. */
+  | { readonly type: 'interrupted'; readonly positionSamples: number }
+  | { readonly type: 'generationComplete' }
+  | { readonly type: 'turnComplete'; readonly interrupted: boolean; readonly reason?: string }
+  | { readonly type: 'voiceActivity'; readonly activity: 'start' | 'end'; readonly offsetMs?: number }
+  /** What the answer cost, and the live session so far. */
+  | { readonly type: 'usage'; readonly usage: Usage; readonly total: Usage }
+  /** This connection will end soon; `undefined` when the peer did not say when. */
+  | { readonly type: 'goAway'; readonly timeLeftMs?: number | undefined }
+  | ConnectionEventBody
+  /** A limit is reached; the end follows. */
+  | { readonly type: 'limit'; readonly limit: LimitName; readonly afterMs: number }
+  /** Something was refused or lost and the session goes on. */
+  | { readonly type: 'warning'; readonly code: string; readonly message: string }
+  /** A message of the model that this version does not know, as it came. */
+  | { readonly type: 'unknown'; readonly message: unknown };
+
+/** What happens to the connection to the model (clause R9 grows here). */
+export type ConnectionEventBody =
+  | { readonly type: 'connection'; readonly state: 'connecting'; readonly attempt: number }
+  | {
+      readonly type: 'connection';
+      readonly state: 'connected';
+      /** How many turns of history the model was given. */
+      readonly historyTurns: number;
+      readonly afterMs: number;
+    }
+  | { readonly type: 'connection'; readonly state: 'lost'; readonly code?: number; readonly reason: string };
+
+/** Stamped on every event by the live session. */
+export interface LiveEventStamp {
+  /** Counts the events of a live session from 1, without a gap. */
+  readonly seq: number;
+  /** Milliseconds since the Unix epoch. */
+  readonly atMs: number;
+  /** `user`, or the agent's name. */
+  readonly author: string;
+  /** The turn it belongs to, counted from 1. */
+  readonly turn: number;
+}
+
+export type LiveEvent = LiveEventBody & LiveEventStamp;
+export type LiveEventType = LiveEvent['type'];
+export type LiveEventOf<Type extends LiveEventType> = Extract<LiveEvent, { readonly type: Type }>;
