@@ -19,7 +19,7 @@ function sleep(ms) {
 function readOwner(directory) {
   try {
     return JSON.parse(fs.readFileSync(path.join(directory, 'owner'), 'utf8'));
-  } catch (_error) {
+  } catch {
     return undefined; // gone, or not written yet: its age decides
   }
 }
@@ -37,7 +37,7 @@ function isStale(directory) {
   let ageMs;
   try {
     ageMs = Date.now() - fs.statSync(directory).mtimeMs;
-  } catch (_error) {
+  } catch {
     return false; // released meanwhile
   }
   const owner = readOwner(directory);
@@ -50,12 +50,12 @@ function remove(directory) {
   const doomed = directory + '.' + process.pid;
   try {
     fs.renameSync(directory, doomed);
-  } catch (_error) {
+  } catch {
     return; // another one was faster
   }
   try {
     fs.unlinkSync(path.join(doomed, 'owner'));
-  } catch (_error) {
+  } catch {
     // it had none
   }
   fs.rmdirSync(doomed);

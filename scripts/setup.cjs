@@ -40,7 +40,7 @@ function fail(line) {
 function digest(file) {
   try {
     return crypto.createHash('sha256').update(fs.readFileSync(file)).digest('hex');
-  } catch (_error) {
+  } catch {
     return '-';
   }
 }
@@ -48,7 +48,7 @@ function digest(file) {
 function readJson(file) {
   try {
     return JSON.parse(fs.readFileSync(file, 'utf8'));
-  } catch (_error) {
+  } catch {
     return undefined;
   }
 }
@@ -83,7 +83,7 @@ function fingerprint() {
 function readStamp() {
   try {
     return fs.readFileSync(STAMP, 'utf8').trim();
-  } catch (_error) {
+  } catch {
     return '';
   }
 }

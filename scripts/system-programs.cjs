@@ -8,7 +8,7 @@ function isExecutable(file) {
   try {
     fs.accessSync(file, fs.constants.X_OK);
     return fs.statSync(file).isFile();
-  } catch (_error) {
+  } catch {
     return false;
   }
 }
