@@ -13,7 +13,7 @@ const crypto = require('crypto');
 const fs = require('fs');
 const path = require('path');
 const { acquireCheckoutLock } = require('./checkout-lock.cjs');
-const { TEST_PROGRAMS } = require('./system-programs.cjs');
+const { TEST_PROGRAMS, findChromium } = require('./system-programs.cjs');
 
 const ROOT = path.dirname(__dirname);
 const MODULES = path.join(ROOT, 'node_modules');
@@ -222,6 +222,9 @@ function setUpTestPrograms() {
   }
   let lacking = missing();
   if (lacking.length === 0) return;
+  if (process.env.CHROMIUM_PATH && findChromium() === undefined) {
+    fail('CHROMIUM_PATH is ' + process.env.CHROMIUM_PATH + ', which is not a program; mend or unset it');
+  }
   const isRoot = typeof process.getuid === 'function' && process.getuid() === 0;
   if (isRoot && fs.existsSync('/usr/bin/apt-get')) {
     const packages = lacking.map(function (program) {
