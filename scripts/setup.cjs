@@ -24,6 +24,8 @@ const STAMP = path.join(MODULES, '.holdfast-setup');
 const OWN_MAJOR = 24;
 /** The oldest Node that strips types without a flag: it serves where npm has no Node to bring. */
 const OLDEST = [22, 18];
+/** The first npm that reads the lockfile's format. */
+const OLDEST_NPM = 7;
 /** For these the lockfile brings Node as an optional dependency (package node-linux-<arch>). */
 const BRINGS_OWN_NODE = process.platform === 'linux' && (process.arch === 'x64' || process.arch === 'arm64');
 
@@ -136,6 +138,20 @@ function install() {
     '--prefer-offline',
     '--loglevel=error',
   ];
+  const npmMajor = /npm\/(\d+)\./.exec(process.env.npm_config_user_agent || '');
+  if (npmMajor !== null && Number(npmMajor[1]) < OLDEST_NPM) {
+    fail(
+      'npm ' +
+        npmMajor[1] +
+        ' cannot read this lockfile; install Node ' +
+        OWN_MAJOR +
+        ' (https://nodejs.org)',
+    );
+  }
+  // A Ctrl-C reaches npm as well. It must not end this process first: the lock is held until npm has cleaned up.
+  ['SIGINT', 'SIGTERM', 'SIGHUP'].forEach(function (signal) {
+    process.on(signal, function () {});
+  });
   const began = Date.now();
   say('installing the dependencies (some seconds, once)');
   const result = childProcess.spawnSync(
