@@ -1,0 +1,22 @@
+/** Live sessions: agents, tools, the queue in front of them and the engine behind. */
+export { Agent } from './agent.ts';
+export type { AgentOptions, Instructions } from './agent.ts';
+export { AgentSession, DEFAULT_FLUSH_TIMEOUT_MS, DRAIN_ANSWER_TIMEOUT_MS } from './agent-session.ts';
+export type { AgentSessionOptions, AgentSessionState } from './agent-session.ts';
+export * from './errors.ts';
+export { DEFAULT_IDLE_TIMEOUT_MS, DEFAULT_MAX_DURATION_MS } from './limits.ts';
+export type { SessionLimits } from './limits.ts';
+export type * from './live-model.ts';
+export { DEFAULT_QUEUE_CAPACITY, LiveRequestQueue } from './live-request-queue.ts';
+export type { AdkLiveRequest, Blob } from './live-request-queue.ts';
+export { DEFAULT_CONNECT_TIMEOUT_MS, SEND_HIGH_WATER_BYTES } from './model-leg.ts';
+export type { RunConfig } from './run-config.ts';
+export { DEFAULT_EVENT_CAPACITY, runLive } from './run-live.ts';
+export type { LiveRun, RunLiveOptions } from './run-live.ts';
+export type { EndReason, SessionCloseReport } from './session-end.ts';
+export { SessionExistsError } from './session-store.ts';
+export type { NewSession, SessionKey, SessionStore, StoredSession } from './session-store.ts';
+export { DEFAULT_TOOL_TIMEOUT_MS, tool } from './tool.ts';
+export type { JsonSchema, JsonToolOptions, Tool, ToolContext, ZodToolOptions } from './tool.ts';
+export { TOOL_UNWIND_MS } from './tool-calls.ts';
+export { addUsage, NO_USAGE } from './usage.ts';

@@ -1,0 +1,122 @@
+import { describeError } from '../kernel/index.ts';
+import type { Lifetime } from '../kernel/index.ts';
+import type { FunctionCall, FunctionResponse } from '../protocol/index.ts';
+import { ToolTimeoutError } from './errors.ts';
+import type { Tool } from './tool.ts';
+
+/** How a call ended, exactly once. `answer`: the model waits for the result; a call it took back gets none. */
+export interface SettledCall {
+  readonly response: FunctionResponse;
+  readonly answer: boolean;
+}
+
+/** How long a cancelled tool may take to unwind before it is named in the report and left behind. */
+export const TOOL_UNWIND_MS = 1_000;
+
+interface RunningCall {
+  readonly call: FunctionCall;
+  readonly scope: Lifetime;
+}
+
+/**
+ * Runs tools off the receive path. Each call has a lifetime of its own: its signal fires when the result is no longer
+ * wanted, and a tool that ignores it is abandoned by name while everything else goes on (clause R10).
+ */
+export class ToolCalls {
+  readonly #tools: ReadonlyMap<string, Tool>;
+  readonly #owner: Lifetime;
+  readonly #state: Record<string, unknown>;
+  readonly #settled: (settled: SettledCall) => void;
+  readonly #running = new Map<string, RunningCall>();
+
+  constructor(
+    tools: readonly Tool[],
+    owner: Lifetime,
+    state: Record<string, unknown>,
+    settled: (settled: SettledCall) => void,
+  ) {
+    this.#tools = new Map(tools.map((tool) => [tool.name, tool]));
+    this.#owner = owner;
+    this.#state = state;
+    this.#settled = settled;
+  }
+
+  /** Starts a call. Returns false when a call of this id is running already. */
+  start(call: FunctionCall): boolean {
+    if (this.#running.has(call.id)) return false;
+    const tool = this.#tools.get(call.name);
+    if (tool === undefined) {
+      const known = [...this.#tools.keys()].join(', ') || 'none';
+      this.#settled({ response: failure(call, `There is no tool named '${call.name}'. Known: ${known}.`), answer: true });
+      return true;
+    }
+    const scope = this.#owner.child(`tool ${call.name}`, { phase: 'settle', drain: (child) => child.closed });
+    this.#running.set(call.id, { call, scope });
+    const { timeoutMs } = tool;
+    scope.timer('time-out', timeoutMs, () => {
+      const error = new ToolTimeoutError(`Tool '${call.name}' did not settle within ${timeoutMs} ms.`);
+      this.#settle(call.id, failure(call, error.message), 'tool timed out', error);
+    });
+    const { signal } = scope;
+    const run = Promise.resolve().then(() => tool.execute(call.args, { signal, callId: call.id, state: this.#state }));
+    // What outlives the call holds this object weakly: a tool that never settles must not keep its session in memory
+    // (clause C6). In the instant the session closes the call settles: the history must not end in the middle of one.
+    const calls = new WeakRef(this);
+    scope.own('run', run, {
+      phase: 'settle',
+      boundMs: TOOL_UNWIND_MS,
+      stop: () => calls.deref()?.#cancel(call.id, 'cancelled, the session ended'),
+      close: quietly,
+    });
+    run.then(
+      (value) => calls.deref()?.#ended(call, { value }),
+      (error: unknown) => calls.deref()?.#ended(call, { error }),
+    );
+    return true;
+  }
+
+  /** The model takes calls back: their signals fire, and it gets no answer. */
+  cancel(ids: readonly string[]): void {
+    for (const id of ids) this.#cancel(id, 'cancelled by the model');
+  }
+
+  #ended(call: FunctionCall, outcome: { readonly value: unknown } | { readonly error: unknown }): void {
+    const response = 'error' in outcome ? failure(call, describeError(outcome.error)) : success(call, outcome.value);
+    this.#settle(call.id, response, 'settled');
+  }
+
+  #cancel(id: string, why: string): void {
+    const running = this.#running.get(id);
+    if (running === undefined) return;
+    this.#running.delete(id);
+    this.#settled({ response: failure(running.call, why), answer: false });
+    void running.scope.close(why);
+  }
+
+  #settle(id: string, response: FunctionResponse, reason: string, error?: ToolTimeoutError): void {
+    const running = this.#running.get(id);
+    if (running === undefined) return;
+    this.#running.delete(id);
+    this.#settled({ response, answer: true });
+    void running.scope.close(reason, error);
+  }
+}
+
+function quietly(run: Promise<unknown>): Promise<unknown> {
+  return run.catch(() => undefined);
+}
+
+/** Results are JSON objects; anything else is wrapped as `{ output }`, and what JSON cannot hold is an error. */
+function success({ id, name }: FunctionCall, value: unknown): FunctionResponse {
+  try {
+    const json: unknown = value === undefined ? null : JSON.parse(JSON.stringify(value));
+    const isObject = typeof json === 'object' && json !== null && !Array.isArray(json);
+    return { id, name, response: isObject ? (json as Record<string, unknown>) : { output: json } };
+  } catch (error) {
+    return failure({ id, name, args: {} }, `The result of '${name}' is not JSON: ${describeError(error)}`);
+  }
+}
+
+function failure({ id, name }: FunctionCall, error: string): FunctionResponse {
+  return { id, name, response: { error } };
+}
