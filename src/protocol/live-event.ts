@@ -38,7 +38,10 @@ export type LiveEventBody =
   | { readonly type: 'toolCallCancellation'; readonly ids: readonly string[] }
   /** A call has settled and its result belongs to the history. */
   | { readonly type: 'toolResult'; readonly result: FunctionResponse }
-  /** The user interrupts: stop playing at once. `positionSamples`: nothing from this sample on should be heard. */
+  /**
+   * The user interrupts: stop playing at once. `positionSamples` counts the output samples so far; whatever came
+   * before it and has not been heard is to be dropped, what comes after it is new.
+   */
   | { readonly type: 'interrupted'; readonly positionSamples: number }
   | { readonly type: 'generationComplete' }
   | { readonly type: 'turnComplete'; readonly interrupted: boolean; readonly reason?: string }
@@ -75,7 +78,7 @@ export interface LiveEventStamp {
   readonly atMs: number;
   /** `user`, or the agent's name. */
   readonly author: string;
-  /** The turn it belongs to, counted from 1. */
+  /** The agent's turn it belongs to: the one under way, or the next one. Counted from 1. */
   readonly turn: number;
 }
 

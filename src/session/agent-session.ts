@@ -10,7 +10,6 @@ import type { CloseReport, Clock, Listener, Logger, Random } from '../kernel/ind
 import type { LimitName, LiveEvent, LiveEventBody } from '../protocol/index.ts';
 import type { Agent } from './agent.ts';
 import { Conversation } from './conversation.ts';
-import { ConnectionLostError } from './errors.ts';
 import { InputPump } from './input-pump.ts';
 import { DEFAULT_IDLE_TIMEOUT_MS, DEFAULT_MAX_DURATION_MS, LimitWatch } from './limits.ts';
 import type { SessionLimits } from './limits.ts';
@@ -131,7 +130,7 @@ export class AgentSession implements AsyncDisposable {
       owner: lifetime,
       connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
       output: (message) => this.#received(message),
-      lost: (end) => this.#lost(end),
+      lost: (end, error) => this.#lost(end, error),
     });
     this.#pump = new InputPump(this.queue, this.#leg, lifetime, (input) => this.#sent(input));
     this.#attachQueue();
@@ -190,18 +189,7 @@ export class AgentSession implements AsyncDisposable {
   /** Takes nothing new, sends what is queued, lets the answer and the tools under way finish, then closes. */
   drain(reason: EndReason = 'drained'): Promise<SessionCloseReport> {
     if (this.#lifetime.isOpen) {
-      const { clock } = this.#lifetime;
-      const owing = { timer: undefined as ReturnType<Clock['setTimer']> | undefined };
-      this.#lifetime.own('drain', owing, {
-        stop: (held) => held.timer?.cancel(),
-        drain: async (held) => {
-          await this.#flush();
-          held.timer = clock.setTimer(DRAIN_ANSWER_TIMEOUT_MS, () => {
-            if (!this.#conversation.isAgentSpeaking) this.#conversation.stopWaiting();
-          });
-          await this.#conversation.whenIdle();
-        },
-      });
+      this.#lifetime.own('drain', {}, { drain: () => this.#conversationEnds() });
       void this.#lifetime.drain(reason);
       this.queue.close();
     }
@@ -251,6 +239,15 @@ export class AgentSession implements AsyncDisposable {
     void this.#lifetime.drain('user_initiated');
   }
 
+  async #conversationEnds(): Promise<void> {
+    await this.#flush();
+    const unanswered = this.#lifetime.timer('answer', DRAIN_ANSWER_TIMEOUT_MS, () => {
+      if (!this.#conversation.isAgentSpeaking) this.#conversation.stopWaiting();
+    });
+    await this.#conversation.whenIdle();
+    unanswered.cancel();
+  }
+
   #flush(): Promise<void> {
     return this.#pump.flush(this.#options.flushTimeoutMs ?? DEFAULT_FLUSH_TIMEOUT_MS);
   }
@@ -294,7 +291,7 @@ export class AgentSession implements AsyncDisposable {
 
   #toolSettled({ response, answer }: SettledCall): void {
     this.session.history.push({ role: 'user', parts: [{ functionResponse: response }] });
-    if (!this.#lifetime.isClosing) this.#emit({ type: 'toolResult', result: response });
+    this.#emit({ type: 'toolResult', result: response });
     if (answer) this.#leg.send({ type: 'toolResponse', responses: [response] });
   }
 
@@ -303,17 +300,9 @@ export class AgentSession implements AsyncDisposable {
     this.session.resumption = { handle, atMs: this.#lifetime.clock.wallTime(), modelId: this.model.id };
   }
 
-  #lost({ code, reason, error }: ConnectionEnd): void {
+  #lost({ code, reason }: ConnectionEnd, error: Error): void {
     this.#emit({ type: 'connection', state: 'lost', reason, ...(code === undefined ? {} : { code }) });
-    const said = reason === '' ? '' : `: ${reason}`;
-    const lost =
-      error ??
-      new ConnectionLostError(`The connection to ${this.model.id} was lost (${code ?? 'no code'}${said}).`, {
-        provider: this.model.id,
-        closeCode: code,
-        closeReason: reason,
-      });
-    void this.close('error', lost);
+    void this.close('error', error);
   }
 
   #limit(limit: LimitName, afterMs: number): void {

@@ -1,6 +1,6 @@
 import { ClosedError } from '../kernel/index.ts';
 import type { Lifetime } from '../kernel/index.ts';
-import { ConnectTimeoutError } from './errors.ts';
+import { ConnectTimeoutError, ConnectionLostError } from './errors.ts';
 import type {
   ConnectionEnd,
   LiveConnection,
@@ -30,8 +30,8 @@ export interface ModelLegOptions {
   readonly owner: Lifetime;
   readonly connectTimeoutMs: number;
   output(message: ModelOutput): void;
-  /** The connection is gone and nobody asked for it. */
-  lost(end: ConnectionEnd): void;
+  /** The connection is gone and nobody asked for it. `error` says what that means for the session. */
+  lost(end: ConnectionEnd, error: Error): void;
 }
 
 /**
@@ -81,17 +81,19 @@ export class ModelLeg {
     try {
       const setup = await untilClosed(scope, makeSetup);
       const connection = await untilClosed(scope, () => model.connect(setup, this.#sink(scope), scope));
+      scope.throwIfClosing();
       timeout.cancel();
       this.#state = { tag: 'connected', connection };
       return setup;
     } catch (error) {
-      const timedOut = scope.state.tag !== 'open' && endedBy(scope) === CONNECT_TIMEOUT;
+      const { reason, error: cause } = await scope.abort('connect failed');
       this.#state = { tag: 'ended' };
-      await scope.abort('connect failed');
       this.#leg.throwIfClosing();
-      if (!timedOut) throw error;
+      if (reason === CONNECTION_LOST) throw cause;
+      if (reason !== CONNECT_TIMEOUT) throw error;
       throw new ConnectTimeoutError(
-        `${model.id} was not ready within ${connectTimeoutMs} ms of dialling. Check the network, or raise connectTimeoutMs.`,
+        `${model.id} was not ready within ${connectTimeoutMs} ms of dialling. ` +
+          'Check the network and the address, or raise connectTimeoutMs.',
         { provider: model.id, cause: error },
       );
     }
@@ -106,19 +108,25 @@ export class ModelLeg {
         if (scope.isClosing) return;
         const wasConnected = this.#state.tag === 'connected';
         this.#state = { tag: 'ended' };
-        void scope.close('connection lost');
-        if (wasConnected) this.#options.lost(end);
+        const error = lostError(this.#options.model.id, end);
+        void scope.close(CONNECTION_LOST, error);
+        if (wasConnected) this.#options.lost(end, error);
       },
     };
   }
 }
 
 const CONNECT_TIMEOUT = 'connect time-out';
+const CONNECTION_LOST = 'connection lost';
 
-function endedBy(scope: Lifetime): string | undefined {
-  const { state } = scope;
-  if (state.tag === 'open') return undefined;
-  return state.tag === 'closed' ? state.report.reason : state.ending.reason;
+function lostError(provider: string, { code, reason, error }: ConnectionEnd): Error {
+  if (error !== undefined) return error;
+  const said = reason === '' ? '' : `: ${reason}`;
+  return new ConnectionLostError(`The connection to ${provider} was lost (${code ?? 'no code'}${said}).`, {
+    provider,
+    closeCode: code,
+    closeReason: reason,
+  });
 }
 
 /**

@@ -2,7 +2,7 @@ import { describeError } from '../kernel/index.ts';
 import type { Lifetime } from '../kernel/index.ts';
 import type { FunctionCall, FunctionResponse } from '../protocol/index.ts';
 import { ToolTimeoutError } from './errors.ts';
-import type { Tool } from './tool.ts';
+import type { Tool, ToolContext } from './tool.ts';
 
 /** How a call ended, exactly once. `answer`: the model waits for the result; a call it took back gets none. */
 export interface SettledCall {
@@ -47,7 +47,10 @@ export class ToolCalls {
     const tool = this.#tools.get(call.name);
     if (tool === undefined) {
       const known = [...this.#tools.keys()].join(', ') || 'none';
-      this.#settled({ response: failure(call, `There is no tool named '${call.name}'. Known: ${known}.`), answer: true });
+      this.#settled({
+        response: failure(call, `There is no tool named '${call.name}'. Known: ${known}.`),
+        answer: true,
+      });
       return true;
     }
     const scope = this.#owner.child(`tool ${call.name}`, { phase: 'settle', drain: (child) => child.closed });
@@ -55,55 +58,57 @@ export class ToolCalls {
     const { timeoutMs } = tool;
     scope.timer('time-out', timeoutMs, () => {
       const error = new ToolTimeoutError(`Tool '${call.name}' did not settle within ${timeoutMs} ms.`);
-      this.#settle(call.id, failure(call, error.message), 'tool timed out', error);
+      this.settle(call.id, failure(call, error.message), 'timed out');
     });
-    const { signal } = scope;
-    const run = Promise.resolve().then(() => tool.execute(call.args, { signal, callId: call.id, state: this.#state }));
-    // What outlives the call holds this object weakly: a tool that never settles must not keep its session in memory
-    // (clause C6). In the instant the session closes the call settles: the history must not end in the middle of one.
-    const calls = new WeakRef(this);
-    scope.own('run', run, {
-      phase: 'settle',
-      boundMs: TOOL_UNWIND_MS,
-      stop: () => calls.deref()?.#cancel(call.id, 'cancelled, the session ended'),
-      close: quietly,
-    });
-    run.then(
-      (value) => calls.deref()?.#ended(call, { value }),
-      (error: unknown) => calls.deref()?.#ended(call, { error }),
-    );
+    ToolCalls.#run(tool, call, this.#state, scope, new WeakRef(this));
     return true;
   }
 
-  /** The model takes calls back: their signals fire, and it gets no answer. */
-  cancel(ids: readonly string[]): void {
-    for (const id of ids) this.#cancel(id, 'cancelled by the model');
+  /**
+   * Starts the tool. What outlives the call holds the calls weakly, and this function is static so that no closure in
+   * it holds them by accident: a tool that never settles must not keep its session in memory (clause C6).
+   */
+  static #run(
+    tool: Tool,
+    call: FunctionCall,
+    state: ToolContext['state'],
+    scope: Lifetime,
+    calls: WeakRef<ToolCalls>,
+  ): void {
+    const { signal } = scope;
+    const run = Promise.resolve().then(() => tool.execute(call.args, { signal, callId: call.id, state }));
+    scope.own('run', run, {
+      phase: 'settle',
+      boundMs: TOOL_UNWIND_MS,
+      // In the instant the session closes the call settles: the history must not end in the middle of one.
+      stop: () => calls.deref()?.cancel([call.id], 'cancelled, the session ended'),
+      close: (running) => running.catch(() => undefined),
+    });
+    run.then(
+      (value) => calls.deref()?.settle(call.id, success(call, value), 'settled'),
+      (error: unknown) => calls.deref()?.settle(call.id, failure(call, describeError(error)), 'failed'),
+    );
   }
 
-  #ended(call: FunctionCall, outcome: { readonly value: unknown } | { readonly error: unknown }): void {
-    const response = 'error' in outcome ? failure(call, describeError(outcome.error)) : success(call, outcome.value);
-    this.#settle(call.id, response, 'settled');
+  /** Takes calls back: their signals fire, and the model gets no answer. */
+  cancel(ids: readonly string[], why = 'cancelled by the model'): void {
+    for (const id of ids) {
+      const running = this.#running.get(id);
+      if (running === undefined) continue;
+      this.#running.delete(id);
+      this.#settled({ response: failure(running.call, why), answer: false });
+      void running.scope.close(why);
+    }
   }
 
-  #cancel(id: string, why: string): void {
-    const running = this.#running.get(id);
-    if (running === undefined) return;
-    this.#running.delete(id);
-    this.#settled({ response: failure(running.call, why), answer: false });
-    void running.scope.close(why);
-  }
-
-  #settle(id: string, response: FunctionResponse, reason: string, error?: ToolTimeoutError): void {
+  /** Settles a call, unless it has settled otherwise. */
+  settle(id: string, response: FunctionResponse, reason: string): void {
     const running = this.#running.get(id);
     if (running === undefined) return;
     this.#running.delete(id);
     this.#settled({ response, answer: true });
-    void running.scope.close(reason, error);
+    void running.scope.close(reason);
   }
-}
-
-function quietly(run: Promise<unknown>): Promise<unknown> {
-  return run.catch(() => undefined);
 }
 
 /** Results are JSON objects; anything else is wrapped as `{ output }`, and what JSON cannot hold is an error. */
