@@ -1,0 +1,159 @@
+import type { AudioChunk } from './audio-chunk.ts';
+import type { Content } from './content.ts';
+import type { LiveEvent, LiveEventOf, LiveEventStamp, Usage } from './live-event.ts';
+
+/** What every ADK event of one live session has in common. */
+export interface AdkEventContext {
+  /** Names this live session; events are numbered under it, so it must be new for each one. */
+  readonly invocationId: string;
+}
+
+/** An error as an ADK client is told it, before its socket is closed or when a frame of it was refused. */
+export interface AdkError {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Clients read these without asking whether they are there. */
+const EMPTY_ACTIONS = {
+  stateDelta: {},
+  artifactDelta: {},
+  requestedAuthConfigs: {},
+  requestedToolConfirmations: {},
+};
+
+const AUDIO_END = `"}}]},"actions":${JSON.stringify(EMPTY_ACTIONS)}}`;
+
+/**
+ * A live event as one ADK event; undefined for what that wire has no word for.
+ *
+ * What only Holdfast knows (connections, goAway, limits, warnings) stands in `customMetadata.holdfast`, where other
+ * clients do not look. A provider's resumption handle is a secret between server and provider and never comes here.
+ */
+export function encodeAdkEvent(event: LiveEvent, context: AdkEventContext): string | undefined {
+  if (event.type === 'audio') return encodeAudio(event, context);
+  const body = bodyOf(event);
+  return body === undefined
+    ? undefined
+    : JSON.stringify({ ...stampOf(event, context), ...body, actions: EMPTY_ACTIONS });
+}
+
+/** An error as one ADK event. */
+export function encodeAdkError(
+  error: AdkError,
+  stamp: Omit<LiveEventStamp, 'turn' | 'seq'> & { readonly id: string },
+  context: AdkEventContext,
+): string {
+  return JSON.stringify({
+    id: stamp.id,
+    invocationId: context.invocationId,
+    author: stamp.author,
+    timestamp: stamp.atMs / 1_000,
+    errorCode: error.code,
+    errorMessage: error.message,
+    actions: EMPTY_ACTIONS,
+  });
+}
+
+/** The frame there are fifty of every second: a template, and the base64 as it came. */
+function encodeAudio(event: LiveEventOf<'audio'>, { invocationId }: AdkEventContext): string {
+  return (
+    `{"id":${JSON.stringify(`${invocationId}-${event.seq}`)},"invocationId":${JSON.stringify(invocationId)},` +
+    `"author":${JSON.stringify(event.author)},"timestamp":${event.atMs / 1_000},` +
+    `"content":{"role":"model","parts":[{"inlineData":{"mimeType":"audio/pcm;rate=${event.audio.rateHz}","data":"` +
+    urlSafeBase64(event.audio) +
+    AUDIO_END
+  );
+}
+
+/** URL-safe with padding, which is what the api server of the ADK emits. */
+function urlSafeBase64(audio: AudioChunk): string {
+  let { base64 } = audio;
+  // A global expression of one character is replaced natively; most chunks hold both characters.
+  if (base64.includes('+')) base64 = base64.replace(/\+/g, '-');
+  if (base64.includes('/')) base64 = base64.replace(/\//g, '_');
+  const missing = base64.length % 4;
+  return missing === 0 ? base64 : base64.padEnd(base64.length + 4 - missing, '=');
+}
+
+function stampOf(event: LiveEvent, { invocationId }: AdkEventContext): Record<string, unknown> {
+  return {
+    id: `${invocationId}-${event.seq}`,
+    invocationId,
+    author: event.author,
+    timestamp: event.atMs / 1_000,
+  };
+}
+
+function bodyOf(event: Exclude<LiveEvent, { type: 'audio' }>): Record<string, unknown> | undefined {
+  switch (event.type) {
+    case 'text': {
+      const part = { text: event.text, ...(event.thought === true ? { thought: true } : {}) };
+      return { content: { role: 'model', parts: [part] } satisfies Content, partial: event.partial };
+    }
+    case 'transcript': {
+      const transcription = { text: event.text, finished: !event.partial };
+      const field = event.speaker === 'user' ? 'inputTranscription' : 'outputTranscription';
+      return { [field]: transcription, partial: event.partial };
+    }
+    case 'content':
+      return { content: event.content };
+    case 'toolCall':
+      return { content: { role: 'model', parts: event.calls.map((functionCall) => ({ functionCall })) } };
+    case 'toolResult':
+      return { content: { role: 'user', parts: [{ functionResponse: event.result }] } };
+    case 'interrupted':
+      return { interrupted: true };
+    case 'turnComplete':
+      return {
+        turnComplete: true,
+        ...(event.reason === undefined ? {} : ours({ type: 'turnComplete', reason: event.reason })),
+      };
+    case 'voiceActivity':
+      return {
+        voiceActivity: {
+          voiceActivityType: event.activity === 'start' ? 'ACTIVITY_START' : 'ACTIVITY_END',
+          ...(event.offsetMs === undefined ? {} : { audioOffset: `${event.offsetMs / 1_000}s` }),
+        },
+      };
+    case 'usage':
+      return { usageMetadata: usageMetadata(event.usage) };
+    case 'goAway':
+    case 'connection':
+    case 'limit':
+    case 'warning':
+    case 'toolCallCancellation':
+      return ours(withoutStamp(event));
+    case 'generationComplete':
+    case 'unknown':
+      return undefined;
+  }
+}
+
+function ours(holdfast: Record<string, unknown>): Record<string, unknown> {
+  return { customMetadata: { holdfast } };
+}
+
+function withoutStamp(event: LiveEvent): Record<string, unknown> {
+  const { seq: _seq, atMs: _atMs, author: _author, turn: _turn, ...body } = event;
+  return body;
+}
+
+/** The names of the ADK, in which an answer is a candidate. */
+function usageMetadata(usage: Usage): Record<string, unknown> {
+  return {
+    promptTokenCount: usage.promptTokens,
+    candidatesTokenCount: usage.responseTokens,
+    totalTokenCount: usage.totalTokens,
+    cachedContentTokenCount: usage.cachedTokens,
+    thoughtsTokenCount: usage.thoughtTokens,
+    toolUsePromptTokenCount: usage.toolPromptTokens,
+    promptTokensDetails: tokensDetails(usage.promptTokensByModality),
+    candidatesTokensDetails: tokensDetails(usage.responseTokensByModality),
+  };
+}
+
+function tokensDetails(byModality: Readonly<Record<string, number>> | undefined): unknown[] | undefined {
+  if (byModality === undefined) return undefined;
+  return Object.entries(byModality).map(([modality, tokenCount]) => ({ modality, tokenCount }));
+}

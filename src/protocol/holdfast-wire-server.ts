@@ -1,0 +1,151 @@
+import type { HOLDFAST_PROTOCOL } from './holdfast-wire-client.ts';
+import { readWireEvent } from './holdfast-wire-event.ts';
+import type { WireEvent } from './holdfast-wire-event.ts';
+import { isCount, isJsonObject, parseJsonObject, refused } from './wire-json.ts';
+import type { JsonObject, ParseResult, ParseLimits } from './wire-json.ts';
+
+/** A stream of audio as the wire carries it. */
+export interface WireAudioFormat {
+  readonly encoding: 'pcm16';
+  readonly rateHz: number;
+}
+
+/** What a client must keep to. */
+export interface SessionLimits {
+  /** The largest message the server takes; a larger one ends the connection with 1009. */
+  readonly maxMessageBytes: number;
+  /** How long the live session may be idle, where that is limited. */
+  readonly idleTimeoutMs?: number;
+  /** How long the live session may last, where that is limited. */
+  readonly maxDurationMs?: number;
+}
+
+/** The first message of a server. */
+export interface ServerHello {
+  readonly type: 'hello';
+  readonly protocol: typeof HOLDFAST_PROTOCOL;
+  readonly sessionId: string;
+  readonly appName: string;
+  /** The agent's name. */
+  readonly agent: string;
+  /** The audio the server takes. */
+  readonly input: WireAudioFormat;
+  /** The audio the server sends. */
+  readonly output: WireAudioFormat;
+  readonly limits: SessionLimits;
+  /** A secret: who has it can take this live session over. */
+  readonly resumeToken: string;
+  /** Whether a client that came back will be given everything it missed. */
+  readonly recovered: boolean;
+  /** The last event before this connection; events that follow have greater numbers. */
+  readonly seq: number;
+}
+
+/** The text messages of a server. Its audio goes in binary frames. */
+export type ServerMessage =
+  | ServerHello
+  | { readonly type: 'event'; readonly event: WireEvent }
+  /** This server will close the connection. Not to be confused with the event of that name, which is the model's. */
+  | { readonly type: 'goAway'; readonly timeLeftMs: number; readonly reconnect: boolean }
+  /** A message of the client was refused, and nothing else: the session goes on. */
+  | { readonly type: 'error'; readonly code: string; readonly message: string }
+  | { readonly type: 'pong'; readonly id?: number };
+
+export type ServerMessageType = ServerMessage['type'];
+
+/** A message of a server as text. */
+export function encodeServerMessage(message: ServerMessage): string {
+  return JSON.stringify(message);
+}
+
+/** Reads a server's text message. An event of an unknown type comes as an event of type `unknown`. */
+export function parseServerMessage(text: string, limits?: ParseLimits): ParseResult<ServerMessage> {
+  const parsed = parseJsonObject(text, limits);
+  if (!parsed.ok) return parsed;
+  const { type } = parsed.value;
+  if (typeof type !== 'string') return refused("The message has no 'type'.");
+  if (!Object.hasOwn(READERS, type)) {
+    return refused(`The message type '${type.slice(0, 40)}' is not known.`);
+  }
+  return READERS[type as ServerMessageType](parsed.value);
+}
+
+type Reader = (value: JsonObject) => ParseResult<ServerMessage>;
+
+const READERS: Readonly<Record<ServerMessageType, Reader>> = {
+  hello: readHello,
+  event: ({ event }) => {
+    const read = readWireEvent(event);
+    return read.ok ? { ok: true, value: { type: 'event', event: read.value } } : read;
+  },
+  goAway: ({ timeLeftMs, reconnect }) =>
+    typeof timeLeftMs === 'number' && typeof reconnect === 'boolean'
+      ? { ok: true, value: { type: 'goAway', timeLeftMs, reconnect } }
+      : refused("'goAway' must have a number as 'timeLeftMs' and true or false as 'reconnect'."),
+  error: ({ code, message }) =>
+    typeof code === 'string' && typeof message === 'string'
+      ? { ok: true, value: { type: 'error', code, message } }
+      : refused("'error' must have strings as 'code' and 'message'."),
+  pong: ({ id }) => {
+    if (id === undefined) return { ok: true, value: { type: 'pong' } };
+    return isCount(id)
+      ? { ok: true, value: { type: 'pong', id } }
+      : refused("'pong' must have a whole number as 'id'.");
+  },
+};
+
+function readHello(value: JsonObject): ParseResult<ServerMessage> {
+  const { protocol, sessionId, appName, agent, resumeToken, recovered, seq } = value;
+  const input = readFormat(value['input']);
+  const output = readFormat(value['output']);
+  const limits = readLimits(value['limits']);
+  if (protocol !== 1) return refused("'hello' must have 'protocol' 1: the only version spoken here.");
+  if (
+    typeof sessionId !== 'string' ||
+    typeof appName !== 'string' ||
+    typeof agent !== 'string' ||
+    typeof resumeToken !== 'string'
+  ) {
+    return refused("'hello' must have strings as 'sessionId', 'appName', 'agent' and 'resumeToken'.");
+  }
+  if (input === undefined || output === undefined) {
+    return refused("'hello' must have audio formats as 'input' and 'output': {encoding: 'pcm16', rateHz}.");
+  }
+  if (limits === undefined) return refused("'hello' must have 'limits' with 'maxMessageBytes'.");
+  if (typeof recovered !== 'boolean' || !isCount(seq)) {
+    return refused("'hello' must have true or false as 'recovered' and a whole number as 'seq'.");
+  }
+  return {
+    ok: true,
+    value: {
+      type: 'hello',
+      protocol,
+      sessionId,
+      appName,
+      agent,
+      input,
+      output,
+      limits,
+      resumeToken,
+      recovered,
+      seq,
+    },
+  };
+}
+
+function readFormat(value: unknown): WireAudioFormat | undefined {
+  if (!isJsonObject(value) || value['encoding'] !== 'pcm16') return undefined;
+  const { rateHz } = value;
+  return isCount(rateHz) && rateHz > 0 ? { encoding: 'pcm16', rateHz } : undefined;
+}
+
+function readLimits(value: unknown): SessionLimits | undefined {
+  if (!isJsonObject(value)) return undefined;
+  const { maxMessageBytes, idleTimeoutMs, maxDurationMs } = value;
+  if (!isCount(maxMessageBytes)) return undefined;
+  return {
+    maxMessageBytes,
+    ...(isCount(idleTimeoutMs) ? { idleTimeoutMs } : {}),
+    ...(isCount(maxDurationMs) ? { maxDurationMs } : {}),
+  };
+}
