@@ -8,7 +8,7 @@ export const STOP_BAND_DB = 70;
 
 /**
  * Zero crossings of the filter on each side: its length. 24 give a transition of about a fifth of the band,
- * so that at 16 kHz all is kept up to 7 kHz, where speech has nearly nothing left.
+ * so that at 16 kHz all is kept up to nearly 7 kHz, beyond which speech has little left.
  */
 export const ZERO_CROSSINGS = 24;
 

@@ -12,7 +12,7 @@ function le(value: number, bytes: number): number[] {
 }
 
 function wav(...chunks: readonly Chunk[]): Uint8Array {
-  const text = (tag: string) => [...tag].map((letter) => letter.charCodeAt(0));
+  const text = (tag: string) => Array.from(tag, (letter) => letter.charCodeAt(0));
   const body = chunks.flatMap(({ tag, body: bytes, declaredBytes }) => [
     ...text(tag),
     ...le(declaredBytes ?? bytes.length, 4),
