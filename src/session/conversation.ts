@@ -64,7 +64,7 @@ export class Conversation {
   sent(input: ModelInput): void {
     if (input.type === 'content') {
       this.#commitUser();
-      if (this.#floor === 'agent') this.#commitAgent();
+      this.#commitAgent();
       this.#history.push(input.content);
       if (input.turnComplete !== false) this.#owe();
     } else if (input.type === 'activityEnd') {
@@ -152,6 +152,8 @@ export class Conversation {
 
   #hearUser({ text, finished, languageCode }: Extract<ModelOutput, { type: 'transcript' }>): void {
     const language = languageCode === undefined ? {} : { languageCode };
+    // The agent's words that trailed behind its turn end where the user's begin.
+    if (this.#floor !== 'agent') this.#commitAgent();
     if (text !== '') {
       this.#userPieces += text;
       this.#emit({ type: 'transcript', speaker: 'user', text, partial: true, ...language });
@@ -166,8 +168,6 @@ export class Conversation {
     this.#agentTranscript += text;
     const language = languageCode === undefined ? {} : { languageCode };
     this.#emit({ type: 'transcript', speaker: 'agent', text, partial: true, ...language });
-    // A transcript that trails behind its turn completes what that turn said.
-    if (this.#floor !== 'agent') this.#commitAgent();
   }
 
   #endUtterance(): void {
