@@ -8,7 +8,20 @@
 export { ClosedError, HoldfastError, InvalidOptionError, Lifetime, TimeoutError } from './kernel/index.ts';
 export type { Clock, CloseReport, ErrorCode, Logger, Random, StepReport } from './kernel/index.ts';
 export * from './models/echo/index.ts';
-export * from './protocol/index.ts';
+export { AudioChunk, CLOSE_CODES, asksToReconnect, textContent } from './protocol/index.ts';
+export type {
+  CloseCodeName,
+  Content,
+  FunctionCall,
+  FunctionResponse,
+  LimitName,
+  LiveEvent,
+  LiveEventOf,
+  LiveEventType,
+  LiveRequest,
+  Part,
+  Usage,
+} from './protocol/index.ts';
 export * from './session/index.ts';
 export { MemorySessionStore } from './store/memory.ts';
 export type { MemorySessionStoreOptions } from './store/memory.ts';
