@@ -278,6 +278,13 @@ describe('compareAudio', () => {
     expect(onlyNoise.problems[0]).toBe('Turn 1 is nowhere in what was sent.');
   });
 
+  it('takes the noise of a noisy recording for silence between its turns', () => {
+    const noisy = withNoise(sent, 320);
+    const echo = sentences().map(([from, to]) => throughProvider(noisy.slice(from, to)));
+    expect(compareAudio(noisy, echo, RATE_HZ).problems).toEqual([]);
+    expect(compareAudio(noisy, [echo[0]!, without(echo[1]!, 16_000), echo[2]!], RATE_HZ).ok).toBe(false);
+  });
+
   it('is not content with nothing', () => {
     expect(compareAudio(sent, [], RATE_HZ)).toMatchObject({ ok: false, correlation: 0 });
     expect(compareAudio(new Int16Array(16_000), [], RATE_HZ).problems[0]).toMatch(/holds no speech/);

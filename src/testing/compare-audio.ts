@@ -14,6 +14,12 @@ export const MIN_CORRELATION = 0.99;
 /** How far under the speech's level nothing is heard any more, in decibels: a quiet room lies lower. */
 export const SILENCE_BELOW_SPEECH_DB = 30;
 
+/** In a noisier room the recording's own noise is silence, up to this far under the speech, in decibels … */
+const LOUDEST_NOISE_BELOW_SPEECH_DB = 24;
+
+/** … with room for the noise to wander, in decibels. */
+const NOISE_MARGIN_DB = 6;
+
 /** Overlaps shorter than this come of rounding, in milliseconds. */
 const OVERLAP_TOLERANCE_MS = 1;
 
@@ -118,11 +124,17 @@ class Comparison {
     this.#sentLength = sent.length;
     this.#sent = new SearchableAudio(sent, rateHz, this.#padding);
     this.#coverage = new Uint8Array(sent.length);
-    this.#speechPower = speechPower(this.#sent);
+    const levels = levelsOf(sent, this.#sent);
+    this.#speechPower = levels.speechPower;
     this.#likeness = {
       minCorrelation: options.minCorrelation ?? MIN_CORRELATION,
-      silencePower:
-        this.#speechPower / 10 ** ((options.silenceBelowSpeechDb ?? SILENCE_BELOW_SPEECH_DB) / 10),
+      silencePower: Math.max(
+        below(levels.speechPower, options.silenceBelowSpeechDb ?? SILENCE_BELOW_SPEECH_DB),
+        Math.min(
+          below(levels.noisePower, -NOISE_MARGIN_DB),
+          below(levels.speechPower, LOUDEST_NOISE_BELOW_SPEECH_DB),
+        ),
+      ),
     };
   }
 
@@ -296,17 +308,31 @@ class Comparison {
   }
 }
 
-/** The power of the louder speech: high among the windows that are not far below the loudest one. */
-function speechPower(sent: SearchableAudio): number {
-  const window = msToSamples(20, sent.rateHz);
+/**
+ * The power of the louder speech, high among the windows that are not far below the loudest one, and that of the
+ * noise, low among all of them.
+ */
+function levelsOf(
+  sent: Int16Array,
+  searchable: SearchableAudio,
+): { speechPower: number; noisePower: number } {
+  const window = msToSamples(20, searchable.rateHz);
+  const padding = (searchable.length - sent.length) / 2;
   const powers: number[] = [];
-  for (let from = 0; from + window <= sent.length; from += window) {
-    powers.push(sent.energy(from, from + window) / window);
+  for (let from = padding; from + window <= padding + sent.length; from += window) {
+    powers.push(searchable.energy(from, from + window) / window);
   }
   powers.sort((a, b) => b - a);
   const loudest = powers[0] ?? 0;
   const audible = powers.filter((power) => power > loudest / 10_000);
-  return audible[Math.floor(audible.length * 0.05)] ?? 0;
+  return {
+    speechPower: audible[Math.floor(audible.length * 0.05)] ?? 0,
+    noisePower: powers[Math.floor(powers.length * 0.9)] ?? 0,
+  };
+}
+
+function below(power: number, db: number): number {
+  return power / 10 ** (db / 10);
 }
 
 function likenessOf(a: Float32Array, b: Float32Array, from: number, to: number): number {
