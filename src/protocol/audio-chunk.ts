@@ -35,6 +35,11 @@ export class AudioChunk {
     return new AudioChunk(rateHz, undefined, base64);
   }
 
+  /** From both forms of the same bytes, where checking one has made the other. Both are kept and not copied. */
+  static fromBoth(pcm: Uint8Array, base64: string, rateHz: number): AudioChunk {
+    return new AudioChunk(rateHz, pcm, base64);
+  }
+
   get byteLength(): number {
     return this.#pcm?.byteLength ?? base64ByteLength(this.#base64 ?? '');
   }
