@@ -1,4 +1,4 @@
-import type { AudioChunk } from './audio-chunk.ts';
+import { urlSafeBase64 } from './base64.ts';
 import type { Content } from './content.ts';
 import type { LiveEvent, LiveEventOf, LiveEventStamp, Usage } from './live-event.ts';
 
@@ -61,19 +61,10 @@ function encodeAudio(event: LiveEventOf<'audio'>, { invocationId }: AdkEventCont
     `{"id":${JSON.stringify(`${invocationId}-${event.seq}`)},"invocationId":${JSON.stringify(invocationId)},` +
     `"author":${JSON.stringify(event.author)},"timestamp":${event.atMs / 1_000},` +
     `"content":{"role":"model","parts":[{"inlineData":{"mimeType":"audio/pcm;rate=${event.audio.rateHz}","data":"` +
-    urlSafeBase64(event.audio) +
+    // What the api server of the ADK emits.
+    urlSafeBase64(event.audio.base64) +
     AUDIO_END
   );
-}
-
-/** URL-safe with padding, which is what the api server of the ADK emits. */
-function urlSafeBase64(audio: AudioChunk): string {
-  let { base64 } = audio;
-  // A global expression of one character is replaced natively; most chunks hold both characters.
-  if (base64.includes('+')) base64 = base64.replace(/\+/g, '-');
-  if (base64.includes('/')) base64 = base64.replace(/\//g, '_');
-  const missing = base64.length % 4;
-  return missing === 0 ? base64 : base64.padEnd(base64.length + 4 - missing, '=');
 }
 
 function stampOf(event: LiveEvent, { invocationId }: AdkEventContext): Record<string, unknown> {
