@@ -1,0 +1,108 @@
+import type { Clock } from '../kernel/index.ts';
+import { describeError } from '../kernel/index.ts';
+import { encodeAdkError, encodeAdkEvent, parseAdkRequest } from '../protocol/index.ts';
+import type { AdkError, AdkEventContext, AudioChunk, LiveEvent, LiveRequest } from '../protocol/index.ts';
+import { SampleRateError } from '../speech/index.ts';
+import { ClientInput } from './client-leg.ts';
+import type { ClientLeg, LegOwner, LegWelcome } from './client-leg.ts';
+import type { ClientSocket } from './client-socket.ts';
+import { InputAudio } from './input-audio.ts';
+import { adkGoodbye, wireErrorOf } from './leg-end.ts';
+import type { LegEnd } from './leg-end.ts';
+import type { LiveRequestQueue } from '../session/index.ts';
+
+export interface AdkClientLegOptions {
+  readonly socket: ClientSocket;
+  readonly queue: LiveRequestQueue;
+  readonly owner: LegOwner;
+  readonly clock: Clock;
+  /** Names this live session in the events. */
+  readonly invocationId: string;
+  readonly agentName: string;
+  /** The rate the model hears: audio of other rates is resampled, because clients declare what they like. */
+  readonly inputRateHz: number;
+}
+
+/** A client of the ADK wire: JSON in text frames both ways, and nothing to say at the beginning. */
+export class AdkClientLeg implements ClientLeg {
+  readonly #socket: ClientSocket;
+  readonly #clock: Clock;
+  readonly #context: AdkEventContext;
+  readonly #author: string;
+  readonly #input: ClientInput;
+  readonly #audio: InputAudio;
+  #errors = 0;
+
+  constructor(options: AdkClientLegOptions) {
+    const { socket, queue, owner, clock, invocationId, agentName, inputRateHz } = options;
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#context = { invocationId };
+    this.#author = agentName;
+    this.#input = new ClientInput(queue, (error) => this.#sendError(error));
+    this.#audio = new InputAudio(inputRateHz);
+    socket.listen({
+      text: (text) => this.#text(text),
+      binary: () => this.#input.refuse('Binary frames are not part of this wire; send JSON text.'),
+      broken: (end) => owner.broken(end),
+      gone: () => owner.gone(),
+    });
+    owner.ready();
+  }
+
+  welcome(_welcome: LegWelcome): void {
+    // This wire begins without a word.
+  }
+
+  event(event: LiveEvent): void {
+    const encoded = encodeAdkEvent(event, this.#context);
+    if (encoded !== undefined) this.#socket.send(encoded);
+  }
+
+  goAway(_timeLeftMs: number): void {
+    // This wire has no word for it, and its clients could not come back: they are let finish.
+  }
+
+  end(end: LegEnd): void {
+    if (end.tag === 'failed') this.#sendError(wireErrorOf(end.error));
+    this.#socket.goodbye = adkGoodbye(end);
+  }
+
+  #text(text: string): void {
+    const parsed = parseAdkRequest(text);
+    if (!parsed.ok) {
+      this.#input.refuse(parsed.reason);
+      return;
+    }
+    for (const request of parsed.value) this.#request(request);
+  }
+
+  #request(request: LiveRequest): void {
+    if (request.type === 'audio') {
+      this.#audioChunk(request.audio);
+      return;
+    }
+    if (request.type === 'audioStreamEnd' || request.type === 'activityEnd') {
+      const rest = this.#audio.flush();
+      if (rest !== undefined) this.#input.submit({ type: 'audio', audio: rest });
+    }
+    this.#input.submit(request);
+  }
+
+  #audioChunk(chunk: AudioChunk): void {
+    try {
+      const audio = this.#audio.convert(chunk);
+      if (audio !== undefined) this.#input.submit({ type: 'audio', audio });
+    } catch (error) {
+      if (!(error instanceof SampleRateError)) throw error;
+      this.#input.refuse(describeError(error));
+    }
+  }
+
+  #sendError(error: AdkError): void {
+    this.#errors += 1;
+    const id = `${this.#context.invocationId}-error-${this.#errors}`;
+    const stamp = { id, atMs: this.#clock.wallTime(), author: this.#author };
+    this.#socket.send(encodeAdkError(error, stamp, this.#context));
+  }
+}

@@ -1,0 +1,79 @@
+import { HoldfastError } from '../kernel/index.ts';
+import type { LiveEvent, LiveRequest } from '../protocol/index.ts';
+import type { LiveRequestQueue } from '../session/index.ts';
+import { BadMessageError } from './errors.ts';
+import type { LegEnd } from './leg-end.ts';
+import { wireErrorOf } from './leg-end.ts';
+
+/** What a client is told of the live session it has reached. */
+export interface LegWelcome {
+  readonly sessionId: string;
+  readonly appName: string;
+  readonly agentName: string;
+  readonly inputRateHz: number;
+  readonly outputRateHz: number;
+}
+
+/** What a leg tells the call it belongs to. */
+export interface LegOwner {
+  /** The client may be told of the session, and the session may start. */
+  ready(): void;
+  /** The client is gone. */
+  gone(): void;
+  /** The client cannot be served any longer, for its own doing. */
+  broken(end: LegEnd): void;
+}
+
+/**
+ * One client of a live session, in the words of its wire: what it says goes into the queue as it arrives, what happens
+ * goes out as it happens. It holds no promise for a frame, and what it cannot take is answered, not thrown.
+ */
+export interface ClientLeg {
+  welcome(welcome: LegWelcome): void;
+  event(event: LiveEvent): void;
+  /** The server is going away. */
+  goAway(timeLeftMs: number): void;
+  /** Says what is to be said before the connection ends, and how it ends; the socket is closed with its scope. */
+  end(end: LegEnd): void;
+}
+
+/** Tells a client that one of its messages was refused; the session goes on. */
+export type Refuse = (error: { readonly code: string; readonly message: string }) => void;
+
+/**
+ * What a client says, on its way into the queue. Everything that can be wrong with it is answered by `refuse`; what is
+ * lost because the model does not keep up is told once for each run of losses, not for every frame.
+ */
+export class ClientInput {
+  readonly #queue: LiveRequestQueue;
+  readonly #refuse: Refuse;
+  #losing = false;
+
+  constructor(queue: LiveRequestQueue, refuse: Refuse) {
+    this.#queue = queue;
+    this.#refuse = refuse;
+  }
+
+  submit(request: LiveRequest): void {
+    try {
+      if (this.#queue.send(request)) this.#losing = false;
+      else this.#lost(request.type);
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+      this.#refuse(wireErrorOf(error));
+    }
+  }
+
+  refuse(message: string): void {
+    this.#refuse(wireErrorOf(new BadMessageError(message)));
+  }
+
+  #lost(what: string): void {
+    if (this.#losing || this.#queue.isClosed) return;
+    this.#losing = true;
+    this.#refuse({
+      code: 'HOLDFAST_QUEUE_FULL',
+      message: `The model does not keep up: '${what}' is dropped until it does.`,
+    });
+  }
+}

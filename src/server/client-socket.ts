@@ -1,0 +1,113 @@
+import type { RawData, WebSocket } from 'ws';
+import type { Lifetime } from '../kernel/index.ts';
+import type { LegEnd, SocketGoodbye } from './leg-end.ts';
+import type { ServerLimits } from './server-options.ts';
+
+/** What a client's socket tells the leg that uses it. Called synchronously, as frames arrive. */
+export interface ClientSocketSink {
+  text(text: string): void;
+  /** Valid during the call only, unless it is copied. */
+  binary(bytes: Uint8Array): void;
+  /** The connection cannot go on: the client broke a bound. The socket is still open, to be closed with a reason. */
+  broken(end: LegEnd): void;
+  /** The client is gone. */
+  gone(): void;
+}
+
+/** How far above the rate a burst may go: seconds of it that are saved up while a client says little. */
+const BURST_SECONDS = 2;
+
+/**
+ * One client's WebSocket, bounded in every direction: how large a message may be, how many come in a second, how much
+ * waits to be read, and how long a goodbye may take. It belongs to the scope it is made under, and is closed with
+ * `goodbye` after everything else in that scope, so that what the live session still says arrives.
+ */
+export class ClientSocket {
+  /** What the client is told when the scope closes. */
+  goodbye: SocketGoodbye;
+  readonly #socket: WebSocket;
+  readonly #scope: Lifetime;
+  readonly #limits: ServerLimits;
+  #sink: ClientSocketSink | undefined;
+  #allowance: number;
+  #allowanceAtMs: number;
+
+  constructor(socket: WebSocket, scope: Lifetime, limits: ServerLimits, goodbye: SocketGoodbye) {
+    this.#socket = socket;
+    this.#scope = scope;
+    this.#limits = limits;
+    this.goodbye = goodbye;
+    this.#allowance = limits.maxMessagesPerSecond * BURST_SECONDS;
+    this.#allowanceAtMs = scope.clock.now();
+    socket.on('message', (data, isBinary) => this.#message(data, isBinary));
+    socket.on('close', () => this.#sink?.gone());
+    // A broken frame or a reset: 'close' follows, and that is where it is handled.
+    socket.on('error', (error) => scope.log.debug('client socket error', { error: error.message }));
+    scope.own('client socket', socket, {
+      phase: 'hooks',
+      boundMs: limits.socketCloseTimeoutMs,
+      stop: () => undefined,
+      close: (held) => sayGoodbye(held, this.goodbye),
+      abort: (held) => held.terminate(),
+    });
+  }
+
+  /** Says who is told from now on. Before it is set nothing is read from the wire twice, and nothing is lost. */
+  listen(sink: ClientSocketSink): void {
+    this.#sink = sink;
+    if (this.#socket.readyState >= this.#socket.CLOSING) sink.gone();
+  }
+
+  /** Sends a text or binary message. A client that does not read is given up. */
+  send(data: string | Uint8Array): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (this.#socket.bufferedAmount > this.#limits.maxBufferedBytes) {
+      this.#broken({ tag: 'slowClient' });
+      return;
+    }
+    this.#socket.send(data);
+  }
+
+  #message(data: RawData, isBinary: boolean): void {
+    if (this.#sink === undefined) return;
+    if (!this.#takeAllowance()) {
+      const rate = this.#limits.maxMessagesPerSecond;
+      this.#broken({ tag: 'protocolError', message: `more than ${rate} messages a second` });
+      return;
+    }
+    const bytes = data as Buffer;
+    if (bytes.byteLength > this.#limits.maxMessageBytes) {
+      const message = `a message of ${bytes.byteLength} bytes; at most ${this.#limits.maxMessageBytes} are taken`;
+      this.#broken({ tag: 'tooLarge', message });
+    } else if (isBinary) {
+      this.#sink.binary(bytes);
+    } else {
+      this.#sink.text(bytes.toString('utf8'));
+    }
+  }
+
+  /** One message of the rate; false when it is used up. */
+  #takeAllowance(): boolean {
+    const nowMs = this.#scope.clock.now();
+    const rate = this.#limits.maxMessagesPerSecond;
+    const earned = ((nowMs - this.#allowanceAtMs) * rate) / 1_000;
+    this.#allowanceAtMs = nowMs;
+    this.#allowance = Math.min(rate * BURST_SECONDS, this.#allowance + earned) - 1;
+    return this.#allowance >= 0;
+  }
+
+  /** Tells the leg once, and listens no more: what still comes from this client does not matter. */
+  #broken(end: LegEnd): void {
+    const sink = this.#sink;
+    this.#sink = undefined;
+    sink?.broken(end);
+  }
+}
+
+function sayGoodbye(socket: WebSocket, { code, reason }: SocketGoodbye): Promise<void> | undefined {
+  if (socket.readyState === socket.CLOSED) return undefined;
+  return new Promise((resolve) => {
+    socket.once('close', () => resolve());
+    socket.close(code, reason);
+  });
+}

@@ -1,0 +1,67 @@
+import { HoldfastError } from '../kernel/index.ts';
+
+/** No app of this name is served. */
+export class AppNotFoundError extends HoldfastError {
+  readonly code = 'HOLDFAST_APP_NOT_FOUND';
+}
+
+/** No session of this id is stored. */
+export class SessionNotFoundError extends HoldfastError {
+  readonly code = 'HOLDFAST_SESSION_NOT_FOUND';
+}
+
+/** An agent's file cannot be used. The message says which one, why, and what to write instead. */
+export class AgentLoadError extends HoldfastError {
+  readonly code = 'HOLDFAST_AGENT_LOAD';
+}
+
+/** A request is not what the route takes. The message names what is wrong with it. */
+export class BadRequestError extends HoldfastError {
+  readonly code = 'HOLDFAST_BAD_REQUEST';
+}
+
+/** A request asks for a host, or comes from an origin, that this server does not answer to. */
+export class ForbiddenHostError extends HoldfastError {
+  readonly code = 'HOLDFAST_FORBIDDEN_HOST';
+}
+
+/** The body of a request is larger than `maxBodyBytes`. */
+export class BodyTooLargeError extends HoldfastError {
+  readonly code = 'HOLDFAST_BODY_TOO_LARGE';
+}
+
+/** The server takes no new session: it drains, or is full. Another server may. */
+export class UnavailableError extends HoldfastError {
+  readonly code = 'HOLDFAST_UNAVAILABLE';
+  readonly retryAfterS: number;
+
+  constructor(message: string, retryAfterS: number) {
+    super(message);
+    this.retryAfterS = retryAfterS;
+  }
+}
+
+/** The server cannot listen where it was told to. */
+export class ListenError extends HoldfastError {
+  readonly code = 'HOLDFAST_LISTEN';
+}
+
+/** A client sends more messages than a live session can use. */
+export class MessageFloodError extends HoldfastError {
+  readonly code = 'HOLDFAST_MESSAGE_FLOOD';
+}
+
+/** A text turn was not answered in time. */
+export class RunTimeoutError extends HoldfastError {
+  readonly code = 'HOLDFAST_RUN_TIMEOUT';
+}
+
+/** A message of a client is not one of its wire, or comes when it cannot be taken. Nothing else is harmed by it. */
+export class BadMessageError extends HoldfastError {
+  readonly code = 'HOLDFAST_BAD_MESSAGE';
+}
+
+/** A client of a text turn was overtaken by a newer client of the same session. */
+export class ReplacedError extends HoldfastError {
+  readonly code = 'HOLDFAST_REPLACED';
+}

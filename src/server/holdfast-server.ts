@@ -1,0 +1,226 @@
+import type { IncomingMessage, RequestListener, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { getRequestListener } from '@hono/node-server';
+import { InvalidOptionError, Lifetime, systemRandom } from '../kernel/index.ts';
+import type { CloseReport } from '../kernel/index.ts';
+import { MemorySessionStore } from '../store/memory.ts';
+import { AppRegistry } from './app-registry.ts';
+import type { ServedAgent } from './app-registry.ts';
+import { Calls } from './calls.ts';
+import { Drain } from './drain.ts';
+import { AppNotFoundError, UnavailableError } from './errors.ts';
+import { HostCheck, isLoopback } from './host-check.ts';
+import { listenHttp } from './http-listener.ts';
+import type { ListenAddress } from './http-listener.ts';
+import { createRoutes } from './routes.ts';
+import type { ServerContext } from './server-context.ts';
+import { SERVER_CLOSE_TIMEOUT_MS, parseServerLimits } from './server-options.ts';
+import type { ServerOptions } from './server-options.ts';
+import { LiveUpgrades, RUN_LIVE_PATH, refuseUpgrade } from './upgrade.ts';
+
+/** How a server ended. */
+export interface ServerCloseReport extends CloseReport {
+  /** How many calls were under way when it closed, and were cut. */
+  readonly cutCalls: number;
+}
+
+/** When a server is full, somebody hangs up within seconds. */
+const FULL_RETRY_AFTER_S = 5;
+
+/**
+ * Serves agents over HTTP and WebSockets.
+ *
+ * ```ts
+ * const server = createServer({ agents: { greeter }, model: echo() });
+ * const { url } = await server.listen(8000);
+ * process.once('SIGTERM', () => void server.drain());
+ * ```
+ *
+ * In a server of your own, give requests to `requestListener` (or `fetch`) and upgrades to `attach`. Its three verbs
+ * are those of every owner here: `drain()` lets calls end by themselves, up to `drainTimeoutMs`; `close()` ends them
+ * now, politely; `abort()` does not wait. It never listens to signals: that is the program's business.
+ * @throws InvalidOptionError for an option that cannot work.
+ */
+export function createServer(options: ServerOptions): HoldfastServer {
+  return new HoldfastServer(options);
+}
+
+export class HoldfastServer implements AsyncDisposable {
+  /** Resolves, and never rejects, when the server has ended. */
+  readonly closed: Promise<ServerCloseReport>;
+  /** Answers requests in the form of the web: for Hono's `mount`, and everything else that speaks it. */
+  readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** Answers requests in the form of node:http, and as an Express handler. */
+  readonly requestListener: RequestListener;
+  readonly #root: Lifetime;
+  readonly #context: ServerContext;
+  readonly #upgrades: LiveUpgrades;
+
+  constructor(options: ServerOptions) {
+    const limits = parseServerLimits(options);
+    const apps = options.agents instanceof AppRegistry ? options.agents : AppRegistry.of(options.agents);
+    checkModels(apps, options);
+    const { clock, log, model, random = systemRandom } = options;
+    const root = Lifetime.root({
+      name: 'server',
+      closeTimeoutMs: SERVER_CLOSE_TIMEOUT_MS,
+      logLevel: 'info',
+      ...(clock === undefined ? {} : { clock }),
+      ...(log === undefined ? {} : { log }),
+    });
+    const calls = new Calls(root.clock);
+    const drain = new Drain({ ...limits, scope: root, calls }, (reason) => this.#close(reason));
+    this.#root = root;
+    this.#context = {
+      owner: root,
+      limits,
+      apps,
+      calls,
+      drain,
+      random,
+      store: options.store ?? new MemorySessionStore({ clock: root.clock, random }),
+      hosts: new HostCheck(limits.allowedHosts),
+      serve: (appName) => servedAgent(apps, appName, model),
+      admit: () => this.#admit(),
+    };
+    this.#upgrades = new LiveUpgrades(this.#context);
+    const routes = createRoutes(this.#context);
+    this.fetch = (request) => routes.fetch(request);
+    // A library leaves the globals of its program alone.
+    const listener = getRequestListener(this.fetch, { overrideGlobalObjects: false });
+    this.requestListener = (request, response) => void listener(request, response);
+    this.closed = root.closed.then((report) => ({ ...report, cutCalls: drain.end() }));
+  }
+
+  /** Whether new sessions are welcome; what `/ready` says. */
+  get ready(): boolean {
+    return this.#context.drain.stage.tag === 'serving' && this.#root.isOpen;
+  }
+
+  /** How many calls are under way: live sessions and text turns, from the moment they were accepted. */
+  get liveSessions(): number {
+    return this.#context.calls.size;
+  }
+
+  /** What the server holds outside memory; empty once it has closed (clause C6). */
+  resources(): string[] {
+    return this.#root.resources();
+  }
+
+  /**
+   * Listens with an HTTP server of its own. Port 0 takes a free one. On a loopback address (the default) only requests
+   * for loopback names are answered, so that no page of a browser can reach it through a name of its own.
+   * @throws ListenError when the address cannot be had; ClosedError when the server has ended.
+   */
+  async listen(port = 0, host = '127.0.0.1'): Promise<ListenAddress> {
+    this.#root.throwIfClosing();
+    if (isLoopback(host)) this.#context.hosts.restrictToLoopback();
+    const { server, address } = await listenHttp(this.#root, this.requestListener, host, port);
+    server.on('upgrade', (request, socket, head) => this.handleUpgrade(request, socket, head));
+    this.#root.log.info('listening', { url: address.url });
+    return address;
+  }
+
+  /**
+   * Takes the upgrades of somebody else's HTTP server that are for `<basePath>/run_live`, and leaves all others alone.
+   * Requests come through `requestListener` or `fetch`, wherever they are mounted. Returns the function that detaches.
+   */
+  attach(httpServer: Pick<Server, 'on' | 'removeListener'>, options: { basePath?: string } = {}): () => void {
+    const basePath = checkedBasePath(options.basePath ?? '');
+    const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+      if (LiveUpgrades.matches(request.url, basePath)) this.#upgrades.handle(request, socket, head);
+    };
+    httpServer.on('upgrade', upgrade);
+    const attachment = this.#root.own(
+      'attachment',
+      { detach: () => httpServer.removeListener('upgrade', upgrade) },
+      { phase: 'hooks', close: ({ detach }) => void detach() },
+    );
+    return () => {
+      attachment.detach();
+      this.#root.release(attachment);
+    };
+  }
+
+  /** Takes one upgrade, whatever its path is mounted under; one that is not for `/run_live` is refused. */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (LiveUpgrades.matches(request.url, '')) this.#upgrades.handle(request, socket, head);
+    else refuseUpgrade(socket, new AppNotFoundError(`There is no WebSocket here but ${RUN_LIVE_PATH}.`));
+  }
+
+  /**
+   * Takes no new session once `preDrainDelayMs` is over, lets calls end by themselves, up to `drainTimeoutMs`, and
+   * closes the moment the last one has ended (clauses D1 to D5).
+   *
+   * The listener stays open to the end: health and readiness are asked on the same port, by new connections, for as
+   * long as calls go on. What is closed for new sessions is the routes that begin one.
+   */
+  drain(): Promise<ServerCloseReport> {
+    if (this.#root.isOpen) this.#context.drain.begin();
+    return this.closed;
+  }
+
+  /** Ends every call now: politely, in parallel, and within `SERVER_CLOSE_TIMEOUT_MS` (clause D3). */
+  close(): Promise<ServerCloseReport> {
+    this.#close('shutdown');
+    return this.closed;
+  }
+
+  /** Ends everything now, without waiting. */
+  abort(): Promise<ServerCloseReport> {
+    this.#context.drain.end();
+    void this.#root.abort('aborted');
+    return this.closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close().then(() => undefined);
+  }
+
+  #close(reason: 'drained' | 'shutdown'): void {
+    const { drain, calls } = this.#context;
+    const cut = drain.end();
+    if (!this.#root.isClosing && cut > 0) this.#root.log.warn('calls are cut', { calls: cut, reason });
+    calls.endAll('shutdown');
+    void this.#root.close(reason);
+  }
+
+  #admit(): void {
+    const { drain, calls, limits } = this.#context;
+    const { tag } = drain.stage;
+    if (tag === 'refusing' || tag === 'closing' || this.#root.isClosing) {
+      throw new UnavailableError(
+        'This server is shutting down. Ask again: another one will answer.',
+        drain.retryAfterS,
+      );
+    }
+    if (calls.size >= limits.maxLiveSessions) {
+      throw new UnavailableError(
+        `This server holds ${limits.maxLiveSessions} live sessions and takes no more.`,
+        FULL_RETRY_AFTER_S,
+      );
+    }
+  }
+}
+
+function servedAgent(apps: AppRegistry, appName: string, fallback: ServerOptions['model']): ServedAgent {
+  const agent = apps.get(appName);
+  const model = agent.model ?? fallback;
+  // Looked at when the server was made; only a later change of the agent could bring us here.
+  if (model === undefined) throw new InvalidOptionError(`The app '${appName}' has no model.`);
+  return { agent, model };
+}
+
+function checkModels(apps: AppRegistry, { model }: ServerOptions): void {
+  const without = apps.agents.filter(({ agent }) => agent.model === undefined && model === undefined);
+  if (without.length === 0) return;
+  throw new InvalidOptionError(
+    `These apps have no model: ${without.map(({ name }) => name).join(', ')}. Give createServer a model for them.`,
+  );
+}
+
+function checkedBasePath(basePath: string): string {
+  const trimmed = basePath.replace(/\/+$/, '');
+  if (trimmed === '' || /^\/[^?#]*$/.test(trimmed)) return trimmed;
+  throw new InvalidOptionError(`basePath must begin with a slash, like '/agents'; it was '${basePath}'.`);
+}

@@ -1,0 +1,56 @@
+import type { Context } from 'hono';
+import { HoldfastError, describeError } from '../kernel/index.ts';
+import type { ErrorCode, Logger } from '../kernel/index.ts';
+import { UnavailableError } from './errors.ts';
+
+type ErrorStatus = 400 | 403 | 404 | 409 | 413 | 429 | 500 | 502 | 503 | 504;
+
+const STATUS: Readonly<Partial<Record<ErrorCode, ErrorStatus>>> = {
+  HOLDFAST_BAD_REQUEST: 400,
+  HOLDFAST_FORBIDDEN_HOST: 403,
+  HOLDFAST_APP_NOT_FOUND: 404,
+  HOLDFAST_SESSION_NOT_FOUND: 404,
+  HOLDFAST_SESSION_EXISTS: 409,
+  HOLDFAST_REPLACED: 409,
+  HOLDFAST_BODY_TOO_LARGE: 413,
+  HOLDFAST_QUOTA: 429,
+  HOLDFAST_AUTHENTICATION: 502,
+  HOLDFAST_INVALID_REQUEST: 502,
+  HOLDFAST_CONNECTION_LOST: 502,
+  HOLDFAST_UNAVAILABLE: 503,
+  HOLDFAST_CONNECT_TIMEOUT: 504,
+  HOLDFAST_RUN_TIMEOUT: 504,
+};
+
+/** An error as HTTP tells it. */
+export interface HttpFailure {
+  readonly status: ErrorStatus;
+  readonly headers: Readonly<Record<string, string>>;
+  /** `error` is where JavaScript clients look for the text, `detail` where Python ones do. */
+  readonly body: { readonly error: string; readonly detail: string; readonly code: string };
+}
+
+/** Errors that are not ours are told without their text: it may hold what is none of the client's business. */
+export function httpFailureOf(error: unknown): HttpFailure {
+  if (!(error instanceof HoldfastError)) {
+    const text = 'The server failed. Its log says why.';
+    return { status: 500, headers: {}, body: { error: text, detail: text, code: 'HOLDFAST_INTERNAL' } };
+  }
+  const text = describeError(error);
+  return {
+    status: STATUS[error.code] ?? 500,
+    // Whoever asks a server that is going away should ask another one, on another connection.
+    headers:
+      error instanceof UnavailableError
+        ? { 'retry-after': String(error.retryAfterS), connection: 'close' }
+        : {},
+    body: { error: text, detail: text, code: error.code },
+  };
+}
+
+/** Answers a request whose handler threw. */
+export function answerError(error: unknown, c: Context, log: Logger): Response {
+  const { status, headers, body } = httpFailureOf(error);
+  if (status === 500) log.error('request failed', { path: c.req.path, error: describeError(error) });
+  return c.json(body, status, { ...headers });
+}

@@ -1,0 +1,95 @@
+import { createServer } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Lifetime } from '../kernel/index.ts';
+import { ListenError } from './errors.ts';
+
+/** Where a server can be reached. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+  /** `http://127.0.0.1:8000` */
+  readonly url: string;
+}
+
+/** How long answers under way may still be written once the server closes; idle connections are closed at once. */
+const LAST_ANSWERS_MS = 250;
+
+const CLOSE_BOUND_MS = 1_000;
+
+/** An HTTP server of our own, owned by `scope`. @throws ListenError when the address cannot be had. */
+export async function listenHttp(
+  scope: Lifetime,
+  listener: RequestListener,
+  host: string,
+  port: number,
+): Promise<{ server: Server; address: ListenAddress }> {
+  const server = createServer(listener);
+  scope.own('http server', server, {
+    // After the calls: their goodbyes go over this server's sockets.
+    phase: 'hooks',
+    boundMs: CLOSE_BOUND_MS,
+    close: (held) => closeHttp(held, scope),
+    abort: (held) => {
+      held.close();
+      held.closeAllConnections();
+    },
+  });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, host, () => {
+        server.removeListener('error', reject);
+        resolve();
+      });
+    });
+  } catch (error) {
+    scope.release(server);
+    throw listenError(error, host, port);
+  }
+  server.on('error', (error) => scope.log.error('http server error', { error: error.message }));
+  const { port: actual } = server.address() as AddressInfo;
+  return { server, address: { host, port: actual, url: `http://${hostInUrl(host)}:${actual}` } };
+}
+
+/** A keep-alive connection never ends by itself, so it is not waited for. */
+function closeHttp(server: Server, scope: Lifetime): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = scope.clock.setTimer(LAST_ANSWERS_MS, () => server.closeAllConnections());
+    server.close(() => {
+      cut.cancel();
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
+
+function hostInUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function listenError(error: unknown, host: string, port: number): ListenError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const where = `${hostInUrl(host)}:${port}`;
+  switch (code) {
+    case 'EADDRINUSE':
+      return new ListenError(
+        `${where} is in use. Stop what listens there, or choose another port with --port (0 takes a free one).`,
+        { cause: error },
+      );
+    case 'EACCES':
+      return new ListenError(
+        `Port ${port} may not be used by this user. Choose one above 1023 with --port.`,
+        {
+          cause: error,
+        },
+      );
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new ListenError(`'${host}' is no address of this machine. Choose another with --host.`, {
+        cause: error,
+      });
+    default:
+      return new ListenError(`The server cannot listen on ${where}: ${message}`, { cause: error });
+  }
+}

@@ -1,0 +1,24 @@
+/** Serving agents over HTTP and WebSockets, by itself or inside a server of your own. */
+export { AppRegistry } from './app-registry.ts';
+export type { App } from './app-registry.ts';
+export type { DrainStage } from './drain.ts';
+export * from './errors.ts';
+export { HoldfastServer, createServer } from './holdfast-server.ts';
+export type { ServerCloseReport } from './holdfast-server.ts';
+export type { ListenAddress } from './http-listener.ts';
+export { AGENT_FILES, loadAgents } from './load-agents.ts';
+export {
+  DEFAULT_DRAIN_PROGRESS_MS,
+  DEFAULT_DRAIN_TIMEOUT_MS,
+  DEFAULT_HELLO_TIMEOUT_MS,
+  DEFAULT_MAX_BODY_BYTES,
+  DEFAULT_MAX_BUFFERED_BYTES,
+  DEFAULT_MAX_LIVE_SESSIONS,
+  DEFAULT_MAX_MESSAGES_PER_SECOND,
+  DEFAULT_PRE_DRAIN_DELAY_MS,
+  DEFAULT_RUN_TIMEOUT_MS,
+  DEFAULT_SOCKET_CLOSE_TIMEOUT_MS,
+  SERVER_CLOSE_TIMEOUT_MS,
+} from './server-options.ts';
+export type { ServerOptions } from './server-options.ts';
+export { HOLDFAST_VERSION } from './version.ts';

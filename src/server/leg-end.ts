@@ -1,0 +1,103 @@
+import { HoldfastError, describeError } from '../kernel/index.ts';
+import { ADK_CLOSE_CODES, CLOSE_CODES, fitCloseReason } from '../protocol/index.ts';
+import type { CloseCodeName } from '../protocol/index.ts';
+import type { EndReason } from '../session/index.ts';
+
+/** How a client's connection ends, before it is put into the words of a wire (the table of clause E). */
+export type LegEnd =
+  | { readonly tag: 'session'; readonly reason: EndReason }
+  | { readonly tag: 'failed'; readonly error: unknown }
+  | { readonly tag: 'notFound'; readonly message: string }
+  | { readonly tag: 'protocolError'; readonly message: string }
+  | { readonly tag: 'tooLarge'; readonly message: string }
+  | { readonly tag: 'slowClient' };
+
+export interface SocketGoodbye {
+  readonly code: number;
+  /** At most 123 bytes. */
+  readonly reason: string;
+}
+
+/** RFC 6455 7.4.1: the endpoint breaks a rule of the application. */
+const POLICY_VIOLATION = 1008;
+
+/** What an error is called on a wire. Errors that are not ours keep their text and get one code. */
+export function wireErrorOf(error: unknown): { readonly code: string; readonly message: string } {
+  const code = error instanceof HoldfastError ? error.code : 'HOLDFAST_INTERNAL';
+  return { code, message: describeError(error) };
+}
+
+export function adkGoodbye(end: LegEnd): SocketGoodbye {
+  switch (end.tag) {
+    case 'session':
+      return adkSessionGoodbye(end.reason);
+    case 'failed':
+      return failed(ADK_CLOSE_CODES.failed, end.error);
+    case 'notFound':
+      return { code: ADK_CLOSE_CODES.sessionNotFound, reason: fitCloseReason(end.message) };
+    case 'tooLarge':
+      return { code: ADK_CLOSE_CODES.tooLarge, reason: fitCloseReason(end.message) };
+    case 'protocolError':
+      return { code: POLICY_VIOLATION, reason: fitCloseReason(end.message) };
+    case 'slowClient':
+      return { code: POLICY_VIOLATION, reason: CLOSE_CODES.slowClient.reason };
+  }
+}
+
+function adkSessionGoodbye(reason: EndReason): SocketGoodbye {
+  const { code, reason: words } = CLOSE_CODES[nameOf(reason)];
+  switch (reason) {
+    case 'replaced':
+      return { code: ADK_CLOSE_CODES.replaced, reason: words };
+    case 'shutdown':
+      return { code: ADK_CLOSE_CODES.draining, reason: words };
+    case 'error':
+    case 'aborted':
+      return { code: ADK_CLOSE_CODES.failed, reason: words };
+    default:
+      // Clients show the reason of a normal close as if something were wrong, unless there is none.
+      return { code: ADK_CLOSE_CODES.ended, reason: reason === 'limit' || code < 0 ? words : '' };
+  }
+}
+
+export function holdfastGoodbye(end: LegEnd): SocketGoodbye {
+  switch (end.tag) {
+    case 'session':
+      return CLOSE_CODES[nameOf(end.reason)];
+    case 'failed':
+      return failed(CLOSE_CODES.failed.code, end.error);
+    case 'notFound':
+      return { code: CLOSE_CODES.notFound.code, reason: fitCloseReason(end.message) };
+    case 'tooLarge':
+      return { code: ADK_CLOSE_CODES.tooLarge, reason: fitCloseReason(end.message) };
+    case 'protocolError':
+      return { code: CLOSE_CODES.protocolError.code, reason: fitCloseReason(end.message) };
+    case 'slowClient':
+      return CLOSE_CODES.slowClient;
+  }
+}
+
+function nameOf(reason: EndReason): CloseCodeName {
+  switch (reason) {
+    case 'replaced':
+      return 'replaced';
+    case 'limit':
+      return 'limit';
+    case 'shutdown':
+      return 'draining';
+    case 'error':
+    case 'aborted':
+      return 'failed';
+    case 'user_initiated':
+    case 'participant_disconnected':
+    case 'consumer_left':
+    case 'drained':
+    case 'task_completed':
+      return 'ended';
+  }
+}
+
+function failed(code: number, error: unknown): SocketGoodbye {
+  const told = wireErrorOf(error);
+  return { code, reason: fitCloseReason(`${told.code}: ${told.message}`) };
+}

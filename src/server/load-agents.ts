@@ -1,0 +1,99 @@
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { HoldfastError, describeError } from '../kernel/index.ts';
+import type { Agent } from '../session/agent.ts';
+import { describeImportFailure, helpModulesIn } from './agent-modules.ts';
+import { AppRegistry, isAppName } from './app-registry.ts';
+import type { App } from './app-registry.ts';
+import { AgentLoadError } from './errors.ts';
+
+/** What an app's file may be called, in the order they are looked for. */
+export const AGENT_FILES = ['agent.ts', 'agent.js', 'agent.mjs'] as const;
+
+/**
+ * Loads the agents of a folder: `<agentsDir>/<app>/agent.ts` (or `.js`, `.mjs`) that exports `rootAgent`, or the agent
+ * as its default. TypeScript runs by Node's type stripping; `holdfast`, and `zod` where the folder has none of its
+ * own, resolve to this package, so that a file outside any project just works.
+ *
+ * An app that cannot be loaded is part of the result, with its error, and does not hide the others. Folders without an
+ * agent file are no apps.
+ * @throws AgentLoadError when there is no such folder.
+ */
+export async function loadAgents(agentsDir: string): Promise<AppRegistry> {
+  const folder = await realFolder(agentsDir);
+  helpModulesIn(folder);
+  const entries = await readdir(folder, { withFileTypes: true });
+  const names = entries
+    .map((entry) => entry.name)
+    .filter((name) => !name.startsWith('.') && name !== 'node_modules');
+  const apps = await Promise.all(names.sort().map((name) => loadApp(folder, name)));
+  return new AppRegistry(apps.filter((app) => app !== undefined));
+}
+
+async function realFolder(agentsDir: string): Promise<string> {
+  try {
+    const folder = await realpath(agentsDir);
+    if ((await stat(folder)).isDirectory()) return folder;
+  } catch (error) {
+    throw new AgentLoadError(
+      `There is no folder '${agentsDir}'. Give the folder that holds one folder for each agent, or none and --model.`,
+      { cause: error },
+    );
+  }
+  throw new AgentLoadError(`'${agentsDir}' is a file. Give the folder that holds one folder for each agent.`);
+}
+
+async function loadApp(folder: string, name: string): Promise<App | undefined> {
+  const file = await findAgentFile(join(folder, name));
+  if (file === undefined || !isAppName(name)) return undefined;
+  try {
+    return { name, agent: agentOf(await importModule(file), file) };
+  } catch (error) {
+    return { name, error: error instanceof HoldfastError ? error : new AgentLoadError(describeError(error)) };
+  }
+}
+
+async function findAgentFile(folder: string): Promise<string | undefined> {
+  for (const candidate of AGENT_FILES) {
+    const file = join(folder, candidate);
+    if (await isFile(file)) return file;
+  }
+  return undefined;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch {
+    // Whatever cannot be looked at cannot be imported either.
+    return false;
+  }
+}
+
+async function importModule(file: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+  } catch (error) {
+    throw new AgentLoadError(`${file} cannot be loaded: ${describeImportFailure(error, file)}`, {
+      cause: error,
+    });
+  }
+}
+
+function agentOf(exports: Record<string, unknown>, file: string): Agent {
+  const agent = exports['rootAgent'] ?? exports['default'];
+  if (isAgent(agent)) return agent;
+  throw new AgentLoadError(
+    agent === undefined
+      ? `${file} exports no agent. Write \`export const rootAgent = new Agent({ name: '…' })\`.`
+      : `What ${file} exports as its agent is none. Export an Agent of 'holdfast' as rootAgent.`,
+  );
+}
+
+/** By shape, not by class: an agent made with another copy of the package is an agent. */
+export function isAgent(value: unknown): value is Agent {
+  if (typeof value !== 'object' || value === null) return false;
+  const { name, tools } = value as Partial<Agent>;
+  return typeof name === 'string' && Array.isArray(tools);
+}

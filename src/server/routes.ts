@@ -1,0 +1,61 @@
+import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { serveStatic } from '@hono/node-server/serve-static';
+import { BodyTooLargeError } from './errors.ts';
+import { answerError } from './http-errors.ts';
+import { runRoutes } from './run-routes.ts';
+import type { ServerContext } from './server-context.ts';
+import { sessionRoutes } from './session-routes.ts';
+import { HOLDFAST_VERSION } from './version.ts';
+
+/** Every route but the WebSocket's. */
+export function createRoutes(context: ServerContext): Hono {
+  const { apps, drain, hosts, limits, owner } = context;
+  const app = new Hono();
+
+  app.onError((error, c) => answerError(error, c, owner.log));
+  app.notFound((c) => c.json({ error: 'Not found', detail: 'Not found', code: 'HOLDFAST_NOT_FOUND' }, 404));
+
+  // Probes come from load balancers that ask by address, and tell nothing: they are answered to anybody.
+  app.get('/health', (c) => c.json({ status: 'ok' }));
+  app.get('/ready', (c) => {
+    const { tag } = drain.stage;
+    return tag === 'serving' ? c.json({ status: 'ready' }) : c.json({ status: 'draining' }, 503);
+  });
+
+  app.use(async (c, next) => {
+    hosts.check(c.req.header('host'), c.req.header('origin'));
+    await next();
+  });
+  app.use(
+    bodyLimit({
+      maxSize: limits.maxBodyBytes,
+      onError: () => {
+        throw new BodyTooLargeError(`The body is larger than ${limits.maxBodyBytes} bytes.`);
+      },
+    }),
+  );
+
+  app.get('/version', (c) =>
+    c.json({
+      version: HOLDFAST_VERSION,
+      language: 'javascript',
+      language_version: process.versions.node,
+    }),
+  );
+  app.get('/list-apps', (c) => {
+    if (c.req.query('detailed') !== 'true') return c.json(apps.names);
+    return c.json({
+      apps: apps.agents.map(({ name, agent }) => ({
+        name,
+        rootAgentName: agent.name,
+        description: agent.description,
+        language: 'javascript',
+      })),
+    });
+  });
+  app.route('/', sessionRoutes(context));
+  app.route('/', runRoutes(context));
+  if (limits.pageDir !== undefined) app.get('*', serveStatic({ root: limits.pageDir }));
+  return app;
+}

@@ -1,0 +1,135 @@
+import { Hono } from 'hono';
+import type { Context } from 'hono';
+import { readContent } from '../protocol/index.ts';
+import type { Content } from '../protocol/index.ts';
+import type { SessionKey } from '../session/index.ts';
+import { BadRequestError, SessionNotFoundError } from './errors.ts';
+import { httpFailureOf } from './http-errors.ts';
+import { booleanField, checkedName, jsonBody, objectField, stringField } from './request-input.ts';
+import type { JsonBody } from './request-input.ts';
+import type { ServerContext } from './server-context.ts';
+import { TextTurn } from './text-turn.ts';
+
+/** `POST /run` and `POST /run_sse`: one message and its answer, as a JSON array or as server-sent events. */
+export function runRoutes(context: ServerContext): Hono {
+  const routes = new Hono();
+
+  routes.post('/run', async (c) => {
+    const events: string[] = [];
+    const turn = await beginTurn(context, c, 'run', (event) => events.push(event));
+    const left = (): void => turn.leave();
+    c.req.raw.signal.addEventListener('abort', left, { once: true });
+    try {
+      await turn.answered;
+    } finally {
+      c.req.raw.signal.removeEventListener('abort', left);
+    }
+    return c.body(`[${events.join(',')}]`, 200, { 'content-type': 'application/json' });
+  });
+
+  routes.post('/run_sse', async (c) => {
+    const stream = new EventStream(context.limits.maxBufferedBytes);
+    const turn = await beginTurn(context, c, 'run_sse', (event) => stream.send(event));
+    stream.begin(() => turn.leave());
+    turn.answered.then(
+      () => stream.end(),
+      (error: unknown) => {
+        const { error: text, code } = httpFailureOf(error).body;
+        stream.send(JSON.stringify({ error: text, error_details: { code } }));
+        stream.end();
+      },
+    );
+    return c.body(stream.body, 200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+  });
+
+  return routes;
+}
+
+/** Checks a request and starts its turn. What it throws is answered as an error of the whole request. */
+async function beginTurn(
+  context: ServerContext,
+  c: Context,
+  kind: 'run' | 'run_sse',
+  emit: (event: string) => void,
+): Promise<TextTurn> {
+  context.admit();
+  const body = await jsonBody(c);
+  const key = keyOf(body);
+  const served = context.serve(key.appName);
+  const message = messageOf(body);
+  const stateDelta = objectField(body, 'stateDelta', 'state_delta') ?? {};
+  const streaming = booleanField(body, 'streaming') ?? false;
+  if ((await context.store.get(key)) === undefined) {
+    throw new SessionNotFoundError(
+      `There is no session '${key.id}' of user '${key.userId}' in '${key.appName}'.`,
+    );
+  }
+  // Asked again: the server may have begun to refuse while the body was on its way.
+  context.admit();
+  const turn = new TextTurn({ context, kind, key, served, message, stateDelta, streaming, emit });
+  context.calls.add(turn);
+  return turn;
+}
+
+function keyOf(body: JsonBody): SessionKey {
+  const appName = stringField(body, 'appName', 'app_name');
+  if (appName === undefined) throw new BadRequestError("'appName' is missing.");
+  return {
+    appName,
+    userId: checkedName('user', stringField(body, 'userId', 'user_id')),
+    id: checkedName('session', stringField(body, 'sessionId', 'session_id')),
+  };
+}
+
+function messageOf(body: JsonBody): Content {
+  const given = objectField(body, 'newMessage', 'new_message');
+  if (given === undefined)
+    throw new BadRequestError("'newMessage' is missing: {role: 'user', parts: [{text}]}.");
+  const content = readContent(given);
+  if (content.ok) return content.value;
+  throw new BadRequestError(content.reason.replaceAll("'content", "'newMessage"));
+}
+
+/** A body of server-sent events that a client which does not read it cannot fill the memory with. */
+class EventStream {
+  readonly body: ReadableStream<Uint8Array>;
+  readonly #encoder = new TextEncoder();
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #left: (() => void) | undefined;
+
+  constructor(maxBufferedBytes: number) {
+    this.body = new ReadableStream(
+      {
+        start: (controller) => {
+          this.#controller = controller;
+        },
+        cancel: () => this.#leave(),
+      },
+      { highWaterMark: maxBufferedBytes, size: (chunk) => chunk?.byteLength ?? 0 },
+    );
+  }
+
+  /** `left` is called when the client goes, or is given up because it does not read. */
+  begin(left: () => void): void {
+    this.#left = left;
+  }
+
+  /** One event: one line of data. JSON holds no line breaks. */
+  send(json: string): void {
+    if (this.#controller === undefined) return;
+    this.#controller.enqueue(this.#encoder.encode(`data: ${json}\n\n`));
+    if ((this.#controller.desiredSize ?? 0) > 0) return;
+    this.#controller.error(new Error('The client does not read its events.'));
+    this.#leave();
+  }
+
+  end(): void {
+    this.#controller?.close();
+    this.#controller = undefined;
+  }
+
+  #leave(): void {
+    this.#controller = undefined;
+    this.#left?.();
+  }
+}

@@ -1,0 +1,24 @@
+import type { Lifetime, Random } from '../kernel/index.ts';
+import type { SessionStore } from '../session/index.ts';
+import type { AppRegistry, ServedAgent } from './app-registry.ts';
+import type { Calls } from './calls.ts';
+import type { Drain } from './drain.ts';
+import type { HostCheck } from './host-check.ts';
+import type { ServerLimits } from './server-options.ts';
+
+/** What the parts of one server share. */
+export interface ServerContext {
+  /** The server's own lifetime: every call is a child of it. */
+  readonly owner: Lifetime;
+  readonly limits: ServerLimits;
+  readonly apps: AppRegistry;
+  readonly store: SessionStore;
+  readonly calls: Calls;
+  readonly drain: Drain;
+  readonly hosts: HostCheck;
+  readonly random: Random;
+  /** The agent of an app with its model. @throws AppNotFoundError, or what keeps the app from being served. */
+  serve(appName: string): ServedAgent;
+  /** @throws UnavailableError when no new session is taken: the server drains, closes or is full. */
+  admit(): void;
+}

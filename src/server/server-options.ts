@@ -1,0 +1,140 @@
+import { z } from 'zod';
+import { InvalidOptionError } from '../kernel/index.ts';
+import type { Clock, Logger, Random } from '../kernel/index.ts';
+import { DEFAULT_MAX_MESSAGE_BYTES } from '../protocol/index.ts';
+import type { Agent } from '../session/agent.ts';
+import type { LiveModel } from '../session/live-model.ts';
+import type { SessionStore } from '../session/session-store.ts';
+import type { AppRegistry } from './app-registry.ts';
+
+/** The longest request a Cloud Run instance is given is an hour, but most calls are over in five minutes (clause D1). */
+export const DEFAULT_DRAIN_TIMEOUT_MS = 300_000;
+
+/** None: right for a process started by hand. Behind a load balancer give it the seconds that one needs to notice. */
+export const DEFAULT_PRE_DRAIN_DELAY_MS = 0;
+
+/** Often enough for whoever watches a deployment, seldom enough not to fill a log in five minutes (clause D6). */
+export const DEFAULT_DRAIN_PROGRESS_MS = 10_000;
+
+/** What comes by POST may be as large as what comes over a socket: both carry a picture at most. */
+export const DEFAULT_MAX_BODY_BYTES = DEFAULT_MAX_MESSAGE_BYTES;
+
+/** Twenty times the fifty audio frames a second of a live microphone: no honest client comes near it. */
+export const DEFAULT_MAX_MESSAGES_PER_SECOND = 1_000;
+
+/** Some twenty seconds of 24 kHz audio as base64. A client so far behind will never catch up with a conversation. */
+export const DEFAULT_MAX_BUFFERED_BYTES = 1_310_720;
+
+/** Twice what one core relays in good time; more is not refused by the machine but heard by everybody. */
+export const DEFAULT_MAX_LIVE_SESSIONS = 1_000;
+
+/** A text turn that says nothing for two minutes will not say anything. */
+export const DEFAULT_RUN_TIMEOUT_MS = 120_000;
+
+/** A client of `holdfast.v1` speaks first, in the same breath in which it connects. */
+export const DEFAULT_HELLO_TIMEOUT_MS = 10_000;
+
+/** A peer on a slow mobile link answers a close within a second; one that does not is gone (clause C10). */
+export const DEFAULT_SOCKET_CLOSE_TIMEOUT_MS = 1_000;
+
+/** A live session's own close takes 5 s at most; the rest is for the goodbyes on the sockets after it. */
+export const SERVER_CLOSE_TIMEOUT_MS = 7_500;
+
+/** What `createServer` is given. Every number is validated; every duration is in milliseconds. */
+export interface ServerOptions {
+  /** What is served: agents by the name of their app, or what `loadAgents` found. */
+  readonly agents: Readonly<Record<string, Agent>> | AppRegistry;
+  /** The model of agents that bring none. */
+  readonly model?: LiveModel;
+  /** Where sessions are kept. Default: in memory, for as long as the server lives. */
+  readonly store?: SessionStore;
+  /** How long live sessions may go on once new ones are refused. Default `DEFAULT_DRAIN_TIMEOUT_MS`. */
+  readonly drainTimeoutMs?: number;
+  /** How long new sessions are still accepted after a drain began. Default `DEFAULT_PRE_DRAIN_DELAY_MS`. */
+  readonly preDrainDelayMs?: number;
+  /** How often a drain tells its progress. Default `DEFAULT_DRAIN_PROGRESS_MS`. */
+  readonly drainProgressMs?: number;
+  /** The largest message a client may send. Default `DEFAULT_MAX_MESSAGE_BYTES`. */
+  readonly maxMessageBytes?: number;
+  /** The largest body of a POST. Default `DEFAULT_MAX_BODY_BYTES`. */
+  readonly maxBodyBytes?: number;
+  /** How many messages a second a client may send, for longer than two seconds. */
+  readonly maxMessagesPerSecond?: number;
+  /** How far a client may be behind with reading. Default `DEFAULT_MAX_BUFFERED_BYTES`. */
+  readonly maxBufferedBytes?: number;
+  /** How many live sessions this server holds at a time. Default `DEFAULT_MAX_LIVE_SESSIONS`. */
+  readonly maxLiveSessions?: number;
+  /** How long a text turn may take. Default `DEFAULT_RUN_TIMEOUT_MS`. */
+  readonly runTimeoutMs?: number;
+  /** How long a client of `holdfast.v1` may take to say hello. Default `DEFAULT_HELLO_TIMEOUT_MS`. */
+  readonly helloTimeoutMs?: number;
+  /** How long a client is given to answer a close. Default `DEFAULT_SOCKET_CLOSE_TIMEOUT_MS`. */
+  readonly socketCloseTimeoutMs?: number;
+  /** Passed to every live session: how long its close may take. Default: the live session's own. */
+  readonly closeTimeoutMs?: number;
+  /** Passed to every live session: it ends after this long without anything said. Default: the live session's own. */
+  readonly idleTimeoutMs?: number;
+  /** Passed to every live session: it ends after this long. Default: the live session's own. */
+  readonly maxDurationMs?: number;
+  /** A folder of static files served where no route stands; `/` is its `index.html`. */
+  readonly pageDir?: string;
+  /** Host names a request may ask for, besides loopback ones. Given, every other one is refused, wherever we listen. */
+  readonly allowedHosts?: readonly string[];
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly log?: Logger;
+}
+
+const count = z.int().positive();
+const durationMs = z.number().nonnegative();
+const boundMs = z.number().positive();
+
+const limitsSchema = z.object({
+  drainTimeoutMs: durationMs.default(DEFAULT_DRAIN_TIMEOUT_MS),
+  preDrainDelayMs: durationMs.default(DEFAULT_PRE_DRAIN_DELAY_MS),
+  drainProgressMs: boundMs.default(DEFAULT_DRAIN_PROGRESS_MS),
+  maxMessageBytes: count.default(DEFAULT_MAX_MESSAGE_BYTES),
+  maxBodyBytes: count.default(DEFAULT_MAX_BODY_BYTES),
+  maxMessagesPerSecond: count.default(DEFAULT_MAX_MESSAGES_PER_SECOND),
+  maxBufferedBytes: count.default(DEFAULT_MAX_BUFFERED_BYTES),
+  maxLiveSessions: count.default(DEFAULT_MAX_LIVE_SESSIONS),
+  runTimeoutMs: boundMs.default(DEFAULT_RUN_TIMEOUT_MS),
+  helloTimeoutMs: boundMs.default(DEFAULT_HELLO_TIMEOUT_MS),
+  socketCloseTimeoutMs: boundMs.default(DEFAULT_SOCKET_CLOSE_TIMEOUT_MS),
+  closeTimeoutMs: boundMs.optional(),
+  idleTimeoutMs: boundMs.optional(),
+  maxDurationMs: boundMs.optional(),
+  pageDir: z.string().min(1).optional(),
+  allowedHosts: z.array(z.string().min(1)).default([]),
+});
+
+const KNOWN_OPTIONS: ReadonlySet<string> = new Set([
+  ...Object.keys(limitsSchema.shape),
+  'agents',
+  'model',
+  'store',
+  'clock',
+  'random',
+  'log',
+]);
+
+/** The options that are plain values, with every default filled in. */
+export type ServerLimits = z.output<typeof limitsSchema>;
+
+/** @throws InvalidOptionError that names every option which cannot work, and what it accepts. */
+export function parseServerLimits(options: ServerOptions): ServerLimits {
+  const unknown = Object.keys(options).filter((name) => !KNOWN_OPTIONS.has(name));
+  if (unknown.length > 0) {
+    throw new InvalidOptionError(`createServer knows no option ${unknown.join(', ')}.`);
+  }
+  const parsed = limitsSchema.safeParse(options);
+  if (parsed.success) return parsed.data;
+  throw new InvalidOptionError(`An option of createServer cannot work: ${describeIssues(parsed.error)}.`);
+}
+
+/** What a schema did not accept, in one line: `drainTimeoutMs: Too small …; pageDir: …`. */
+export function describeIssues(error: z.ZodError): string {
+  return error.issues
+    .map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`))
+    .join('; ');
+}

@@ -1,0 +1,84 @@
+import { Hono } from 'hono';
+import type { Context } from 'hono';
+import type { SessionKey, StoredSession } from '../session/index.ts';
+import { sessionKey } from './calls.ts';
+import { BadRequestError, SessionNotFoundError } from './errors.ts';
+import { checkedName, jsonBody, objectField, stringField } from './request-input.ts';
+import type { ServerContext } from './server-context.ts';
+import { sessionJson, sessionSummaryJson } from './session-json.ts';
+
+const SESSIONS = '/apps/:app/users/:user/sessions';
+const SESSION = `${SESSIONS}/:session`;
+
+/** `/apps/{app}/users/{user}/sessions[/{session}]`: create, list, get, delete. */
+export function sessionRoutes(context: ServerContext): Hono {
+  const { apps, store } = context;
+  const routes = new Hono();
+
+  const create = async (c: Context, idInPath: string | undefined): Promise<Response> => {
+    context.admit();
+    const appName = c.req.param('app') ?? '';
+    const agent = apps.get(appName);
+    const body = await jsonBody(c);
+    // The path with an id takes the state itself as its body, or, like the other one, an object with `state`.
+    const id = idInPath ?? stringField(body, 'sessionId', 'session_id');
+    const state = objectField(body, 'state');
+    const session = await store.create({
+      appName,
+      userId: checkedName('user', c.req.param('user')),
+      ...(id === undefined ? {} : { id: checkedName('session', id) }),
+      ...(state === undefined ? {} : { state: { ...state } }),
+    });
+    return c.json(sessionJson(session, agent.name));
+  };
+
+  routes.post(SESSIONS, (c) => create(c, undefined));
+  routes.post(SESSION, (c) => create(c, c.req.param('session')));
+
+  routes.get(SESSIONS, async (c) => {
+    const agent = apps.get(c.req.param('app'));
+    const sessions = await store.list(c.req.param('app'), c.req.param('user'));
+    return c.json(sessions.map((session) => sessionSummaryJson(session, agent.name)));
+  });
+
+  routes.get(SESSION, async (c) => {
+    const agent = apps.get(c.req.param('app'));
+    return c.json(sessionJson(await find(context, keyOf(c)), agent.name));
+  });
+
+  routes.delete(SESSION, async (c) => {
+    const key = keyOf(c);
+    apps.get(key.appName);
+    await find(context, key);
+    await endCallOf(context, key);
+    await store.delete(key);
+    return c.json({});
+  });
+
+  return routes;
+}
+
+/** A session that is deleted while it is live ends first, so that nothing writes to it afterwards. */
+async function endCallOf({ calls }: ServerContext, key: SessionKey): Promise<void> {
+  const call = calls.holding(sessionKey(key));
+  if (call === undefined) return;
+  call.end('replaced');
+  await call.ended;
+}
+
+function keyOf(c: Context): SessionKey {
+  return {
+    appName: c.req.param('app') ?? '',
+    userId: c.req.param('user') ?? '',
+    id: c.req.param('session') ?? '',
+  };
+}
+
+async function find({ store }: ServerContext, key: SessionKey): Promise<StoredSession> {
+  const session = await store.get(key);
+  if (session !== undefined) return session;
+  if (key.id === '') throw new BadRequestError('The session has no id.');
+  throw new SessionNotFoundError(
+    `There is no session '${key.id}' of user '${key.userId}' in '${key.appName}'.`,
+  );
+}

@@ -1,0 +1,159 @@
+import { ClosedError, randomId } from '../kernel/index.ts';
+import type { Lifetime } from '../kernel/index.ts';
+import { encodeAdkEvent } from '../protocol/index.ts';
+import type { AdkEventContext, Content, LiveEvent } from '../protocol/index.ts';
+import { AgentSession } from '../session/index.ts';
+import type { SessionCloseReport, SessionKey, StoredSession } from '../session/index.ts';
+import type { ServedAgent } from './app-registry.ts';
+import { sessionKey } from './calls.ts';
+import type { Call } from './calls.ts';
+import { ReplacedError, RunTimeoutError, SessionNotFoundError, UnavailableError } from './errors.ts';
+import { LiveCall } from './live-call.ts';
+import type { ServerContext } from './server-context.ts';
+import { SERVER_CLOSE_TIMEOUT_MS } from './server-options.ts';
+
+export interface TextTurnOptions {
+  readonly context: ServerContext;
+  readonly kind: 'run' | 'run_sse';
+  readonly key: SessionKey;
+  readonly served: ServedAgent;
+  readonly message: Content;
+  readonly stateDelta: Readonly<Record<string, unknown>>;
+  /** Whether pieces of an answer are given too, or the whole of it alone. */
+  readonly streaming: boolean;
+  /** Given every event as ADK JSON. */
+  emit(event: string): void;
+}
+
+/**
+ * One message and its answer: a live session that is closed when the answer is complete. Where the session is live
+ * already, the message is said in it, and the live session goes on.
+ */
+export class TextTurn implements Call {
+  readonly kind: 'run' | 'run_sse';
+  readonly startedAtMs: number;
+  readonly ended: Promise<void>;
+  /** Resolves when the answer is complete; rejects with the error that kept it from being. */
+  readonly answered: Promise<void>;
+  readonly #options: TextTurnOptions;
+  readonly #scope: Lifetime;
+  readonly #adk: AdkEventContext;
+  readonly #done = Promise.withResolvers<void>();
+  #session: AgentSession | undefined;
+
+  constructor(options: TextTurnOptions) {
+    const { context, kind } = options;
+    this.#options = options;
+    this.kind = kind;
+    this.#scope = context.owner.child('text turn', { closeTimeoutMs: SERVER_CLOSE_TIMEOUT_MS });
+    this.startedAtMs = this.#scope.clock.now();
+    this.#adk = { invocationId: `e-${randomId(context.random)}` };
+    // However the scope ends, also with the server from above, nobody is left waiting for the answer.
+    this.#scope.own('answer', this.#done, {
+      stop: ({ reject }) => reject(new UnavailableError('The server shut down before the answer came.', 1)),
+    });
+    this.answered = this.#run();
+    this.ended = this.answered.then(nothing, nothing);
+  }
+
+  end(reason: 'replaced' | 'shutdown'): void {
+    const error =
+      reason === 'replaced'
+        ? new ReplacedError('A newer client took this session over.')
+        : new UnavailableError('The server shut down before the answer came.', 1);
+    this.#done.reject(error);
+    void this.#session?.close(reason);
+  }
+
+  goAway(_timeLeftMs: number): void {
+    // A text turn ends by itself soon, and its client cannot be told.
+  }
+
+  /** The client has left (clause C7). */
+  leave(): void {
+    this.#done.reject(new ClosedError('The client left before the answer came.'));
+    void this.#session?.close('participant_disconnected');
+  }
+
+  async #run(): Promise<void> {
+    // Observed here, because it may be rejected before anything waits for it.
+    this.#done.promise.catch(nothing);
+    try {
+      await this.#turn();
+    } finally {
+      await this.#session?.close('task_completed');
+      await this.#scope.close('task_completed');
+    }
+  }
+
+  async #turn(): Promise<void> {
+    const { context, key, stateDelta } = this.#options;
+    const { runTimeoutMs } = context.limits;
+    this.#scope.timer('run timeout', runTimeoutMs, () => {
+      this.#done.reject(new RunTimeoutError(`There was no answer within ${runTimeoutMs} ms.`));
+    });
+    const holder = context.calls.holding(sessionKey(key));
+    if (holder instanceof LiveCall && (await this.#sayIn(holder))) return;
+    await Promise.race([context.calls.takeOver(sessionKey(key), this, 'wait'), this.#done.promise]);
+    const stored = await context.store.get(key);
+    if (stored === undefined) throw new SessionNotFoundError(`There is no session '${key.id}'.`);
+    Object.assign(stored.state, stateDelta);
+    await this.#live(stored);
+  }
+
+  /** Says it in a live session of the same stored session; false when that one is ending. */
+  async #sayIn(holder: LiveCall): Promise<boolean> {
+    const untap = holder.say(this.#options.message, {
+      event: (event) => this.#event(event),
+      closed: (report) => this.#closed(report),
+    });
+    if (untap === undefined) return false;
+    try {
+      await this.#done.promise;
+    } finally {
+      untap();
+    }
+    return true;
+  }
+
+  async #live(stored: StoredSession): Promise<void> {
+    const { context, served, message } = this.#options;
+    this.#scope.throwIfClosing();
+    const session = new AgentSession({
+      ...served,
+      session: stored,
+      owner: this.#scope,
+      closeTimeoutMs: context.limits.closeTimeoutMs,
+    });
+    this.#session = session;
+    session.on('event', (event) => this.#event(event));
+    session.on('close', (report) => this.#closed(report));
+    try {
+      session.queue.sendContent(message);
+      session.start().catch(nothing);
+      await this.#done.promise;
+    } finally {
+      await session.close('task_completed');
+      await context.store.save(stored);
+    }
+  }
+
+  #event(event: LiveEvent): void {
+    const isPiece = 'partial' in event && event.partial;
+    if (!isPiece || this.#options.streaming) {
+      const encoded = encodeAdkEvent(event, this.#adk);
+      if (encoded !== undefined) this.#options.emit(encoded);
+    }
+    if (event.type === 'turnComplete') this.#done.resolve();
+  }
+
+  #closed({ reason, error }: SessionCloseReport): void {
+    // After the answer this changes nothing: a promise is settled once.
+    this.#done.reject(
+      error ?? new UnavailableError(`The live session ended (${reason}) before the answer came.`, 1),
+    );
+  }
+}
+
+/** For promises whose failure is told elsewhere. */
+const nothing = (): void => undefined;

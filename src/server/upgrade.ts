@@ -1,0 +1,105 @@
+import type { IncomingMessage } from 'node:http';
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import { HOLDFAST_SUBPROTOCOL } from '../protocol/index.ts';
+import { BadRequestError } from './errors.ts';
+import { httpFailureOf } from './http-errors.ts';
+import { LiveCall } from './live-call.ts';
+import type { ClientWire } from './live-call.ts';
+import { parseLiveQuery } from './live-query.ts';
+import type { ServerContext } from './server-context.ts';
+
+export const RUN_LIVE_PATH = '/run_live';
+
+/**
+ * How much above `maxMessageBytes` a message is still read, to be refused with words. What is larger than that is cut
+ * off with the code alone, before it is in memory.
+ */
+const OVERSIZE_FACTOR = 2;
+
+/** Turns upgrades of `/run_live` into live calls. */
+export class LiveUpgrades {
+  readonly #context: ServerContext;
+  readonly #sockets: WebSocketServer;
+
+  constructor(context: ServerContext) {
+    this.#context = context;
+    this.#sockets = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      // Audio does not compress, and a compressor costs each session 290 kB and half as much CPU again.
+      perMessageDeflate: false,
+      maxPayload: context.limits.maxMessageBytes * OVERSIZE_FACTOR,
+      handleProtocols: (offered) => (offered.has(HOLDFAST_SUBPROTOCOL) ? HOLDFAST_SUBPROTOCOL : false),
+    });
+  }
+
+  /** Whether an upgrade is for this server: its path, below `basePath`. */
+  static matches(url: string | undefined, basePath: string): boolean {
+    return pathOf(url) === basePath + RUN_LIVE_PATH;
+  }
+
+  /** Accepts or refuses; either way the socket is taken care of. */
+  handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { log } = this.#context.owner;
+    socket.on('error', (error) => log.debug('upgrade socket error', { error: error.message }));
+    let call: LiveCall;
+    try {
+      call = this.#admit(request);
+    } catch (error) {
+      refuseUpgrade(socket, error);
+      return;
+    }
+    // Counted from here on: a drain that begins during the handshake waits for it (clause D5).
+    this.#context.calls.add(call);
+    const dropped = (): void => call.dropped();
+    socket.once('close', dropped);
+    this.#sockets.handleUpgrade(request, socket, head, (accepted) => {
+      socket.removeListener('close', dropped);
+      call.run(accepted);
+    });
+  }
+
+  /** @throws what the upgrade is refused for. */
+  #admit(request: IncomingMessage): LiveCall {
+    const context = this.#context;
+    const { host, origin } = request.headers;
+    context.hosts.check(host, origin);
+    context.admit();
+    const wire = wireOf(request.headers['sec-websocket-protocol']);
+    const { key, runConfig } = parseLiveQuery(new URL(request.url ?? '', 'http://localhost').searchParams);
+    return new LiveCall({ context, wire, key, runConfig });
+  }
+}
+
+/** No subprotocol is the ADK's wire. One we do not know is refused: its client would not understand us. */
+function wireOf(header: string | undefined): ClientWire {
+  const offered = (header ?? '').split(',').map((name) => name.trim());
+  if (header === undefined || offered.every((name) => name === '')) return 'adk';
+  if (offered.includes(HOLDFAST_SUBPROTOCOL)) return HOLDFAST_SUBPROTOCOL;
+  throw new BadRequestError(
+    `The subprotocol '${(header ?? '').slice(0, 60)}' is not known. Ask for ${HOLDFAST_SUBPROTOCOL}, or for none.`,
+  );
+}
+
+function pathOf(url: string | undefined): string {
+  const path = (url ?? '').split('?', 1)[0] ?? '';
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+}
+
+/** Answers an upgrade with an HTTP error and ends the connection. */
+export function refuseUpgrade(socket: Duplex, error: unknown): void {
+  const { status, headers, body } = httpFailureOf(error);
+  const text = JSON.stringify(body);
+  const fields = {
+    ...headers,
+    connection: 'close',
+    'content-type': 'application/json',
+    'content-length': String(Buffer.byteLength(text)),
+  };
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${text}`, () =>
+    socket.destroy(),
+  );
+}
