@@ -23,6 +23,9 @@ export interface AdkClientLegOptions {
   readonly inputRateHz: number;
 }
 
+/** The socket has refused what is too large. */
+const ALREADY_MEASURED = { maxMessageBytes: Number.MAX_SAFE_INTEGER };
+
 /** A client of the ADK wire: JSON in text frames both ways, and nothing to say at the beginning. */
 export class AdkClientLeg implements ClientLeg {
   readonly #socket: ClientSocket;
@@ -69,7 +72,7 @@ export class AdkClientLeg implements ClientLeg {
   }
 
   #text(text: string): void {
-    const parsed = parseAdkRequest(text);
+    const parsed = parseAdkRequest(text, ALREADY_MEASURED);
     if (!parsed.ok) {
       this.#input.refuse(parsed.reason);
       return;

@@ -33,6 +33,9 @@ export interface HoldfastClientLegOptions {
 /** `greeting`: the client has not said hello yet. `greeted`: it has, and waits for ours. */
 type Phase = 'greeting' | 'greeted' | 'welcomed';
 
+/** The socket has refused what is too large. */
+const ALREADY_MEASURED = { maxMessageBytes: Number.MAX_SAFE_INTEGER };
+
 /** A client of `holdfast.v1`: small JSON messages, and audio in binary frames with its position. */
 export class HoldfastClientLeg implements ClientLeg {
   readonly #options: HoldfastClientLegOptions;
@@ -105,7 +108,7 @@ export class HoldfastClientLeg implements ClientLeg {
   }
 
   #text(text: string): void {
-    const parsed = parseClientMessage(text);
+    const parsed = parseClientMessage(text, ALREADY_MEASURED);
     if (!parsed.ok) {
       if (this.#phase === 'greeting') this.#breakOff(parsed.reason);
       else this.#input.refuse(parsed.reason);

@@ -20,7 +20,7 @@ export function runRoutes(context: ServerContext): Hono {
     const left = (): void => turn.leave();
     c.req.raw.signal.addEventListener('abort', left, { once: true });
     try {
-      await turn.answered;
+      await turn.answer();
     } finally {
       c.req.raw.signal.removeEventListener('abort', left);
     }
@@ -31,7 +31,7 @@ export function runRoutes(context: ServerContext): Hono {
     const stream = new EventStream(context.limits.maxBufferedBytes);
     const turn = await beginTurn(context, c, 'run_sse', (event) => stream.send(event));
     stream.begin(() => turn.leave());
-    turn.answered.then(
+    turn.answer().then(
       () => stream.end(),
       (error: unknown) => {
         const { error: text, code } = httpFailureOf(error).body;

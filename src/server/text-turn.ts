@@ -33,11 +33,10 @@ export class TextTurn implements Call {
   readonly kind: 'run' | 'run_sse';
   readonly startedAtMs: number;
   readonly ended: Promise<void>;
-  /** Resolves when the answer is complete; rejects with the error that kept it from being. */
-  readonly answered: Promise<void>;
   readonly #options: TextTurnOptions;
   readonly #scope: Lifetime;
   readonly #adk: AdkEventContext;
+  readonly #resolveEnded: () => void;
   readonly #done = Promise.withResolvers<void>();
   #session: AgentSession | undefined;
 
@@ -52,8 +51,22 @@ export class TextTurn implements Call {
     this.#scope.own('answer', this.#done, {
       stop: ({ reject }) => reject(new UnavailableError('The server shut down before the answer came.', 1)),
     });
-    this.answered = this.#run();
-    this.ended = this.answered.then(nothing, nothing);
+    // Observed here, because it may be rejected before anything waits for it.
+    this.#done.promise.catch(nothing);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.ended = promise;
+    this.#resolveEnded = resolve;
+  }
+
+  /** Runs the turn: resolves when the answer is complete; rejects with the error that kept it from being. */
+  async answer(): Promise<void> {
+    try {
+      await this.#turn();
+    } finally {
+      await this.#session?.close('task_completed');
+      await this.#scope.close('task_completed');
+      this.#resolveEnded();
+    }
   }
 
   end(reason: 'replaced' | 'shutdown'): void {
@@ -73,17 +86,6 @@ export class TextTurn implements Call {
   leave(): void {
     this.#done.reject(new ClosedError('The client left before the answer came.'));
     void this.#session?.close('participant_disconnected');
-  }
-
-  async #run(): Promise<void> {
-    // Observed here, because it may be rejected before anything waits for it.
-    this.#done.promise.catch(nothing);
-    try {
-      await this.#turn();
-    } finally {
-      await this.#session?.close('task_completed');
-      await this.#scope.close('task_completed');
-    }
   }
 
   async #turn(): Promise<void> {
