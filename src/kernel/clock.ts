@@ -18,7 +18,7 @@ const LONGEST_NATIVE_DELAY_MS = 2_147_483_647;
 
 class SystemTimer implements Timer {
   #handle: ReturnType<typeof setTimeout> | undefined;
-  readonly #fire: () => void;
+  #fire: (() => void) | undefined;
   #remainingMs: number;
 
   constructor(delayMs: number, fire: () => void) {
@@ -30,6 +30,8 @@ class SystemTimer implements Timer {
   cancel(): void {
     clearTimeout(this.#handle);
     this.#handle = undefined;
+    // Who keeps a spent timer must not keep what it would have called.
+    this.#fire = undefined;
   }
 
   #arm(): void {
@@ -40,15 +42,21 @@ class SystemTimer implements Timer {
         this.#arm();
         return;
       }
-      this.#handle = undefined;
-      this.#fire();
+      const fire = this.#fire;
+      this.cancel();
+      fire?.();
     }, delayMs);
   }
+}
+
+/** `setTimeout` cuts fractions off, which would fire a timer before its time. What is no delay at all fires soon. */
+function wholeDelayMs(delayMs: number): number {
+  return delayMs > 0 ? Math.ceil(delayMs) : 0;
 }
 
 /** The machine's own clock. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallTime: () => Date.now(),
-  setTimer: (delayMs, fire) => new SystemTimer(Math.max(0, delayMs), fire),
+  setTimer: (delayMs, fire) => new SystemTimer(wholeDelayMs(delayMs), fire),
 };

@@ -1,12 +1,12 @@
 import type { Clock, Timer } from './clock.ts';
 import type { Deadline } from './deadline.ts';
-import { describeError } from './errors.ts';
+import { ClosedError, describeError } from './errors.ts';
 import type { Logger } from './log.ts';
-import { isThenable } from './thenable.ts';
+import { asPromise } from './thenable.ts';
 
 /**
  * The order in which an owner lets go of what it holds. Steps of one phase run side by side; a phase begins when the
- * one before it has ended or overrun.
+ * one before it has ended or overrun. On an abort every step begins at once, `release` before all others.
  *
  * - `flush`: what was accepted before the close is still sent.
  * - `release`: sockets and other things the world outside holds for us (first of what can cost or block; clause C5).
@@ -15,6 +15,9 @@ import { isThenable } from './thenable.ts';
  */
 export const CLOSE_PHASES = ['flush', 'release', 'settle', 'hooks'] as const;
 export type ClosePhase = (typeof CLOSE_PHASES)[number];
+
+/** There is nothing to flush into once the sockets are destroyed, and nothing may hold their destruction up (C5). */
+const ABORT_PHASES: readonly ClosePhase[] = ['release', 'settle', 'hooks', 'flush'];
 
 /** `close` is polite and bounded, `abort` does not wait. */
 export type CloseVerb = 'close' | 'abort';
@@ -35,13 +38,13 @@ export interface StepContext {
  */
 export interface ClosingStep<Resource> {
   /** Default `release`. */
-  readonly phase?: ClosePhase;
+  readonly phase?: ClosePhase | undefined;
   /** How long `close` may take, in milliseconds. Default `DEFAULT_STEP_BOUND_MS`. */
-  readonly boundMs?: number;
+  readonly boundMs?: number | undefined;
   /** Called synchronously the moment the owner begins to close, before anything else: cancel a timer, refuse input. */
   stop?(resource: Resource): void;
   /** Lets what is under way finish. Called on `drain()`; has no bound of its own, a harder verb ends the waiting. */
-  drain?(resource: Resource): PromiseLike<unknown> | undefined;
+  drain?: ((resource: Resource) => PromiseLike<unknown> | undefined) | undefined;
   /** Lets go politely. */
   close?(resource: Resource, context: StepContext): PromiseLike<unknown> | undefined | void;
   /** Lets go at once. Called instead of `close` on an abort, and after it when `close` overran. */
@@ -52,7 +55,7 @@ export interface ClosingStep<Resource> {
 export const DEFAULT_STEP_BOUND_MS = 1_000;
 
 /**
- * - `done`, `failed`: ended in time, well or by throwing.
+ * - `done`, `failed`: ended, well or by throwing, without having overrun.
  * - `overran`: reached its bound, was told to give up, and then ended.
  * - `abandoned`: was told to give up and had not ended when the report was made. Whatever it does later is observed
  *   and ignored.
@@ -84,24 +87,23 @@ export interface CloseReport {
 /** A resource with its step, as an owner keeps them and a plan takes them over. */
 export interface PlannedStep {
   readonly name: string;
-  readonly resource: unknown;
+  readonly resource: object;
   readonly step: ClosingStep<never>;
+  /** Set when the step's `stop` threw. */
+  stopFailure?: { readonly error: unknown };
 }
-
-/** `told` is a step that runs on although it was told to give up. */
-type StepState = 'waiting' | 'running' | 'told' | 'ended';
 
 class RunningStep {
   readonly planned: PlannedStep;
   readonly phase: ClosePhase;
-  state: StepState = 'waiting';
-  late = false;
+  /** What the report will say if nothing changes it. */
   outcome: StepOutcome = 'abandoned';
+  late = false;
   startedAtMs = 0;
   durationMs = 0;
   error: unknown;
   bound: Timer | undefined;
-  readonly giveUp = new AbortController();
+  giveUp: AbortController | undefined;
 
   constructor(planned: PlannedStep) {
     this.planned = planned;
@@ -115,11 +117,11 @@ class RunningStep {
 }
 
 export interface ClosePlanOptions {
+  /** The owner's path, for log lines. */
   readonly owner: string;
   readonly reason: string;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly deadline: Deadline;
   readonly steps: readonly PlannedStep[];
   /** Called once, with every step's report, in the order the steps were registered. */
   finished(steps: readonly StepReport[]): void;
@@ -128,15 +130,24 @@ export interface ClosePlanOptions {
 /**
  * Runs the steps of one close. It is the only place where anything of Holdfast is torn down.
  *
- * It knows steps and their resources, never the owner, and forgets them when it has finished: what an abandoned step
- * still holds is that step's resource alone.
+ * A step's state is the collection it is in: waiting, running, told to give up, or none of them once it has ended.
+ * Every callback may call back into the owner, so no loop here counts on anything but what these hold right now.
+ *
+ * A plan knows steps and their resources, never the owner, and forgets them when it has reported: what an abandoned
+ * step still holds is that step's resource alone.
  */
 export class ClosePlan {
   readonly #options: Omit<ClosePlanOptions, 'steps' | 'finished'>;
-  #steps: RunningStep[];
+  #stage: 'planned' | 'polite' | 'hard' | 'reported' = 'planned';
   #finished: ClosePlanOptions['finished'] | undefined;
-  #phase = -1;
-  #aborting = false;
+  #steps: readonly RunningStep[];
+  /** The next one last, because that is where an array gives up an element for free. */
+  #waiting: RunningStep[];
+  readonly #running = new Set<RunningStep>();
+  readonly #told = new Set<RunningStep>();
+  /** The phase of the step that was started last. */
+  #phase: ClosePhase | undefined;
+  #deadline: Deadline | undefined;
   #deadlineTimer: Timer | undefined;
   #lastTurn: Timer | undefined;
 
@@ -145,71 +156,81 @@ export class ClosePlan {
     this.#options = rest;
     this.#finished = finished;
     this.#steps = steps.map((planned) => new RunningStep(planned));
+    this.#waiting = inOrder(this.#steps, CLOSE_PHASES);
   }
 
-  /** Begins. With `abort()` called before it, every step starts hard and nothing is waited for. */
-  run(): void {
-    const { clock, deadline } = this.#options;
-    if (!this.#aborting) {
-      this.#deadlineTimer = clock.setTimer(deadline.remainingMs, () => this.#deadlineReached());
+  /** Begins, once. With `abort` it begins hard, or turns hard if it has begun; the deadline that counts is the first. */
+  run(verb: CloseVerb, deadline: Deadline): void {
+    if (this.#stage !== 'planned') {
+      if (verb === 'abort') this.#harden();
+      return;
+    }
+    this.#deadline = deadline;
+    this.#stage = 'polite';
+    if (verb === 'abort') {
+      this.#harden();
+      return;
     }
     this.#advance();
+    // Set last: where nothing is left to wait for there is no timer, and a child's own deadline, which is the same
+    // moment, comes before its parent's, so that the step that hangs is named and not only the child it hangs in.
+    if (this.#stage === 'polite') {
+      this.#deadlineTimer = this.#options.clock.setTimer(deadline.remainingMs, () => this.#deadlineReached());
+    }
+  }
+
+  /** The resource ended by itself. If its turn has not come, it will not. */
+  release(resource: object): void {
+    const index = this.#waiting.findIndex((step) => step.planned.resource === resource);
+    for (const step of index < 0 ? [] : this.#waiting.splice(index, 1)) step.outcome = 'done';
   }
 
   /** Stops waiting: what runs is told to give up, what has not begun is started, and the report follows at once. */
-  abort(): void {
-    if (this.#aborting) return;
-    this.#aborting = true;
-    for (const step of this.#steps) {
-      if (step.state === 'running') this.#tellToGiveUp(step);
-    }
-    if (this.#phase >= 0) this.#advance();
+  #harden(): void {
+    if (this.#stage !== 'polite') return;
+    this.#stage = 'hard';
+    this.#waiting = inOrder(this.#waiting.toReversed(), ABORT_PHASES);
+    for (const step of [...this.#running]) this.#tellToGiveUp(step);
+    this.#advance();
   }
 
   #deadlineReached(): void {
-    for (const step of this.#steps) {
-      if (step.state === 'running') this.#overrun(step);
-    }
-    this.abort();
+    for (const step of [...this.#running]) this.#overrun(step);
+    this.#harden();
   }
 
-  /** Starts every phase whose turn has come; reports when none is left. */
+  /** Starts every step whose turn has come; reports when none is left to wait for. */
   #advance(): void {
-    while (this.#finished !== undefined && !this.#steps.some((step) => step.state === 'running')) {
-      this.#phase += 1;
-      const phase = CLOSE_PHASES[this.#phase];
-      if (phase === undefined) {
-        this.#reportSoon();
-        return;
-      }
-      for (const step of this.#steps) {
-        if (step.phase === phase && step.state === 'waiting') this.#start(step);
-      }
+    for (let next = this.#waiting.at(-1); next !== undefined; next = this.#waiting.at(-1)) {
+      if (this.#running.size > 0 && next.phase !== this.#phase) return;
+      this.#waiting.pop();
+      this.#phase = next.phase;
+      this.#start(next);
     }
+    if (this.#running.size > 0) return;
+    // One turn of the event loop lets what was just told to give up do so, before it is called abandoned.
+    if (this.#told.size === 0) this.#report();
+    else this.#lastTurn ??= this.#options.clock.setTimer(0, () => this.#report());
   }
 
   #start(step: RunningStep): void {
-    const { clock, deadline, reason } = this.#options;
-    const { resource, step: closing } = step.planned;
+    const { clock } = this.#options;
+    const { boundMs = DEFAULT_STEP_BOUND_MS } = step.planned.step;
+    (this.#stage === 'hard' ? this.#told : this.#running).add(step);
     step.startedAtMs = clock.now();
-    step.state = this.#aborting ? 'told' : 'running';
-    if (this.#aborting) step.giveUp.abort();
-    let ending: PromiseLike<unknown> | undefined | void;
+    let ending: Promise<unknown> | undefined;
     try {
-      ending =
-        this.#aborting && closing.abort !== undefined
-          ? closing.abort(resource as never)
-          : closing.close?.(resource as never, { signal: step.giveUp.signal, reason, deadline });
+      ending = asPromise(this.#letGo(step));
     } catch (error) {
       this.#settle(step, 'failed', error);
       return;
     }
-    if (!isThenable(ending)) {
+    if (ending === undefined) {
       this.#settle(step, 'done', undefined);
       return;
     }
-    if (!this.#aborting) {
-      step.bound = clock.setTimer(closing.boundMs ?? DEFAULT_STEP_BOUND_MS, () => this.#boundReached(step));
+    if (this.#running.has(step) && boundMs < (this.#deadline?.remainingMs ?? 0)) {
+      step.bound = clock.setTimer(boundMs, () => this.#boundReached(step));
     }
     ending.then(
       () => this.#settleLater(step, 'done', undefined),
@@ -217,18 +238,41 @@ export class ClosePlan {
     );
   }
 
-  #settleLater(step: RunningStep, outcome: 'done' | 'failed', error: unknown): void {
-    this.#settle(step, outcome, error);
-    this.#advance();
+  #letGo(step: RunningStep): unknown {
+    const { resource, step: closing } = step.planned;
+    const isHard = this.#told.has(step);
+    if (isHard && closing.abort !== undefined) return closing.abort(resource as never);
+    if (closing.close === undefined || this.#deadline === undefined) return undefined;
+    step.giveUp = new AbortController();
+    if (isHard) step.giveUp.abort(this.#giveUpReason(step));
+    const { signal } = step.giveUp;
+    return closing.close(resource as never, {
+      signal,
+      reason: this.#options.reason,
+      deadline: this.#deadline,
+    });
   }
 
-  #settle(step: RunningStep, outcome: 'done' | 'failed', error: unknown): void {
-    if (this.#finished === undefined) return;
+  #settleLater(step: RunningStep, outcome: 'done' | 'failed', error: unknown): void {
+    if (this.#settle(step, outcome, error)) this.#advance();
+  }
+
+  /** Returns false when the step had ended, or the report was made, before. */
+  #settle(step: RunningStep, outcome: 'done' | 'failed', error: unknown): boolean {
+    if (!this.#running.delete(step) && !this.#told.delete(step)) return false;
+    const { stopFailure } = step.planned;
     step.bound?.cancel();
-    step.state = 'ended';
     step.durationMs = this.#options.clock.now() - step.startedAtMs;
     step.outcome = step.late ? 'overran' : outcome;
-    if (outcome === 'failed') this.#failed(step, error);
+    if (outcome === 'failed') {
+      // A step that was told to give up and says that it did has not failed anybody.
+      if (step.giveUp?.signal.aborted === true) step.error = error;
+      else this.#failed(step, error);
+    } else if (stopFailure !== undefined && step.outcome === 'done') {
+      step.outcome = 'failed';
+      step.error = stopFailure.error;
+    }
+    return true;
   }
 
   #boundReached(step: RunningStep): void {
@@ -238,54 +282,57 @@ export class ClosePlan {
 
   #overrun(step: RunningStep): void {
     step.late = true;
-    this.#log('close step overran', step, {});
+    this.#warn('close step overran', step, {});
     this.#tellToGiveUp(step);
   }
 
   #tellToGiveUp(step: RunningStep): void {
+    const { resource, step: closing } = step.planned;
+    this.#running.delete(step);
+    this.#told.add(step);
     step.bound?.cancel();
-    step.state = 'told';
-    step.giveUp.abort();
+    step.giveUp?.abort(this.#giveUpReason(step));
     try {
-      const ending = step.planned.step.abort?.(step.planned.resource as never);
-      if (isThenable(ending)) ending.then(undefined, (error: unknown) => this.#failed(step, error));
+      asPromise(closing.abort?.(resource as never))?.catch((error: unknown) => this.#failed(step, error));
     } catch (error) {
       this.#failed(step, error);
-    }
-  }
-
-  /** One turn of the event loop lets what was just told to give up do so, before it is called abandoned. */
-  #reportSoon(): void {
-    if (this.#steps.some((step) => step.state === 'told')) {
-      this.#lastTurn ??= this.#options.clock.setTimer(0, () => this.#report());
-    } else {
-      this.#report();
     }
   }
 
   #report(): void {
     const finished = this.#finished;
     if (finished === undefined) return;
+    const now = this.#options.clock.now();
+    for (const step of this.#told) step.durationMs = now - step.startedAtMs;
+    const reports = this.#steps.map((step) => step.report);
+    this.#stage = 'reported';
     this.#deadlineTimer?.cancel();
     this.#lastTurn?.cancel();
-    for (const step of this.#steps) {
-      if (step.state === 'told') step.durationMs = this.#options.clock.now() - step.startedAtMs;
-    }
-    const reports = this.#steps.map((step) => step.report);
     this.#finished = undefined;
     this.#steps = [];
+    this.#told.clear();
     finished(reports);
   }
 
   #failed(step: RunningStep, error: unknown): void {
-    if (this.#finished === undefined) return;
+    if (this.#stage === 'reported') return;
     step.error = error;
-    this.#log('close step failed', step, { error: describeError(error) });
+    this.#warn('close step failed', step, { error: describeError(error) });
   }
 
-  #log(message: string, step: RunningStep, fields: Record<string, unknown>): void {
+  #warn(message: string, step: RunningStep, fields: Record<string, unknown>): void {
     const { owner, reason, clock, log } = this.#options;
     const durationMs = Math.round(clock.now() - step.startedAtMs);
     log.warn(message, { owner, step: step.planned.name, reason, durationMs, ...fields });
   }
+
+  #giveUpReason(step: RunningStep): ClosedError {
+    const { owner, reason } = this.#options;
+    return new ClosedError(`'${owner}' closes (${reason}) and waits no longer for '${step.planned.name}'.`);
+  }
+}
+
+/** The steps by phase, within a phase as they were registered, the first of them last. */
+function inOrder(steps: readonly RunningStep[], phases: readonly ClosePhase[]): RunningStep[] {
+  return steps.toSorted((one, other) => phases.indexOf(one.phase) - phases.indexOf(other.phase)).reverse();
 }

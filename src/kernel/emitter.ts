@@ -1,4 +1,4 @@
-import { isThenable } from './thenable.ts';
+import { asPromise, isThenable } from './thenable.ts';
 
 /** Event names with the tuple of arguments each one carries. */
 export type EventMap = Record<string, readonly unknown[]>;
@@ -8,14 +8,22 @@ export type Listener<Args extends readonly unknown[]> = (...args: Args) => unkno
 /** Called with what a listener threw, or what the promise it returned was rejected with. */
 export type ListenerErrorHandler = (error: unknown, event: string) => void;
 
+/** One listener on one event. It is removed by its own identity: the same function may be registered twice. */
+interface Registration {
+  readonly listener: Listener<readonly unknown[]>;
+  readonly isOnce: boolean;
+  isRemoved: boolean;
+}
+
 /**
  * An event emitter whose listeners cannot harm each other or the one who emits (clause C8).
  *
  * Every listener is called, in order of registration, whatever the others do; a throw and a rejected promise both go
- * to the handler given to the constructor. Emitting allocates nothing: lists are copied when they change instead.
+ * to the handler given to the constructor. A listener that was taken away is not called again, also when that happened
+ * in the middle of an `emit`. Emitting allocates nothing: lists are copied when they change instead.
  */
 export class Emitter<Events extends EventMap> {
-  readonly #lists = new Map<keyof Events, readonly Listener<readonly unknown[]>[]>();
+  readonly #lists = new Map<keyof Events, readonly Registration[]>();
   readonly #onListenerError: ListenerErrorHandler;
 
   constructor(onListenerError: ListenerErrorHandler) {
@@ -24,31 +32,28 @@ export class Emitter<Events extends EventMap> {
 
   /** Registers a listener and returns the function that takes it away again. */
   on<Name extends keyof Events>(event: Name, listener: Listener<Events[Name]>): () => void {
-    // The map holds listeners of every event; `emit` only ever hands each one its own event's arguments.
-    const stored = listener as unknown as Listener<readonly unknown[]>;
-    this.#lists.set(event, [...(this.#lists.get(event) ?? []), stored]);
-    return () => this.#remove(event, stored);
-  }
-
-  /** Takes away one registration of this listener. */
-  off<Name extends keyof Events>(event: Name, listener: Listener<Events[Name]>): void {
-    this.#remove(event, listener as unknown as Listener<readonly unknown[]>);
+    return this.#add(event, listener, false);
   }
 
   /** Like `on`, for the next event only. */
   once<Name extends keyof Events>(event: Name, listener: Listener<Events[Name]>): () => void {
-    const remove = this.on(event, (...args) => {
-      remove();
-      return listener(...args);
-    });
-    return remove;
+    return this.#add(event, listener, true);
+  }
+
+  /** Takes away one registration of this listener, the oldest. */
+  off<Name extends keyof Events>(event: Name, listener: Listener<Events[Name]>): void {
+    const found = this.#lists.get(event)?.find((one) => one.listener === (listener as unknown));
+    if (found !== undefined) this.#remove(event, found);
   }
 
   emit<Name extends keyof Events>(event: Name, ...args: Events[Name]): void {
-    const listeners = this.#lists.get(event);
-    if (listeners === undefined) return;
-    for (const listener of listeners) {
+    const registrations = this.#lists.get(event);
+    if (registrations === undefined) return;
+    for (const registration of registrations) {
+      if (registration.isRemoved) continue;
+      if (registration.isOnce) this.#remove(event, registration);
       try {
+        const { listener } = registration;
         const result = listener(...args);
         if (isThenable(result)) this.#observe(result, event);
       } catch (error) {
@@ -63,26 +68,42 @@ export class Emitter<Events extends EventMap> {
 
   /** Takes every listener away. */
   clear(): void {
+    for (const list of this.#lists.values()) {
+      for (const registration of list) registration.isRemoved = true;
+    }
     this.#lists.clear();
   }
 
+  #add<Name extends keyof Events>(
+    event: Name,
+    listener: Listener<Events[Name]>,
+    isOnce: boolean,
+  ): () => void {
+    // The map holds listeners of every event; `emit` only ever hands each one its own event's arguments.
+    const stored = listener as unknown as Listener<readonly unknown[]>;
+    const registration: Registration = { listener: stored, isOnce, isRemoved: false };
+    this.#lists.set(event, [...(this.#lists.get(event) ?? []), registration]);
+    return () => this.#remove(event, registration);
+  }
+
+  #remove(event: keyof Events, registration: Registration): void {
+    if (registration.isRemoved) return;
+    registration.isRemoved = true;
+    const left = this.#lists.get(event)?.filter((one) => one !== registration) ?? [];
+    if (left.length === 0) this.#lists.delete(event);
+    else this.#lists.set(event, left);
+  }
+
   #observe(result: PromiseLike<unknown>, event: keyof Events): void {
-    result.then(undefined, (error: unknown) => this.#report(error, event));
+    Promise.resolve(result).catch((error: unknown) => this.#report(error, event));
   }
 
   #report(error: unknown, event: keyof Events): void {
     try {
-      this.#onListenerError(error, String(event));
+      const handled: unknown = this.#onListenerError(error, String(event));
+      asPromise(handled)?.catch(() => undefined);
     } catch {
       // The handler of last resort failed too; there is nobody left to tell, and the emitter must go on.
     }
-  }
-
-  #remove(event: keyof Events, listener: Listener<readonly unknown[]>): void {
-    const listeners = this.#lists.get(event);
-    const index = listeners?.indexOf(listener) ?? -1;
-    if (listeners === undefined || index < 0) return;
-    if (listeners.length === 1) this.#lists.delete(event);
-    else this.#lists.set(event, listeners.toSpliced(index, 1));
   }
 }

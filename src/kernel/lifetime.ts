@@ -5,14 +5,17 @@ import type {
   CloseVerb,
   ClosingStep,
   PlannedStep,
+  StepContext,
   StepReport,
 } from './close-plan.ts';
 import type { Clock, Timer } from './clock.ts';
 import { systemClock } from './clock.ts';
 import { Deadline } from './deadline.ts';
-import { ClosedError, describeError } from './errors.ts';
+import { DrainWait } from './drain-wait.ts';
+import { ClosedError, InvalidOptionError, describeError } from './errors.ts';
 import { guardLogger, silentLogger } from './log.ts';
 import type { Logger } from './log.ts';
+import { asPromise } from './thenable.ts';
 
 /** Why an owner is ending. `error` is set when the end was not intended. */
 export interface Ending {
@@ -27,14 +30,25 @@ export type LifetimeState =
   | { readonly tag: 'closing'; readonly ending: Ending; readonly verb: CloseVerb }
   | { readonly tag: 'closed'; readonly report: CloseReport };
 
-interface DrainWaiter {
-  owner: Lifetime | undefined;
-  left: number;
-  readonly drained: Set<object>;
-}
+/** The state with what only that state needs. `plan` is undefined while the state is being flipped. */
+type InnerState =
+  | Extract<LifetimeState, { tag: 'open' | 'closed' }>
+  | { readonly tag: 'draining'; readonly ending: Ending; readonly wait: DrainWait }
+  | {
+      readonly tag: 'closing';
+      readonly ending: Ending;
+      verb: CloseVerb;
+      readonly sinceMs: number;
+      plan: ClosePlan | undefined;
+    };
+
+const OPEN: InnerState = { tag: 'open' };
 
 export interface LifetimeOptions {
-  /** How long a close may take in all. Default `DEFAULT_CLOSE_TIMEOUT_MS`. */
+  /**
+   * How long a close may take in all, in milliseconds. Default `DEFAULT_CLOSE_TIMEOUT_MS`. A child closed by its parent
+   * has this long from when its phase begins, and never longer than the parent.
+   */
   readonly closeTimeoutMs?: number;
   /** Where the pair `closing` / `closed` is logged. Default `debug`: one pair for every socket is too much to read. */
   readonly logLevel?: 'debug' | 'info';
@@ -49,17 +63,41 @@ export interface RootOptions extends LifetimeOptions {
 /** How a child lifetime stands in its parent's closing plan. */
 export interface ChildOptions extends LifetimeOptions {
   /** The phase of the parent's close in which this child's own close runs. Default `release`. */
-  readonly phase?: ClosePhase;
+  readonly phase?: ClosePhase | undefined;
   /** How long the parent waits for it. Default: to the end of the parent's deadline, which the child shares. */
-  readonly boundMs?: number;
+  readonly boundMs?: number | undefined;
   /** What the parent's `drain()` waits for. Default: nothing, the child stays open until the parent closes. */
-  drain?(child: Lifetime): PromiseLike<unknown>;
+  drain?: ((child: Lifetime) => PromiseLike<unknown>) | undefined;
 }
 
 /** Long enough for every goodbye over a slow link, short enough that nobody who waits for it gives up (clause C3). */
 export const DEFAULT_CLOSE_TIMEOUT_MS = 5_000;
 
-const LONGER_THAN_ANY_DEADLINE_MS = Number.MAX_SAFE_INTEGER;
+const TIMER_STEP: ClosingStep<Timer> = { stop: (timer) => timer.cancel() };
+
+/** A timer its owner knows of for as long as it can still fire. */
+class OwnedTimer implements Timer {
+  #owner: Lifetime | undefined;
+  readonly #timer: Timer;
+
+  constructor(owner: Lifetime, delayMs: number, fire: () => void) {
+    this.#owner = owner;
+    this.#timer = owner.clock.setTimer(delayMs, () => {
+      this.#forget();
+      fire();
+    });
+  }
+
+  cancel(): void {
+    this.#timer.cancel();
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#owner?.release(this);
+    this.#owner = undefined;
+  }
+}
 
 /**
  * A named owner in a tree of owners. What it owns ends when it ends, in bounded time, with a reason.
@@ -78,18 +116,14 @@ export class Lifetime implements AsyncDisposable {
   readonly name: string;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Resolves, and never rejects, when the owner has ended. */
-  readonly closed: Promise<CloseReport>;
 
-  #state: LifetimeState = { tag: 'open' };
-  #entries = new Map<object, PlannedStep>();
-  #plan: ClosePlan | undefined;
-  #closingSinceMs = 0;
-  #abort: AbortController | undefined;
-  readonly #options: LifetimeOptions;
+  #state: InnerState = OPEN;
+  readonly #entries = new Map<object, PlannedStep>();
   #parent: Lifetime | undefined;
-  #drainWaiter: DrainWaiter | undefined;
-  readonly #resolveClosed: (report: CloseReport) => void;
+  readonly #options: LifetimeOptions;
+  // Made when first asked for: most owners are never asked, and there are many of them.
+  #signal: AbortController | undefined;
+  #closed: PromiseWithResolvers<CloseReport> | undefined;
 
   private constructor(name: string, clock: Clock, log: Logger, options: LifetimeOptions, parent?: Lifetime) {
     this.name = name;
@@ -97,9 +131,6 @@ export class Lifetime implements AsyncDisposable {
     this.log = log;
     this.#options = options;
     this.#parent = parent;
-    const { promise, resolve } = Promise.withResolvers<CloseReport>();
-    this.closed = promise;
-    this.#resolveClosed = resolve;
   }
 
   /** An owner that nobody owns: a server, a client, a test. */
@@ -115,14 +146,31 @@ export class Lifetime implements AsyncDisposable {
    */
   child(name: string, options: ChildOptions = {}): Lifetime {
     this.throwIfClosing();
-    const { phase, boundMs, drain } = options;
-    return this.own(name, new Lifetime(name, this.clock, this.log, options, this), {
-      ...(phase === undefined ? {} : { phase }),
-      ...(drain === undefined ? {} : { drain }),
-      boundMs: boundMs ?? LONGER_THAN_ANY_DEADLINE_MS,
-      close: (child, context) => child.#runPlan(context.deadline),
-      abort: (child) => child.abort(),
-    });
+    const { phase, boundMs = Infinity, drain } = options;
+    const child = new Lifetime(name, this.clock, this.log, options, this);
+    const { close, abort } = Lifetime.#childStep;
+    return this.own(name, child, { phase, boundMs, drain, close, abort });
+  }
+
+  /** One for all children, so that a child costs no closure. A child that ends at once is not waited for. */
+  static readonly #childStep = {
+    close(child: Lifetime, { deadline }: StepContext): Promise<CloseReport> | undefined {
+      child.#run(deadline);
+      return child.#state.tag === 'closed' ? undefined : child.closed;
+    },
+    abort(child: Lifetime): Promise<CloseReport> | undefined {
+      const closed = child.abort();
+      return child.#state.tag === 'closed' ? undefined : closed;
+    },
+  };
+
+  /** Resolves, and never rejects, when the owner has ended. */
+  get closed(): Promise<CloseReport> {
+    if (this.#closed === undefined) {
+      this.#closed = Promise.withResolvers();
+      if (this.#state.tag === 'closed') this.#closed.resolve(this.#state.report);
+    }
+    return this.#closed.promise;
   }
 
   get state(): LifetimeState {
@@ -149,22 +197,28 @@ export class Lifetime implements AsyncDisposable {
    * `own` instead, which needs no listener that could be left behind.
    */
   get signal(): AbortSignal {
-    if (this.#abort === undefined) {
-      this.#abort = new AbortController();
-      if (this.isClosing) this.#abort.abort(this.#closedError());
+    if (this.#signal === undefined) {
+      this.#signal = new AbortController();
+      if (this.isClosing) this.#signal.abort(this.#closedError());
     }
-    return this.#abort.signal;
+    return this.#signal.signal;
   }
 
   /**
    * Takes ownership of `resource`, in the statement that creates it, together with how to let go of it.
    * If the close has already begun, the resource is let go of at once.
-   * @throws ClosedError when this owner has begun to close.
+   * @throws ClosedError when this owner has begun to close; InvalidOptionError when it owns `resource` already.
    */
   own<Resource extends object>(name: string, resource: Resource, step: ClosingStep<Resource>): Resource {
     if (this.isClosing) {
       this.#discard({ name, resource, step });
       throw this.#closedError(name);
+    }
+    const earlier = this.#entries.get(resource);
+    if (earlier !== undefined) {
+      throw new InvalidOptionError(
+        `'${this.name}' owns '${name}' already, as '${earlier.name}'. Release it before owning it anew.`,
+      );
     }
     this.#entries.set(resource, { name, resource, step });
     return resource;
@@ -173,6 +227,8 @@ export class Lifetime implements AsyncDisposable {
   /** Gives up ownership, because the resource ended by itself. Unknown resources are ignored. */
   release(resource: object): void {
     this.#entries.delete(resource);
+    if (this.#state.tag === 'closing') this.#state.plan?.release(resource);
+    if (this.#state.tag === 'draining') this.#state.wait.release(resource);
   }
 
   /**
@@ -180,17 +236,23 @@ export class Lifetime implements AsyncDisposable {
    * @throws ClosedError when this owner has begun to close.
    */
   timer(name: string, delayMs: number, fire: () => void): Timer {
-    const timer = this.clock.setTimer(delayMs, () => {
-      this.release(owned);
-      fire();
-    });
-    const owned: Timer = {
-      cancel: () => {
-        timer.cancel();
-        this.release(owned);
-      },
-    };
-    return this.own(name, owned, { stop: (held) => held.cancel() });
+    return this.own(name, new OwnedTimer(this, delayMs, fire), TIMER_STEP);
+  }
+
+  /**
+   * Closes this owner when `signal` fires, or at once if it has. The listener is owned like everything else: a signal
+   * that outlives this owner keeps nothing of it. (`AbortSignal.any` would, in Node: see `docs/kernel.md`.)
+   * @throws ClosedError when this owner has begun to close.
+   */
+  closeOn(signal: AbortSignal, reason = 'signal aborted'): void {
+    this.throwIfClosing();
+    if (signal.aborted) {
+      void this.close(reason);
+      return;
+    }
+    const listener = (): void => void this.close(reason);
+    signal.addEventListener('abort', listener);
+    this.own('abort signal', listener, { stop: (held) => signal.removeEventListener('abort', held) });
   }
 
   /**
@@ -223,28 +285,25 @@ export class Lifetime implements AsyncDisposable {
   /** Takes nothing new, lets what is under way finish, then closes. Joins whatever end is already under way. */
   drain(reason = 'drained'): Promise<CloseReport> {
     if (this.#state.tag === 'open') {
-      this.#state = { tag: 'draining', ending: { reason } };
-      this.#drainEntries(new Set());
+      const wait = new DrainWait(this.#path, this.log, () => this.#drainMore());
+      this.#state = { tag: 'draining', ending: { reason }, wait };
+      this.#drainMore();
     }
     return this.closed;
   }
 
   /** Stops now, politely and within the deadline. Escalates a drain; joins a close or an abort. */
   close(reason = 'closed', error?: unknown): Promise<CloseReport> {
-    if (this.#flip('close', { reason, ...(error === undefined ? {} : { error }) })) this.#begin();
+    if (this.#flip('close', { reason, ...(error === undefined ? {} : { error }) })) this.#run();
     return this.closed;
   }
 
-  /** Stops now without waiting. Escalates a drain or a close; joins an abort. */
+  /** Stops now without waiting. Escalates a drain or a close, whose reason then stays; joins an abort. */
   abort(reason = 'aborted', error?: unknown): Promise<CloseReport> {
-    if (this.#flip('abort', { reason, ...(error === undefined ? {} : { error }) })) {
-      this.#begin();
-    } else if (this.#state.tag === 'closing' && this.#state.verb === 'close') {
-      this.#state = { ...this.#state, verb: 'abort' };
-      // A child whose plan has not begun begins it here, already hard.
-      if (this.#plan === undefined) this.#begin();
-      else this.#plan.abort();
+    if (!this.#flip('abort', { reason, ...(error === undefined ? {} : { error }) })) {
+      if (this.#state.tag === 'closing') this.#state.verb = 'abort';
     }
+    this.#run();
     return this.closed;
   }
 
@@ -257,130 +316,112 @@ export class Lifetime implements AsyncDisposable {
    * before the first await. Returns false when that had already happened.
    */
   #flip(verb: CloseVerb, ending: Ending): boolean {
-    if (this.isClosing) return false;
-    this.#state = { tag: 'closing', ending, verb };
-    this.#closingSinceMs = this.clock.now();
-    if (this.#drainWaiter !== undefined) this.#drainWaiter.owner = undefined;
+    if (this.#state.tag === 'closing' || this.#state.tag === 'closed') return false;
+    if (this.#state.tag === 'draining') this.#state.wait.cut();
+    const closing: InnerState = {
+      tag: 'closing',
+      ending,
+      verb,
+      sinceMs: this.clock.now(),
+      plan: undefined,
+    };
+    this.#state = closing;
     this.#logPair('closing', ending, {});
-    for (const entry of [...this.#entries.values()]) {
-      if (entry.resource instanceof Lifetime) entry.resource.#flip(verb, ending);
+    // What a `stop` releases is skipped, and nothing can be added any more: a map may be changed while it is walked.
+    for (const entry of this.#entries.values()) {
+      const { resource } = entry;
+      if (resource instanceof Lifetime && resource.#parent === this) resource.#flip(verb, ending);
       else this.#stop(entry);
     }
-    this.#abort?.abort(this.#closedError());
-    return true;
-  }
-
-  #begin(): void {
-    const timeoutMs = this.#options.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS;
-    void this.#runPlan(Deadline.after(this.clock, timeoutMs));
-  }
-
-  /** Runs the closing plan, once; a parent calls it when the turn of this child's phase has come. */
-  #runPlan(deadline: Deadline): Promise<CloseReport> {
-    if (this.#state.tag !== 'closing' || this.#plan !== undefined) return this.closed;
-    const { ending, verb } = this.#state;
+    this.#signal?.abort(this.#closedError());
     const planned = [...this.#entries.values()];
-    this.#plan = new ClosePlan({
-      owner: this.name,
+    closing.plan = new ClosePlan({
+      owner: this.#path,
       reason: ending.reason,
       clock: this.clock,
       log: this.log,
-      deadline: deadline.within(this.#options.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS),
       steps: planned,
       finished: (steps) => this.#finish(steps.flatMap((step, index) => withNested(step, planned[index]))),
     });
-    if (verb === 'abort') this.#plan.abort();
-    this.#plan.run();
-    return this.closed;
+    // A `stop` called abort(): a child would otherwise go on waiting for its phase.
+    if (closing.verb !== verb) this.#run();
+    return true;
+  }
+
+  /** Begins the closing plan, or hardens it. A parent calls it when the turn of this child's phase has come. */
+  #run(deadline?: Deadline): void {
+    if (this.#state.tag !== 'closing') return;
+    const timeoutMs = this.#options.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS;
+    const { plan, verb } = this.#state;
+    plan?.run(verb, deadline?.within(timeoutMs) ?? Deadline.after(this.clock, timeoutMs));
   }
 
   #finish(steps: readonly StepReport[]): void {
     if (this.#state.tag !== 'closing') return;
-    const { ending, verb } = this.#state;
-    const durationMs = this.clock.now() - this.#closingSinceMs;
+    const { ending, verb, sinceMs } = this.#state;
+    const durationMs = this.clock.now() - sinceMs;
     const report: CloseReport = { name: this.name, verb, ...ending, durationMs, steps };
     this.#state = { tag: 'closed', report };
     this.#entries.clear();
-    this.#plan = undefined;
-    this.#parent?.release(this);
-    this.#parent = undefined;
     const abandoned = steps.filter((step) => step.outcome === 'abandoned').map((step) => step.name);
     this.#logPair('closed', ending, {
       verb,
       durationMs: Math.round(durationMs),
       ...(abandoned.length === 0 ? {} : { abandoned }),
     });
-    this.#resolveClosed(report);
+    this.#parent?.release(this);
+    this.#parent = undefined;
+    this.#closed?.resolve(report);
   }
 
-  /** Drains what is held, and what was taken on meanwhile, until nothing is left to wait for; then closes. */
-  #drainEntries(drained: Set<object>): void {
-    const due = [...this.#entries.entries()].filter(
-      ([resource, { step }]) => step.drain !== undefined && !drained.has(resource),
-    );
-    if (due.length === 0) {
-      const { reason } = endingOf(this.#state);
-      void this.close(reason);
-      return;
+  /** Drains what is held and has not been asked yet; closes when there is nothing left to wait for. */
+  #drainMore(): void {
+    // Walked live, because a drain may take on more work, and by the state, because it may close its owner.
+    for (const entry of this.#entries.values()) {
+      if (this.#state.tag === 'draining') this.#state.wait.ask(entry);
     }
-    for (const [resource] of due) drained.add(resource);
-    // The waiting holds this owner by a string that the close cuts: a drain that hangs must not keep it in memory.
-    const waiter: DrainWaiter = { owner: this, left: due.length, drained };
-    this.#drainWaiter = waiter;
-    for (const [, entry] of due) this.#drainEntry(entry, waiter);
-  }
-
-  #drainEntry({ name, resource, step }: PlannedStep, waiter: DrainWaiter): void {
-    const { log, name: owner } = this;
-    const ended = (): void => {
-      waiter.left -= 1;
-      if (waiter.left === 0 && waiter.owner?.state.tag === 'draining')
-        waiter.owner.#drainEntries(waiter.drained);
-    };
-    const failed = (error: unknown): void => {
-      log.warn('drain step failed', { owner, step: name, error: describeError(error) });
-      ended();
-    };
-    // Starting inside a promise turns a synchronous throw into the same failure.
-    Promise.resolve(resource)
-      .then(() => step.drain?.(resource as never))
-      .then(ended, failed);
+    if (this.#state.tag === 'draining' && this.#state.wait.isOver) void this.close(this.#state.ending.reason);
   }
 
   #stop(entry: PlannedStep): void {
     const { name, resource, step } = entry;
+    const warn = warnOf(this.log, 'close step failed', this.#path, name);
     try {
-      step.stop?.(resource as never);
+      asPromise(step.stop?.(resource as never))?.catch(warn);
     } catch (error) {
-      this.log.warn('close step failed', { owner: this.name, step: name, error: describeError(error) });
+      entry.stopFailure = { error };
+      warn(error);
     }
-    // What only had to be stopped has ended with that.
-    if (step.close === undefined && step.abort === undefined) this.#entries.delete(resource as object);
+    // What only had to be stopped has ended with that; what could not be is in the report.
+    const isOver = step.close === undefined && step.abort === undefined && entry.stopFailure === undefined;
+    if (isOver) this.#entries.delete(resource);
   }
 
   /** Lets go of something that was created too late: it is stopped, then aborted or closed, unwaited but observed. */
   #discard(entry: PlannedStep): void {
-    const { clock, log } = this;
     this.#stop(entry);
-    const plan = new ClosePlan({
-      owner: this.name,
+    new ClosePlan({
+      owner: this.#path,
       reason: 'created after the close began',
-      clock,
-      log,
-      deadline: Deadline.after(clock, DEFAULT_STEP_BOUND_MS),
+      clock: this.clock,
+      log: this.log,
       steps: [entry],
       finished: () => undefined,
-    });
-    plan.abort();
-    plan.run();
+    }).run('abort', Deadline.after(this.clock, DEFAULT_STEP_BOUND_MS));
   }
 
-  #logPair(message: 'closing' | 'closed', ending: Ending, fields: Record<string, unknown>): void {
+  #logPair(message: 'closing' | 'closed', { reason, error }: Ending, fields: Record<string, unknown>): void {
     this.log[this.#options.logLevel ?? 'debug'](message, {
-      owner: this.name,
-      reason: ending.reason,
+      owner: this.#path,
+      reason,
+      ...(error === undefined ? {} : { error: describeError(error) }),
       ...fields,
     });
+  }
+
+  /** The names from the root down to this owner, for log lines. */
+  get #path(): string {
+    return this.#parent === undefined ? this.name : `${this.#parent.#path}/${this.name}`;
   }
 
   #closedError(wanted?: string): ClosedError {
@@ -400,6 +441,11 @@ function withNested(step: StepReport, planned: PlannedStep | undefined): readonl
       : child.resources().map((name) => ({ ...step, name }) satisfies StepReport);
   if (nested.length === 0) return [step];
   return nested.map((inner) => ({ ...inner, name: `${step.name}/${inner.name}` }));
+}
+
+/** A function of its own, so that what waits for an error holds these four and nothing else. */
+function warnOf(log: Logger, message: string, owner: string, step: string): (error: unknown) => void {
+  return (error) => log.warn(message, { owner, step, error: describeError(error) });
 }
 
 function endingOf(state: LifetimeState): Ending {

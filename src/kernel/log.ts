@@ -1,3 +1,5 @@
+import { asPromise } from './thenable.ts';
+
 /** Fields of one log line. Secrets (keys, tokens, resumption handles) never go in. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -11,13 +13,15 @@ const nothing = (): void => undefined;
 /** The default of everything that takes a logger: a library says nothing unless asked. */
 export const silentLogger: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
-/** The same logger, unable to break who logs: what a call throws is dropped (clause C8). */
+/** The same logger, unable to break who logs: what a call throws, or rejects with, is dropped (clause C8). */
 export function guardLogger(log: Logger): Logger {
   const guard =
     (level: LogLevel) =>
     (message: string, fields?: LogFields): void => {
       try {
-        log[level](message, fields);
+        // A logger may turn out to be an async function; its rejection must not end the process either.
+        const written: unknown = log[level](message, fields);
+        asPromise(written)?.catch(nothing);
       } catch {
         // A logger that throws has nowhere left to say so.
       }

@@ -6,7 +6,7 @@ export interface Random {
   fill(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>;
 }
 
-/** The machine's cryptographic randomness. */
+/** The machine's randomness. `fill` is cryptographic and takes up to 65 536 bytes at a time; `next` is for jitter. */
 export const systemRandom: Random = {
   next: () => Math.random(),
   fill: (bytes) => crypto.getRandomValues(bytes),

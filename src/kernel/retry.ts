@@ -32,7 +32,10 @@ export function retryDelayMs(policy: RetryPolicy, attempt: number, random: Rando
 export interface RetryOptions<Result> {
   readonly policy: RetryPolicy;
   readonly random: Random;
-  /** Owns the waiting: closing it ends the retry at once, also in the middle of a delay. */
+  /**
+   * Owns the waiting: closing it ends a delay at once, and no attempt begins after it. An attempt under way ends by what
+   * it has registered with this owner, or with a child of it.
+   */
   readonly scope: Lifetime;
   /** One try. It gets its number, starting at 1. */
   attempt(number: number): Promise<Result>;
@@ -46,7 +49,7 @@ export interface RetryOptions<Result> {
  * own error when it is not worth retrying; InvalidOptionError for a policy that allows no attempt.
  */
 export async function retry<Result>(options: RetryOptions<Result>): Promise<Result> {
-  const { policy, random, scope, attempt } = options;
+  const { policy, random, scope } = options;
   if (!(policy.maxAttempts >= 1)) {
     throw new InvalidOptionError(`maxAttempts must be at least 1; it was ${policy.maxAttempts}.`);
   }
@@ -55,7 +58,7 @@ export async function retry<Result>(options: RetryOptions<Result>): Promise<Resu
     if (delayMs > 0) await scope.sleep(delayMs);
     scope.throwIfClosing();
     try {
-      return await attempt(number);
+      return await options.attempt(number);
     } catch (error) {
       scope.throwIfClosing();
       if (options.isWorthRetrying?.(error) === false) throw error;

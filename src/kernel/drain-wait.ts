@@ -1,0 +1,71 @@
+import type { PlannedStep } from './close-plan.ts';
+import { describeError } from './errors.ts';
+import type { Logger } from './log.ts';
+
+/**
+ * What one drain has asked to finish and still waits for.
+ *
+ * A drain may hang, and what hangs holds this object. So it knows its owner by one function only, which `cut` takes
+ * away when the close begins: the owner can be collected all the same (clause C6).
+ */
+export class DrainWait {
+  readonly #owner: string;
+  readonly #log: Logger;
+  #lookAgain: (() => void) | undefined;
+  readonly #asked = new Set<object>();
+  readonly #pending = new Set<object>();
+
+  /** `lookAgain` is called whenever something that was waited for has ended. */
+  constructor(owner: string, log: Logger, lookAgain: () => void) {
+    this.#owner = owner;
+    this.#log = log;
+    this.#lookAgain = lookAgain;
+  }
+
+  /** Whether there is nothing left to wait for, among what was asked. */
+  get isOver(): boolean {
+    return this.#pending.size === 0;
+  }
+
+  /** Asks a resource to finish, once. One that has no `drain` is not waited for. */
+  ask({ name, resource, step }: PlannedStep): void {
+    if (step.drain === undefined || this.#asked.has(resource)) return;
+    this.#asked.add(resource);
+    this.#pending.add(resource);
+    // An executor runs at once, and makes of a throw and of a foreign thenable what a promise of ours would do.
+    const drained = new Promise((resolve) => resolve(step.drain?.(resource as never)));
+    drained.then(
+      () => this.#ended(resource),
+      (error: unknown) => {
+        // What the close has interrupted may well say so; that is no failure.
+        if (this.#lookAgain !== undefined) {
+          this.#log.warn('drain step failed', {
+            owner: this.#owner,
+            step: name,
+            error: describeError(error),
+          });
+        }
+        this.#ended(resource);
+      },
+    );
+  }
+
+  /** The resource ended by itself, whatever its drain may still be doing. */
+  release(resource: object): void {
+    this.#asked.delete(resource);
+    // Who releases may be about to own the successor, so nobody looks again before that is done.
+    if (this.#pending.has(resource)) queueMicrotask(() => this.#ended(resource));
+  }
+
+  /** Stops waiting. What still drains is observed and ignored. */
+  cut(): void {
+    this.#lookAgain = undefined;
+    this.#asked.clear();
+    this.#pending.clear();
+  }
+
+  #ended(resource: object): void {
+    this.#pending.delete(resource);
+    this.#lookAgain?.();
+  }
+}
