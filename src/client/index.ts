@@ -1,0 +1,32 @@
+/** The client SDK, for browsers and for Node: a live session over either wire of `/run_live`. */
+export { platformWebSocket } from './client-socket.ts';
+export type { WebSocketConstructor, WebSocketLike } from './client-socket.ts';
+export type { ReceivedAudio, ServerGoAway, WireFault } from './client-wire.ts';
+export { NotOpenError, ServerConnectionError, ServerResponseError } from './errors.ts';
+export { DEFAULT_CONNECT_TIMEOUT_MS, LiveClient, connectSession } from './live-client.ts';
+export type {
+  ClientEnd,
+  ClientProtocol,
+  ClientState,
+  ConnectOptions,
+  LiveClientEvents,
+} from './live-client.ts';
+export { createSession, listApps } from './sessions.ts';
+export type { RequestOptions, SessionInfo } from './sessions.ts';
+// What the words of a session are, so that a page needs this import only.
+export { AudioChunk, CLOSE_CODES, asksToReconnect, textContent } from '../protocol/index.ts';
+export type {
+  Content,
+  LiveEvent,
+  LiveEventOf,
+  LiveEventType,
+  Part,
+  ServerHello,
+  Usage,
+} from '../protocol/index.ts';
+export { ClosedError, HoldfastError, describeError } from '../kernel/index.ts';
+export type { CloseReport } from '../kernel/index.ts';
+export { MICROPHONE_WORKLET, Microphone, MicrophoneError } from './microphone.ts';
+export type { MicrophoneOptions } from './microphone.ts';
+export { PLAYBACK_WORKLET, Playback } from './playback.ts';
+export type { PlaybackOptions } from './playback.ts';

@@ -1,0 +1,87 @@
+import { describeError } from '../kernel/index.ts';
+import { ServerConnectionError, ServerResponseError } from './errors.ts';
+import { serverUrl } from './server-url.ts';
+
+/** How a request to the server is made. */
+export interface RequestOptions {
+  /** The server: `http://127.0.0.1:8000`. */
+  readonly url: string;
+  /** Default: the platform's. */
+  readonly fetch?: typeof fetch;
+  readonly signal?: AbortSignal;
+}
+
+/** A stored session, as the server tells it. */
+export interface SessionInfo {
+  readonly id: string;
+  readonly appName: string;
+  readonly userId: string;
+}
+
+/**
+ * The names of the apps a server serves.
+ * @throws ServerConnectionError when it cannot be reached; ServerResponseError when it answers with an error.
+ */
+export async function listApps(options: RequestOptions): Promise<string[]> {
+  const apps = await request(options, 'GET', 'list-apps');
+  if (Array.isArray(apps) && apps.every((app): app is string => typeof app === 'string')) return apps;
+  throw new ServerResponseError(`${options.url}/list-apps did not answer with a list of names.`, 200);
+}
+
+/**
+ * Creates a session; the server chooses its id where none is given.
+ * @throws ServerConnectionError, ServerResponseError as `listApps`.
+ */
+export async function createSession(
+  options: RequestOptions & {
+    readonly appName: string;
+    readonly userId: string;
+    readonly sessionId?: string;
+    readonly state?: Readonly<Record<string, unknown>>;
+  },
+): Promise<SessionInfo> {
+  const { appName, userId, sessionId, state } = options;
+  const route = `apps/${encodeURIComponent(appName)}/users/${encodeURIComponent(userId)}/sessions`;
+  const session = await request(options, 'POST', route, { sessionId, state });
+  if (typeof session === 'object' && session !== null && 'id' in session && typeof session.id === 'string') {
+    return { id: session.id, appName, userId };
+  }
+  throw new ServerResponseError(`${options.url}/${route} did not answer with a session.`, 200);
+}
+
+async function request(
+  { url, fetch: fetchIt = globalThis.fetch, signal }: RequestOptions,
+  method: string,
+  route: string,
+  body?: unknown,
+): Promise<unknown> {
+  const address = serverUrl(url, 'http', route);
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetchIt(address, {
+      method,
+      ...(signal === undefined ? {} : { signal }),
+      ...(body === undefined
+        ? {}
+        : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    });
+    text = await response.text();
+  } catch (error) {
+    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+    throw new ServerConnectionError(
+      `${address.href} cannot be reached (${describeError(cause)}): is a server running there?`,
+      undefined,
+      { cause: error },
+    );
+  }
+  if (!response.ok) {
+    const message = `${method} ${address.href} was answered with ${response.status}: ${text.slice(0, 300)}`;
+    throw new ServerResponseError(message, response.status);
+  }
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new ServerResponseError(`${method} ${address.href} was not answered with JSON.`, response.status);
+  }
+}
