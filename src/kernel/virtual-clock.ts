@@ -6,17 +6,6 @@ interface VirtualTimer extends Timer {
   readonly fire: () => void;
 }
 
-/** One turn of the real event loop: every microtask that is due has run when it resolves. */
-function eventLoopTurn(): Promise<void> {
-  return new Promise((resolve) => soon(resolve));
-}
-
-/**
- * Node's `setTimeout(…, 0)` takes a whole millisecond, which makes two hours of 20 ms frames last six minutes.
- * Browsers have no `setImmediate`. Taken once: a test that fakes timers must not stop a clock that needs real turns.
- */
-const soon = (globalThis as { setImmediate?: (then: () => void) => unknown }).setImmediate ?? setTimeout;
-
 /** What a virtual clock's wall time starts at, so that timestamps in tests are the same on every run. */
 const VIRTUAL_EPOCH_MS = Date.UTC(2030, 0, 1);
 
@@ -29,6 +18,10 @@ const VIRTUAL_EPOCH_MS = Date.UTC(2030, 0, 1);
 export class VirtualClock implements Clock {
   #nowMs = 0;
   #order = 0;
+  // Node's setTimeout(…, 0) takes a whole millisecond, which would make two hours of 20 ms frames last six minutes;
+  // browsers have no setImmediate. Taken once: a test that fakes timers later must not stop a clock that needs turns.
+  readonly #soon: (then: () => void) => unknown =
+    (globalThis as { setImmediate?: (then: () => void) => unknown }).setImmediate ?? setTimeout;
   readonly #timers = new Set<VirtualTimer>();
 
   now(): number {
@@ -63,15 +56,21 @@ export class VirtualClock implements Clock {
   /** Moves time by `durationMs`, running every timer that falls due on the way, at its own time. */
   async advance(durationMs: number): Promise<void> {
     const targetMs = this.#nowMs + durationMs;
-    await eventLoopTurn();
+    await this.#turn();
     for (let next = this.#nextDue(targetMs); next !== undefined; next = this.#nextDue(targetMs)) {
       this.#timers.delete(next);
       this.#nowMs = Math.max(this.#nowMs, next.dueMs);
       next.fire();
-      await eventLoopTurn();
+      await this.#turn();
     }
     // Somebody else may have moved it further meanwhile; time never goes back.
     this.#nowMs = Math.max(this.#nowMs, targetMs);
+  }
+
+  /** One turn of the real event loop: every microtask that is due has run when it resolves. */
+  #turn(): Promise<void> {
+    const soon = this.#soon;
+    return new Promise((resolve) => soon(resolve));
   }
 
   #nextDue(targetMs: number): VirtualTimer | undefined {
