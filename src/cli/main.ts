@@ -1,0 +1,58 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import { HoldfastError, InvalidOptionError, describeError } from '../kernel/index.ts';
+import { HOLDFAST_VERSION } from '../server/index.ts';
+import { apiServerCommand } from './api-server.ts';
+import { webCommand } from './web.ts';
+
+/** The command line was wrong; running it again cannot help. */
+const EXIT_USAGE = 2;
+/** What was asked for could not be done. */
+const EXIT_FAILED = 1;
+
+function createProgram(): Command {
+  const program = new Command('holdfast')
+    .description('A runtime for live agent sessions.')
+    .version(HOLDFAST_VERSION)
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(`holdfast: ${text.replace(/^error: /, '')}`) })
+    .showHelpAfterError('Add --help to see what there is.')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  holdfast web                      serve the console on the embedded echo model
+  holdfast api-server agents        serve the agents of a folder
+
+Every flag can be set in the environment: --drain-timeout is HOLDFAST_DRAIN_TIMEOUT.`,
+    );
+  webCommand(program);
+  apiServerCommand(program);
+  // Subcommands copy their settings when they are made, so those of the program are given to them here.
+  for (const command of program.commands) command.copyInheritedSettings(program);
+  return program;
+}
+
+/** `--drain_timeout`, as the ADK's servers spell it, is `--drain-timeout`. */
+function withDashes(parameters: readonly string[]): string[] {
+  const end = parameters.indexOf('--');
+  return parameters.map((parameter, index) =>
+    parameter.startsWith('--') && (end < 0 || index < end)
+      ? parameter.replace(/^--[^=]+/, (flag) => flag.replaceAll('_', '-'))
+      : parameter,
+  );
+}
+
+try {
+  await createProgram().parseAsync(withDashes(process.argv.slice(2)), { from: 'user' });
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
+  } else {
+    // What we know how to say fits a line; anything else is a defect, and its place is what one wants to know.
+    const text =
+      error instanceof HoldfastError ? describeError(error) : String((error as Error).stack ?? error);
+    process.stderr.write(`holdfast: ${text}\n`);
+    process.exitCode = error instanceof InvalidOptionError ? EXIT_USAGE : EXIT_FAILED;
+  }
+}

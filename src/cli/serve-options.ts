@@ -1,0 +1,92 @@
+import { InvalidArgumentError, Option } from 'commander';
+import type { Command } from 'commander';
+import type { LogLevel } from '../kernel/index.ts';
+import { MODEL_IDS } from '../models/model-id.ts';
+import {
+  DEFAULT_DRAIN_TIMEOUT_MS,
+  DEFAULT_MAX_LIVE_SESSIONS,
+  DEFAULT_PRE_DRAIN_DELAY_MS,
+} from '../server/index.ts';
+import { LOG_LEVELS } from './logger.ts';
+
+/** The port the ADK's own servers use, so that clients of theirs find this one. */
+export const DEFAULT_PORT = 8_000;
+
+/** What `web` and `api-server` are told. Durations are in seconds here, as people write them. */
+export interface ServeFlags {
+  readonly model: string;
+  readonly host: string;
+  readonly port: number;
+  readonly drainTimeout: number;
+  readonly preDrainDelay: number;
+  readonly idleTimeout?: number;
+  readonly maxDuration?: number;
+  readonly maxSessions: number;
+  readonly allowHost?: readonly string[];
+  readonly logLevel: LogLevel;
+}
+
+/** Adds the flags, each with its environment variable: `--drain-timeout` is HOLDFAST_DRAIN_TIMEOUT. */
+export function addServeOptions(command: Command): Command {
+  const option = (flags: string, description: string): Option => {
+    const added = new Option(flags, description);
+    return added.env(environmentName(added.attributeName()));
+  };
+  return command
+    .argument('[agentsDir]', 'folder with one folder for each agent: <agentsDir>/<app>/agent.ts')
+    .addOption(
+      option('--model <id>', `model of agents that bring none: ${MODEL_IDS.join(', ')}`).default('echo'),
+    )
+    .addOption(option('--host <address>', 'address to listen on').default('127.0.0.1'))
+    .addOption(option('--port <port>', '0 takes a free one').default(DEFAULT_PORT).argParser(parsePort))
+    .addOption(
+      option('--drain-timeout <seconds>', 'how long calls may go on after SIGTERM')
+        .default(DEFAULT_DRAIN_TIMEOUT_MS / 1_000)
+        .argParser(parseSeconds),
+    )
+    .addOption(
+      option('--pre-drain-delay <seconds>', 'how long new calls are still accepted after SIGTERM')
+        .default(DEFAULT_PRE_DRAIN_DELAY_MS / 1_000)
+        .argParser(parseSeconds),
+    )
+    .addOption(
+      option('--idle-timeout <seconds>', 'end a call in which nothing is said').argParser(parseSeconds),
+    )
+    .addOption(option('--max-duration <seconds>', 'end a call that lasts longer').argParser(parseSeconds))
+    .addOption(
+      option('--max-sessions <count>', 'how many calls are held at a time')
+        .default(DEFAULT_MAX_LIVE_SESSIONS)
+        .argParser(parseCount),
+    )
+    .addOption(
+      option('--allow-host <names>', 'host names to answer to besides loopback ones, with commas').argParser(
+        (names: string) => names.split(',').map((name) => name.trim()),
+      ),
+    )
+    .addOption(
+      option('--log-level <level>', 'least level that is logged').choices(LOG_LEVELS).default('info'),
+    );
+}
+
+/** `drainTimeout` → `HOLDFAST_DRAIN_TIMEOUT`. */
+function environmentName(attribute: string): string {
+  return `HOLDFAST_${attribute.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (text.trim() !== '' && Number.isFinite(seconds) && seconds >= 0) return seconds;
+  throw new InvalidArgumentError('Give a number of seconds, 0 or more.');
+}
+
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (Number.isSafeInteger(count) && count >= 1) return count;
+  throw new InvalidArgumentError('Give a whole number of 1 or more.');
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (text.trim() !== '' && Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new InvalidArgumentError('Give a whole number from 0 to 65535.');
+}

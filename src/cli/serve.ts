@@ -1,0 +1,87 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { systemClock } from '../kernel/index.ts';
+import type { Logger } from '../kernel/index.ts';
+import { modelFromId } from '../models/model-id.ts';
+import { AgentLoadError, AppRegistry, createServer, loadAgents } from '../server/index.ts';
+import type { HoldfastServer, ServerCloseReport } from '../server/index.ts';
+import { Agent } from '../session/index.ts';
+import { createLogger } from './logger.ts';
+import type { ServeFlags } from './serve-options.ts';
+import { SignalLadder, listenToSignals } from './signals.ts';
+
+/** The app that is served when no folder of agents is given. */
+export const DEFAULT_APP = 'default';
+
+/**
+ * Serves until a signal ends it, and sets the process's exit code: 0 when nothing was cut, otherwise 1 with a line
+ * that says what was (clause D4).
+ */
+export async function serve(
+  agentsDir: string | undefined,
+  flags: ServeFlags,
+  parts: { readonly page: boolean },
+): Promise<void> {
+  const log = createLogger(flags.logLevel, process.stderr.isTTY);
+  const model = await modelFromId(flags.model);
+  const agents = await appsOf(agentsDir ?? process.env['HOLDFAST_AGENTS_DIR'], log);
+  const pageDir = parts.page ? findPage(log) : undefined;
+  const server = createServer({
+    agents,
+    model,
+    log,
+    drainTimeoutMs: flags.drainTimeout * 1_000,
+    preDrainDelayMs: flags.preDrainDelay * 1_000,
+    maxLiveSessions: flags.maxSessions,
+    ...(flags.idleTimeout === undefined ? {} : { idleTimeoutMs: flags.idleTimeout * 1_000 }),
+    ...(flags.maxDuration === undefined ? {} : { maxDurationMs: flags.maxDuration * 1_000 }),
+    ...(flags.allowHost === undefined ? {} : { allowedHosts: flags.allowHost }),
+    ...(pageDir === undefined ? {} : { pageDir }),
+  });
+  const { url } = await server.listen(flags.port, flags.host);
+  process.stdout.write(`Holdfast is listening on ${url}\n`);
+  const report = await untilSignalled(server);
+  exitWith(report);
+}
+
+function untilSignalled(server: HoldfastServer): Promise<ServerCloseReport> {
+  const tell = (line: string): void => {
+    if (process.stderr.isTTY) process.stderr.write(`${line}\n`);
+  };
+  const stopListening = listenToSignals(new SignalLadder(server, { clock: systemClock, tell }));
+  return server.closed.finally(stopListening);
+}
+
+/** Whatever is still open in this process, a client's idle connection say, does not keep it. */
+function exitWith({ cutCalls, reason }: ServerCloseReport): void {
+  if (cutCalls > 0) {
+    const calls = cutCalls === 1 ? '1 call was' : `${cutCalls} calls were`;
+    process.stderr.write(`holdfast: ${calls} cut (${reason})\n`);
+  }
+  process.exit(cutCalls > 0 ? 1 : 0);
+}
+
+async function appsOf(agentsDir: string | undefined, log: Logger): Promise<AppRegistry> {
+  if (agentsDir === undefined || agentsDir === '') {
+    const instructions = 'You are a friendly voice assistant. Answer briefly.';
+    return AppRegistry.of({ [DEFAULT_APP]: new Agent({ name: DEFAULT_APP, instructions }) });
+  }
+  const apps = await loadAgents(agentsDir);
+  for (const { name, error } of apps.broken)
+    log.error('agent not loaded', { app: name, error: error.message });
+  if (apps.names.length === 0 && apps.broken.length === 0) {
+    throw new AgentLoadError(
+      `There is no agent in '${agentsDir}': it should hold <app>/agent.ts for each one.`,
+    );
+  }
+  return apps;
+}
+
+/** The built page: beside this module in a package, in dist/ when the sources run. */
+function findPage(log: Logger): string | undefined {
+  const folders = ['../ui', '../../dist/ui'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+  const page = folders.find((folder) => existsSync(join(folder, 'index.html')));
+  if (page === undefined) log.warn('the page is not built; only the routes are served', { looked: folders });
+  return page;
+}

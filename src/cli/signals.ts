@@ -1,0 +1,67 @@
+import type { Clock } from '../kernel/index.ts';
+
+/** What signals ask of a server; each rung is harder than the one before. */
+export interface LadderTarget {
+  drain(): unknown;
+  close(): unknown;
+  abort(): unknown;
+  /** How many calls would be cut. */
+  readonly liveSessions: number;
+}
+
+/**
+ * One press of Ctrl-C in a terminal reaches this process twice under npm: from the terminal, and forwarded. Nobody
+ * presses twice in half a second and means two things (clause D4).
+ */
+export const SIGNAL_ECHO_MS = 500;
+
+export interface SignalLadderOptions {
+  readonly clock: Clock;
+  /** Says something to who sits at the terminal. */
+  tell(line: string): void;
+}
+
+/** First signal: drain. Second: close now. Third: abort. An echo of a signal that counted does not count. */
+export class SignalLadder {
+  readonly #target: LadderTarget;
+  readonly #options: SignalLadderOptions;
+  #rung = 0;
+  #countedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(target: LadderTarget, options: SignalLadderOptions) {
+    this.#target = target;
+    this.#options = options;
+  }
+
+  signal(): void {
+    const { clock, tell } = this.#options;
+    const nowMs = clock.now();
+    if (nowMs - this.#countedAtMs < SIGNAL_ECHO_MS) return;
+    this.#countedAtMs = nowMs;
+    this.#rung += 1;
+    const calls = callsInWords(this.#target.liveSessions);
+    if (this.#rung === 1) {
+      if (this.#target.liveSessions > 0) tell(`Waiting for ${calls} to end. Ctrl-C again to end them now.`);
+      this.#target.drain();
+    } else if (this.#rung === 2) {
+      tell(`Ending ${calls}. Ctrl-C again to stop without waiting.`);
+      this.#target.close();
+    } else {
+      this.#target.abort();
+    }
+  }
+}
+
+function callsInWords(count: number): string {
+  return count === 1 ? '1 call' : `${count} calls`;
+}
+
+/** Listens to SIGTERM and SIGINT; returns the function that stops listening. */
+export function listenToSignals(ladder: SignalLadder): () => void {
+  const listener = (): void => ladder.signal();
+  const signals = ['SIGTERM', 'SIGINT'] as const;
+  for (const name of signals) process.on(name, listener);
+  return () => {
+    for (const name of signals) process.removeListener(name, listener);
+  };
+}
