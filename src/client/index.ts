@@ -24,7 +24,7 @@ export type {
   ServerHello,
   Usage,
 } from '../protocol/index.ts';
-export { ClosedError, HoldfastError, describeError } from '../kernel/index.ts';
+export { ClosedError, HoldfastError, Lifetime, describeError } from '../kernel/index.ts';
 export type { CloseReport } from '../kernel/index.ts';
 export { MICROPHONE_WORKLET, Microphone, MicrophoneError } from './microphone.ts';
 export type { MicrophoneOptions } from './microphone.ts';

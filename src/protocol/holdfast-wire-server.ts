@@ -28,6 +28,8 @@ export interface ServerHello {
   readonly appName: string;
   /** The agent's name. */
   readonly agent: string;
+  /** What the agent speaks through: `echo`, `gemini:…`. A server may keep it to itself. */
+  readonly model?: string;
   /** The audio the server takes. */
   readonly input: WireAudioFormat;
   /** The audio the server sends. */
@@ -95,7 +97,7 @@ const READERS: Readonly<Record<ServerMessageType, Reader>> = {
 };
 
 function readHello(value: JsonObject): ParseResult<ServerMessage> {
-  const { protocol, sessionId, appName, agent, resumeToken, recovered, seq } = value;
+  const { protocol, sessionId, appName, agent, model, resumeToken, recovered, seq } = value;
   const input = readFormat(value['input']);
   const output = readFormat(value['output']);
   const limits = readLimits(value['limits']);
@@ -108,6 +110,8 @@ function readHello(value: JsonObject): ParseResult<ServerMessage> {
   ) {
     return refused("'hello' must have strings as 'sessionId', 'appName', 'agent' and 'resumeToken'.");
   }
+  if (model !== undefined && typeof model !== 'string')
+    return refused("'hello' must have a string as 'model'.");
   if (input === undefined || output === undefined) {
     return refused("'hello' must have audio formats as 'input' and 'output': {encoding: 'pcm16', rateHz}.");
   }
@@ -123,6 +127,7 @@ function readHello(value: JsonObject): ParseResult<ServerMessage> {
       sessionId,
       appName,
       agent,
+      ...(model === undefined ? {} : { model }),
       input,
       output,
       limits,

@@ -203,6 +203,7 @@ const SERVER_MESSAGES: readonly ServerMessage[] = [
     sessionId: 's',
     appName: 'demo',
     agent: 'assistant',
+    model: 'echo',
     input: FORMAT,
     output: { ...FORMAT, rateHz: 24_000 },
     limits: { maxMessageBytes: 1_000, idleTimeoutMs: 60_000 },

@@ -10,6 +10,7 @@ export interface LegWelcome {
   readonly sessionId: string;
   readonly appName: string;
   readonly agentName: string;
+  readonly modelId: string;
   readonly inputRateHz: number;
   readonly outputRateHz: number;
 }

@@ -64,7 +64,7 @@ export class HoldfastClientLeg implements ClientLeg {
     });
   }
 
-  welcome({ sessionId, appName, agentName, inputRateHz, outputRateHz }: LegWelcome): void {
+  welcome({ sessionId, appName, agentName, modelId, inputRateHz, outputRateHz }: LegWelcome): void {
     const { limits, resumeToken } = this.#options;
     this.#phase = 'welcomed';
     this.#socket.send(
@@ -74,6 +74,7 @@ export class HoldfastClientLeg implements ClientLeg {
         sessionId,
         appName,
         agent: agentName,
+        model: modelId,
         input: { encoding: 'pcm16', rateHz: inputRateHz },
         output: { encoding: 'pcm16', rateHz: outputRateHz },
         limits,

@@ -161,6 +161,7 @@ export class LiveCall implements Call {
       sessionId: stored.id,
       appName: stored.appName,
       agentName: agent.name,
+      modelId: model.id,
       inputRateHz: model.capabilities.inputRateHz,
       outputRateHz: model.capabilities.outputRateHz,
     });
