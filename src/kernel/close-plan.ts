@@ -1,6 +1,6 @@
 import type { Clock, Timer } from './clock.ts';
 import type { Deadline } from './deadline.ts';
-import { ClosedError, describeError } from './errors.ts';
+import { ClosedError, describeError, withoutFrames } from './errors.ts';
 import type { Logger } from './log.ts';
 import { asPromise } from './thenable.ts';
 
@@ -328,7 +328,9 @@ export class ClosePlan {
 
   #giveUpReason(step: RunningStep): ClosedError {
     const { owner, reason } = this.#options;
-    return new ClosedError(`'${owner}' closes (${reason}) and waits no longer for '${step.planned.name}'.`);
+    return withoutFrames(
+      new ClosedError(`'${owner}' closes (${reason}) and waits no longer for '${step.planned.name}'.`),
+    );
   }
 }
 

@@ -31,6 +31,15 @@ export class InvalidOptionError extends HoldfastError {
   readonly code = 'HOLDFAST_INVALID_OPTION';
 }
 
+/**
+ * The same error with its first line for a stack. V8 keeps the `this` of every frame alive until a stack is first read,
+ * so an error that is handed to what may hang (the reason of a signal) would keep the caller of `close()` in memory.
+ */
+export function withoutFrames<Kind extends Error>(error: Kind): Kind {
+  error.stack = `${error.name}: ${error.message}`;
+  return error;
+}
+
 /** The text of anything that was thrown, for reports and log lines. */
 export function describeError(error: unknown): string {
   if (error instanceof Error) return error.message === '' ? error.name : error.message;

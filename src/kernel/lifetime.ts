@@ -12,7 +12,7 @@ import type { Clock, Timer } from './clock.ts';
 import { systemClock } from './clock.ts';
 import { Deadline } from './deadline.ts';
 import { DrainWait } from './drain-wait.ts';
-import { ClosedError, InvalidOptionError, describeError } from './errors.ts';
+import { ClosedError, InvalidOptionError, describeError, withoutFrames } from './errors.ts';
 import { guardLogger, silentLogger } from './log.ts';
 import type { Logger } from './log.ts';
 import { asPromise } from './thenable.ts';
@@ -199,7 +199,7 @@ export class Lifetime implements AsyncDisposable {
   get signal(): AbortSignal {
     if (this.#signal === undefined) {
       this.#signal = new AbortController();
-      if (this.isClosing) this.#signal.abort(this.#closedError());
+      if (this.isClosing) this.#signal.abort(withoutFrames(this.#closedError()));
     }
     return this.#signal.signal;
   }
@@ -267,7 +267,7 @@ export class Lifetime implements AsyncDisposable {
       this.own('sleep', timer, {
         stop: (held) => {
           held.cancel();
-          reject(this.#closedError());
+          reject(withoutFrames(this.#closedError()));
         },
       });
     });
@@ -333,7 +333,7 @@ export class Lifetime implements AsyncDisposable {
       if (resource instanceof Lifetime && resource.#parent === this) resource.#flip(verb, ending);
       else this.#stop(entry);
     }
-    this.#signal?.abort(this.#closedError());
+    this.#signal?.abort(withoutFrames(this.#closedError()));
     const planned = [...this.#entries.values()];
     closing.plan = new ClosePlan({
       owner: this.#path,
