@@ -1,0 +1,301 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { RawData } from 'ws';
+import { randomId } from '../../../kernel/index.ts';
+import type { Lifetime, Random } from '../../../kernel/index.ts';
+import { parseClientMessage } from './client-message.ts';
+import type { ClientMessage } from './client-message.ts';
+import type { ConnectionRecord } from './connection-record.ts';
+import { Conversation } from './conversation.ts';
+import { ConversationContext } from './conversation-context.ts';
+import type { EmulatedSocket } from './emulated-socket.ts';
+import type { ServiceProfile } from './emulator-options.ts';
+import { INSTEAD, combine, happen } from './fault-effects.ts';
+import type { FaultTarget, MomentOutcome } from './fault-effects.ts';
+import { ConnectionFaults } from './fault-plan.ts';
+import type { FaultPlan } from './fault-plan.ts';
+import type { Fault, FaultMoment } from './fault-script.ts';
+import { Peer } from './peer.ts';
+import { GEMINI_CLOSES, Refusal, invalid } from './refusals.ts';
+import type { CloseFrame } from './refusals.ts';
+import type { JsonObject } from './proto-json.ts';
+import type { RequestTarget } from './request-target.ts';
+import type { EmulatedSession, ResumptionHandles } from './resumption-handles.ts';
+import * as messages from './server-messages.ts';
+import { parseSetup } from './setup-message.ts';
+import type { EmulatedSetup } from './setup-message.ts';
+
+/** What all connections of an emulator share. */
+export interface EmulatedService {
+  readonly profile: ServiceProfile;
+  readonly random: Random;
+  readonly faults: FaultPlan;
+  readonly handles: ResumptionHandles;
+}
+
+/** A session and the connection that has it at this moment. */
+interface HeldSession extends EmulatedSession {
+  holder: EmulatedConnection | undefined;
+}
+
+/** How far the protocol has come on a connection. */
+type State =
+  | { readonly tag: 'dialled' }
+  | { readonly tag: 'awaitingSetup' | 'settingUp'; readonly target: RequestTarget }
+  | { readonly tag: 'talking'; readonly conversation: Conversation; readonly session: HeldSession }
+  /** Nothing that comes is understood any more. */
+  | { readonly tag: 'over' };
+
+const SETUP_FIRST = 'setup must be the first message and only the first';
+
+/** One connection, from the TCP accept to its end: the order of the protocol's messages. */
+export class EmulatedConnection {
+  readonly record: ConnectionRecord;
+  readonly #service: EmulatedService;
+  readonly #scope: Lifetime;
+  readonly #peer: Peer;
+  readonly #faults: ConnectionFaults;
+  readonly #faultTarget: FaultTarget;
+  #state: State = { tag: 'dialled' };
+  #clientMessages = 0;
+
+  /** The scope is this connection's own: it closes when the socket ends, and closing it ends the socket. */
+  constructor(service: EmulatedService, tcp: Socket, record: ConnectionRecord, scope: Lifetime) {
+    this.#service = service;
+    this.record = record;
+    this.#scope = scope;
+    this.#peer = new Peer(tcp, scope, service.profile.frames, {
+      lost: () => this.#over(),
+      ended: (ending) => record.closed(ending),
+    });
+    this.#faultTarget = this.#makeFaultTarget();
+    this.#faults = new ConnectionFaults(
+      service.faults,
+      record.number,
+      scope,
+      (fault) => void this.apply(fault),
+    );
+    this.#reached('dial');
+  }
+
+  /** Whether the client can still be heard: its session may not be resumed elsewhere meanwhile. */
+  get isConnected(): boolean {
+    return this.#state.tag === 'talking' && this.#peer.isOpen;
+  }
+
+  /** Makes a fault happen now. */
+  apply(fault: Fault): MomentOutcome {
+    return this.#peer.isThere ? happen(fault, this.#faultTarget) : INSTEAD;
+  }
+
+  /** Takes the upgrade request; `accept` answers it with a WebSocket. */
+  upgrade(
+    request: IncomingMessage,
+    target: RequestTarget | undefined,
+    accept: (opened: (socket: EmulatedSocket) => void) => void,
+  ): void {
+    if (this.#reached('upgrade').tag === 'instead') {
+      if (this.#peer.isThere) this.#peer.leaveUnanswered();
+    } else if (target === undefined) {
+      this.#peer.refuse(404, `There is no ${request.url?.split('?')[0] ?? ''} here.`);
+    } else if (target.api === 'vertex' && !this.#isAccepted(target)) {
+      this.#peer.refuse(401, 'Request had invalid authentication credentials.');
+    } else {
+      accept((socket) => this.#opened(socket, target));
+    }
+  }
+
+  #isAccepted({ api, credential }: RequestTarget): boolean {
+    const { keys, tokens } = this.#service.profile;
+    const accepted = api === 'gemini' ? keys : tokens;
+    if (credential === undefined || credential === '') return false;
+    return accepted?.includes(credential) ?? true;
+  }
+
+  #opened(socket: EmulatedSocket, target: RequestTarget): void {
+    this.#state = { tag: 'awaitingSetup', target };
+    this.#peer.upgraded(socket);
+    this.record.opened(target);
+    socket.clientClosing = () => void this.#reached('close');
+    socket.on('message', (data) => this.#take(data));
+    this.#armLifetime();
+    if (this.#reached('open').tag !== 'goOn') return;
+    // The service accepts the WebSocket first and looks at the key then.
+    if (!this.#isAccepted(target)) this.#peer.closeWith(GEMINI_CLOSES.keyNotValid);
+  }
+
+  #armLifetime(): void {
+    const { connectionLifetimeMs, goAwayLeadMs, lifetimeClose } = this.#service.profile;
+    const goAwayAtMs = Math.max(0, connectionLifetimeMs - goAwayLeadMs);
+    this.#scope.timer('goAway', goAwayAtMs, () => {
+      if (this.#state.tag !== 'talking' || this.#reached('goAway').tag !== 'goOn') return;
+      this.#send(messages.goAway(connectionLifetimeMs - goAwayAtMs));
+    });
+    this.#scope.timer('lifetime', connectionLifetimeMs, () => this.#peer.closeWith(lifetimeClose));
+  }
+
+  #take(data: RawData): void {
+    if (this.#state.tag === 'over') return;
+    try {
+      this.#takeMessage(parseClientMessage(textOf(data)));
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      this.#peer.closeWith(error.frame);
+    }
+  }
+
+  #takeMessage(message: ClientMessage): void {
+    this.record.received(message);
+    const state = this.#state;
+    if (message.kind === 'setup') {
+      if (state.tag !== 'awaitingSetup') throw new Refusal(invalid(SETUP_FIRST));
+      this.#takeSetup(message.setup, state.target);
+      return;
+    }
+    if (state.tag !== 'talking') throw new Refusal(invalid(SETUP_FIRST));
+    this.#clientMessages += 1;
+    this.#faults.countMessage();
+    if (this.#reached('clientMessage').tag !== 'instead') state.conversation.take(message);
+  }
+
+  #takeSetup(json: JsonObject, target: RequestTarget): void {
+    const { profile } = this.#service;
+    this.#state = { tag: 'settingUp', target };
+    const outcomes = [this.#reached('setup')];
+    const setup = parseSetup(json, target.api, profile.generation);
+    if (setup.resumption?.handle !== undefined) outcomes.push(this.#reached('resume'));
+    const outcome = combine(outcomes);
+    if (outcome.tag === 'instead') return;
+    const model = setup.model.split('/').at(-1) ?? '';
+    if (profile.models !== undefined && !profile.models.includes(model)) {
+      const { reason } = invalid(`models/${model} is not found for API version ${target.version}`);
+      throw new Refusal({ code: 1008, reason });
+    }
+    const delayMs = profile.setupDelayMs + (outcome.tag === 'later' ? outcome.ms : 0);
+    if (delayMs === 0) this.#completeSetup(setup, target);
+    else this.#scope.timer('setup', delayMs, () => this.#completeSetup(setup, target));
+  }
+
+  #completeSetup(setup: EmulatedSetup, target: RequestTarget): void {
+    if (this.#state.tag !== 'settingUp') return;
+    const handle = setup.resumption?.handle;
+    const resumed = handle === undefined ? undefined : this.#redeem(handle, setup.model);
+    if (this.#state.tag !== 'settingUp') return;
+    const session = resumed?.session ?? this.#newSession(setup.model);
+    session.holder = this;
+    const context = resumed?.context ?? ConversationContext.empty;
+    const conversation = this.#converse(setup, context, session, target.api === 'vertex');
+    this.#state = { tag: 'talking', conversation, session };
+    this.#send(messages.setupComplete(session.id));
+    this.record.ready(handle, context);
+    if (handle !== undefined) conversation.announceHandle();
+    this.#reached('setupComplete');
+  }
+
+  /** What a handle stands for; without that, the connection is on its way to its end. */
+  #redeem(
+    handle: string,
+    model: string,
+  ): { readonly session: HeldSession; readonly context: ConversationContext } | undefined {
+    const redeemed = this.#service.handles.redeem(handle, model);
+    switch (redeemed.tag) {
+      case 'resumed':
+        // Every session there is was made by `newSession`.
+        return { session: redeemed.session as HeldSession, context: redeemed.context };
+      case 'malformed':
+        this.#peer.closeWith(GEMINI_CLOSES.invalidHandle);
+        return undefined;
+      case 'unknown':
+        this.#peer.closeWith(this.#service.profile.unknownHandleClose);
+        return undefined;
+      case 'stillConnected':
+        this.#peer.closeWith(GEMINI_CLOSES.internal);
+        return undefined;
+      case 'otherModel':
+        // As measured: the setup is answered as if all were well.
+        this.#sendText(JSON.stringify(messages.setupComplete(randomId(this.#service.random))));
+        this.#peer.closeWith(GEMINI_CLOSES.internal);
+        return undefined;
+    }
+  }
+
+  #newSession(model: string): HeldSession {
+    const session: HeldSession = {
+      id: randomId(this.#service.random),
+      model,
+      holder: undefined,
+      isConnected: () => session.holder?.isConnected ?? false,
+    };
+    return session;
+  }
+
+  #converse(
+    setup: EmulatedSetup,
+    context: ConversationContext,
+    session: HeldSession,
+    vertex: boolean,
+  ): Conversation {
+    const { profile, handles } = this.#service;
+    const port = {
+      scope: this.#scope,
+      pace: profile,
+      brain: profile.brain,
+      contextTokens: profile.contextTokens,
+      vertex,
+      send: (message: JsonObject) => this.#send(message),
+      refuse: (frame: CloseFrame) => this.#peer.closeWith(frame),
+      reached: (moment: FaultMoment) => this.#reached(moment).tag === 'goOn',
+      issueHandle: (known: ConversationContext) => handles.issue(session, known),
+      lastMessageIndex: () => this.#clientMessages - 1,
+    };
+    return new Conversation(port, setup, context);
+  }
+
+  /** Gives faults their chance, and says what is left of what was about to happen. */
+  #reached(moment: FaultMoment): MomentOutcome {
+    const outcome = combine(this.#faults.at(moment).map((fault) => this.apply(fault)));
+    return this.#peer.isThere ? outcome : INSTEAD;
+  }
+
+  #send(message: JsonObject): void {
+    if (this.#state.tag === 'talking') this.#sendText(JSON.stringify(message));
+  }
+
+  #sendText(text: string): void {
+    if (this.#peer.send(text)) this.record.sent();
+  }
+
+  #over(): void {
+    const state = this.#state;
+    this.#state = { tag: 'over' };
+    if (state.tag !== 'talking') return;
+    state.conversation.stop();
+    if (state.session.holder === this) state.session.holder = undefined;
+  }
+
+  #makeFaultTarget(): FaultTarget {
+    return {
+      resetTcp: () => this.#peer.reset(),
+      endTcp: () => this.#peer.end(),
+      answerHttp: (status, body, retryAfter) => {
+        const headers = retryAfter === undefined ? {} : { 'Retry-After': retryAfter };
+        this.#peer.refuse(status, 'The emulator was told to refuse.', headers, body);
+      },
+      goDead: () => this.#peer.goDead(),
+      ignoreClose: () => this.#peer.ignoreClose(),
+      stallReads: (ms) => this.#peer.stallReads(ms),
+      closeWith: (frame) => this.#peer.closeWith(frame),
+      sendText: (text) => this.#sendText(text),
+      goAway: (message, then) => {
+        this.#sendText(JSON.stringify(message));
+        if (then === undefined) return;
+        this.#scope.timer('goAway', then.afterMs, () => this.#peer.closeWith(then));
+      },
+    };
+  }
+}
+
+function textOf(data: RawData): string {
+  if (Array.isArray(data)) return Buffer.concat(data).toString();
+  return data instanceof ArrayBuffer ? Buffer.from(data).toString() : data.toString();
+}

@@ -1,0 +1,43 @@
+/** A JSON object as it came, keys in camelCase. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** What stands under these keys is the user's own data: its keys are left alone. */
+const USER_DATA = new Set(['args', 'response', 'parameters', 'parametersJsonSchema', 'responseJsonSchema']);
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Field names as the service knows them. Its parser takes `snake_case` as well as `camelCase`, at every depth.
+ */
+export function normaliseFields(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(normaliseFields);
+  if (!isObject(value)) return value;
+  const fields: Record<string, unknown> = {};
+  for (const [key, field] of Object.entries(value)) {
+    const name = key.replaceAll(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+    fields[name] = USER_DATA.has(name) ? field : normaliseFields(field);
+  }
+  return fields;
+}
+
+export function objectAt(value: JsonObject, field: string): JsonObject | undefined {
+  const found = value[field];
+  return isObject(found) ? found : undefined;
+}
+
+export function listAt(value: JsonObject, field: string): readonly unknown[] {
+  const found = value[field];
+  return Array.isArray(found) ? found : [];
+}
+
+export function textAt(value: JsonObject, field: string): string | undefined {
+  const found = value[field];
+  return typeof found === 'string' ? found : undefined;
+}
+
+/** A duration as the service writes it: `57s`, `1.5s`. */
+export function formatDuration(ms: number): string {
+  return `${Number((ms / 1000).toFixed(3))}s`;
+}

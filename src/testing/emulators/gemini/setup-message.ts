@@ -1,0 +1,174 @@
+import { GEMINI_CLOSES, Refusal, invalid } from './refusals.ts';
+import { isObject, listAt, objectAt, textAt } from './proto-json.ts';
+import type { JsonObject } from './proto-json.ts';
+import type { RequestTarget } from './request-target.ts';
+
+/** Which of the service's two habits a model has: from 3.x on, content is taken as initial history only. */
+export type ModelGeneration = '2.x' | '3.x';
+
+/** What a setup asked for, as far as the emulator acts on it. */
+export interface EmulatedSetup {
+  readonly model: string;
+  readonly generation: ModelGeneration;
+  readonly modality: 'AUDIO' | 'TEXT';
+  /** Names of the functions the client declared. */
+  readonly functions: ReadonlySet<string>;
+  readonly turnDetection: 'automatic' | 'manual';
+  readonly interruptions: 'start-of-speech' | 'none';
+  readonly prefixPaddingMs: number | undefined;
+  readonly endSilenceMs: number | undefined;
+  readonly inputTranscription: boolean;
+  readonly outputTranscription: boolean;
+  readonly explicitVadSignal: boolean;
+  readonly initialHistory: boolean;
+  readonly compression: { readonly triggerTokens: number; readonly targetTokens: number } | undefined;
+  readonly instructions: string;
+  /** Undefined: no handles were asked for. */
+  readonly resumption: { readonly handle: string | undefined; readonly transparent: boolean } | undefined;
+}
+
+const FIELDS = new Set([
+  'model',
+  'generationConfig',
+  'systemInstruction',
+  'tools',
+  'realtimeInputConfig',
+  'sessionResumption',
+  'contextWindowCompression',
+  'inputAudioTranscription',
+  'outputAudioTranscription',
+  'proactivity',
+  'historyConfig',
+  'explicitVadSignal',
+  'avatarConfig',
+  'safetySettings',
+  'labels',
+]);
+
+/** The tokens at which a sliding window begins to slide where the setup does not say: four fifths of the context. */
+const DEFAULT_TRIGGER_TOKENS = 102_400;
+
+/**
+ * Reads a setup as the service does.
+ * @throws Refusal with the close frame the service would send.
+ */
+export function parseSetup(
+  setup: JsonObject,
+  api: RequestTarget['api'],
+  generation: ModelGeneration | undefined,
+): EmulatedSetup {
+  const unknown = Object.keys(setup).find((field) => !FIELDS.has(field));
+  if (unknown !== undefined) {
+    throw new Refusal(
+      invalid(`Invalid JSON payload received. Unknown name "${unknown}" at 'setup': Cannot find field.`),
+    );
+  }
+  if (api !== 'vertex' && setup.explicitVadSignal != null) throw new Refusal(GEMINI_CLOSES.invalidArgument);
+  const model = parseModel(setup, api);
+  const usedGeneration = generation ?? generationOf(model);
+  const detection =
+    objectAt(objectAt(setup, 'realtimeInputConfig') ?? {}, 'automaticActivityDetection') ?? {};
+  const handling = objectAt(setup, 'realtimeInputConfig')?.activityHandling;
+  return {
+    model,
+    generation: usedGeneration,
+    modality: parseModality(setup, model),
+    functions: parseFunctions(setup),
+    turnDetection: detection.disabled === true ? 'manual' : 'automatic',
+    interruptions: handling === 'NO_INTERRUPTION' ? 'none' : 'start-of-speech',
+    prefixPaddingMs: numberAt(detection, 'prefixPaddingMs'),
+    endSilenceMs: numberAt(detection, 'silenceDurationMs'),
+    inputTranscription: isObject(setup.inputAudioTranscription),
+    outputTranscription: isObject(setup.outputAudioTranscription),
+    explicitVadSignal: setup.explicitVadSignal === true,
+    initialHistory: objectAt(setup, 'historyConfig')?.initialHistoryInClientContent === true,
+    compression: parseCompression(setup),
+    instructions: parseInstructions(setup),
+    resumption: parseResumption(setup, api, usedGeneration),
+  };
+}
+
+/** The generation a model's name tells; 2.x where it tells none. */
+function generationOf(model: string): ModelGeneration {
+  const major = /gemini-(?:live-)?(\d+)/.exec(model)?.[1];
+  return Number(major ?? 2) >= 3 ? '3.x' : '2.x';
+}
+
+function parseModel(setup: JsonObject, api: RequestTarget['api']): string {
+  const model = textAt(setup, 'model') ?? '';
+  const pattern =
+    api === 'vertex'
+      ? /^(projects\/[^/]+\/locations\/[^/]+\/)?publishers\/google\/models\/[^/]+$/
+      : /^models\/[^/]+$/;
+  if (!pattern.test(model)) throw new Refusal(GEMINI_CLOSES.invalidArgument);
+  return model;
+}
+
+function parseModality(setup: JsonObject, model: string): 'AUDIO' | 'TEXT' {
+  const [modality = 'AUDIO', ...more] = listAt(
+    objectAt(setup, 'generationConfig') ?? {},
+    'responseModalities',
+  );
+  if (more.length > 0 || (modality !== 'AUDIO' && modality !== 'TEXT')) {
+    throw new Refusal(GEMINI_CLOSES.invalidArgument);
+  }
+  // A model made to speak cannot write: its name says so.
+  if (modality === 'TEXT' && model.includes('native-audio')) {
+    throw new Refusal(GEMINI_CLOSES.textNotSupported);
+  }
+  return modality;
+}
+
+function parseFunctions(setup: JsonObject): Set<string> {
+  const names = listAt(setup, 'tools').flatMap((tool) =>
+    isObject(tool)
+      ? listAt(tool, 'functionDeclarations').map((declared) =>
+          isObject(declared) ? textAt(declared, 'name') : undefined,
+        )
+      : [],
+  );
+  return new Set(
+    names.map((name) => {
+      if (name === undefined || !/^[A-Za-z_][\w.:-]*$/.test(name))
+        throw new Refusal(invalid('Invalid function name.'));
+      return name;
+    }),
+  );
+}
+
+function parseCompression(setup: JsonObject): EmulatedSetup['compression'] {
+  const compression = objectAt(setup, 'contextWindowCompression');
+  if (compression === undefined) return undefined;
+  const triggerTokens = numberAt(compression, 'triggerTokens') ?? DEFAULT_TRIGGER_TOKENS;
+  const window = objectAt(compression, 'slidingWindow') ?? {};
+  // Half of the trigger is the documented default.
+  return { triggerTokens, targetTokens: numberAt(window, 'targetTokens') ?? triggerTokens / 2 };
+}
+
+function parseInstructions(setup: JsonObject): string {
+  const parts = listAt(objectAt(setup, 'systemInstruction') ?? {}, 'parts');
+  return parts.flatMap((part) => (isObject(part) ? (textAt(part, 'text') ?? []) : [])).join('');
+}
+
+function parseResumption(
+  setup: JsonObject,
+  api: RequestTarget['api'],
+  generation: ModelGeneration,
+): EmulatedSetup['resumption'] {
+  const resumption = objectAt(setup, 'sessionResumption');
+  if (resumption === undefined) return undefined;
+  // Models of 2.x read a null handle as none; later ones refuse it.
+  if (generation === '3.x' && resumption.handle === null) throw new Refusal(GEMINI_CLOSES.invalidArgument);
+  if (api !== 'vertex' && resumption.transparent != null) throw new Refusal(GEMINI_CLOSES.invalidArgument);
+  const handle = textAt(resumption, 'handle');
+  return { handle: handle === '' ? undefined : handle, transparent: resumption.transparent === true };
+}
+
+/** A number, or a 64-bit one that came as a string of digits. */
+function numberAt(value: JsonObject, field: string): number | undefined {
+  const found = value[field];
+  if (found == null) return undefined;
+  const number = typeof found === 'string' && /^\d+$/.test(found) ? Number(found) : found;
+  if (typeof number !== 'number' || number < 0) throw new Refusal(GEMINI_CLOSES.invalidArgument);
+  return number;
+}

@@ -1,0 +1,9 @@
+/**
+ * For tests of programs that hold live sessions: emulated providers with their real wire and their real faults,
+ * simulated sockets, and the comparison of what was sent with what came back.
+ */
+export { compareAudio, MIN_CORRELATION, SILENCE_BELOW_SPEECH_DB } from './compare-audio.ts';
+export type { AudioComparison, AudioGap, CompareAudioOptions, ComparedTurn } from './compare-audio.ts';
+export * from './emulators/gemini/index.ts';
+export { MemoryDial, MemoryPeer, MemoryTransport } from './memory-transport.ts';
+export type { MemoryPeerHandlers, MemoryTransportOptions } from './memory-transport.ts';
