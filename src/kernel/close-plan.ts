@@ -47,7 +47,7 @@ export interface ClosingStep<Resource> {
   drain?: ((resource: Resource) => PromiseLike<unknown> | undefined) | undefined;
   /** Lets go politely. */
   close?(resource: Resource, context: StepContext): PromiseLike<unknown> | undefined | void;
-  /** Lets go at once. Called instead of `close` on an abort, and after it when `close` overran. */
+  /** Lets go at once. Called instead of `close` on an abort or where there is no `close`, and after one that overran. */
   abort?(resource: Resource): PromiseLike<unknown> | undefined | void;
 }
 
@@ -241,7 +241,9 @@ export class ClosePlan {
   #letGo(step: RunningStep): unknown {
     const { resource, step: closing } = step.planned;
     const isHard = this.#told.has(step);
-    if (isHard && closing.abort !== undefined) return closing.abort(resource as never);
+    if (isHard || closing.close === undefined) {
+      if (closing.abort !== undefined) return closing.abort(resource as never);
+    }
     if (closing.close === undefined || this.#deadline === undefined) return undefined;
     step.giveUp = new AbortController();
     if (isHard) step.giveUp.abort(this.#giveUpReason(step));
@@ -291,6 +293,8 @@ export class ClosePlan {
     this.#running.delete(step);
     this.#told.add(step);
     step.bound?.cancel();
+    // What has no `close` was asked to let go at once already; asking twice would help nobody.
+    if (closing.close === undefined) return;
     step.giveUp?.abort(this.#giveUpReason(step));
     try {
       asPromise(closing.abort?.(resource as never))?.catch((error: unknown) => this.#failed(step, error));
