@@ -1,0 +1,180 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import process from 'node:process';
+import { InvalidArgumentError, Option } from 'commander';
+import type { Command } from 'commander';
+import { createSession, listApps } from '../client/index.ts';
+import { HoldfastError, InvalidOptionError, Lifetime, describeError } from '../kernel/index.ts';
+import { formatWav, parseWav } from '../speech/index.ts';
+import { LiveLine, callJson, describeCall, describeLoad } from './call-display.ts';
+import type { JudgedCall } from './call-display.ts';
+import { Recording } from './call-recording.ts';
+import { CallRun } from './call-run.ts';
+import type { CallInput, CallRecord } from './call-run.ts';
+import { VERIFY_MODES, judge } from './call-verdict.ts';
+import type { VerifyMode } from './call-verdict.ts';
+
+/** What one process can speak for without its own timers becoming what is measured. */
+export const MAX_CALLS = 500;
+
+/** How long the answer may let itself be waited for: a cold model and a slow tool fit in. */
+export const DEFAULT_ANSWER_TIMEOUT_S = 30;
+
+/** Between the starts of two calls, so that a load is not one burst every 20 ms. */
+const STAGGER_MS = 7;
+
+const EXIT_GOOD = 0;
+const EXIT_BAD = 1;
+const EXIT_USAGE = 2;
+
+interface CallFlags {
+  readonly wav?: string;
+  readonly text?: string;
+  readonly out?: string;
+  readonly wire: 'holdfast' | 'adk';
+  readonly app?: string;
+  readonly user: string;
+  readonly session?: string;
+  readonly sessions: number;
+  readonly timeout: number;
+  readonly verify: VerifyMode;
+  readonly json?: boolean;
+}
+
+/** Adds `holdfast call`. It sets the exit code: 0 good, 1 bad, 2 for a command line that cannot be carried out. */
+export function callCommand(program: Command): void {
+  program
+    .command('call')
+    .description('Make a call to a server: speak a recording or say a text, and judge what comes back.')
+    .argument('<url>', 'the server, such as http://127.0.0.1:8000')
+    .option('--wav <file>', 'speak this recording, in real time')
+    .option('--text <text>', 'say this text')
+    .option('--out <file>', 'write what came back to this WAV')
+    .addOption(
+      new Option('--wire <wire>', 'which wire to speak').choices(['holdfast', 'adk']).default('holdfast'),
+    )
+    .option('--app <name>', 'which app to call; default: the first one of the server')
+    .option('--user <id>', 'as which user', 'user')
+    .option('--session <id>', 'an existing session to go on with; default: a new one')
+    .option('--sessions <n>', `how many calls to make at once, at most ${MAX_CALLS}`, wholeUpTo(MAX_CALLS), 1)
+    .option(
+      '--timeout <seconds>',
+      'how long to wait for the answer',
+      wholeUpTo(86_400),
+      DEFAULT_ANSWER_TIMEOUT_S,
+    )
+    .addOption(
+      new Option('--verify <how>', 'judge the answer as an echo; auto: where it is or sounds like one')
+        .choices(VERIFY_MODES)
+        .default('auto'),
+    )
+    .option('--json', 'print the result as JSON')
+    .action(async (url: string, flags: CallFlags) => {
+      process.exitCode = await runCalls(url, flags);
+    });
+}
+
+function wholeUpTo(most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= 1 && value <= most) return value;
+    throw new InvalidArgumentError(`Give a whole number from 1 to ${most}.`);
+  };
+}
+
+async function runCalls(url: string, flags: CallFlags): Promise<number> {
+  let input: CallInput;
+  try {
+    input = await readInput(flags);
+  } catch (error) {
+    console.error(`holdfast call: ${describeError(error)}`);
+    return EXIT_USAGE;
+  }
+  const scope = Lifetime.root({ name: 'calls' });
+  try {
+    const appName = flags.app ?? (await firstApp(url));
+    const calls = await makeCalls(url, appName, flags, input, scope);
+    const [only] = calls;
+    if (flags.out !== undefined && only !== undefined) await writeAnswer(flags.out, only.record);
+    if (flags.json === true) console.log(JSON.stringify(calls.map(callJson), undefined, 2));
+    else console.log(calls.length === 1 && only !== undefined ? describeCall(only) : describeLoad(calls));
+    return calls.every(({ verdict }) => verdict.good) ? EXIT_GOOD : EXIT_BAD;
+  } catch (error) {
+    // What is not ours to explain keeps its stack.
+    if (!(error instanceof HoldfastError)) throw error;
+    console.error(`holdfast call: ${error.message}`);
+    return error instanceof InvalidOptionError ? EXIT_USAGE : EXIT_BAD;
+  } finally {
+    await scope.close('the calls are over');
+  }
+}
+
+async function readInput(flags: CallFlags): Promise<CallInput> {
+  if ((flags.wav === undefined) === (flags.text === undefined)) {
+    throw new InvalidOptionError('Say what to call with: either --wav FILE or --text TEXT.');
+  }
+  if (flags.sessions > 1 && (flags.out !== undefined || flags.session !== undefined)) {
+    throw new InvalidOptionError('--out and --session are for one call: leave them out with --sessions.');
+  }
+  if (flags.text !== undefined) return { kind: 'text', text: flags.text };
+  const { samples, rateHz } = parseWav(await readFile(flags.wav ?? ''));
+  return { kind: 'speech', recording: new Recording(samples, rateHz) };
+}
+
+async function firstApp(url: string): Promise<string> {
+  const [app] = await listApps({ url });
+  if (app !== undefined) return app;
+  throw new InvalidOptionError(`${url} serves no app: start it with --model or with a folder of agents.`);
+}
+
+async function makeCalls(
+  url: string,
+  appName: string,
+  flags: CallFlags,
+  input: CallInput,
+  scope: Lifetime,
+): Promise<JudgedCall[]> {
+  const { user: userId, sessions } = flags;
+  const runs: CallRun[] = [];
+  const records: CallRecord[] = [];
+  const hangUp = (): void => {
+    if (scope.isOpen) void scope.close('hung up');
+    for (const run of runs) run.hangUp();
+  };
+  process.on('SIGINT', hangUp);
+  const line = new LiveLine(records, scope, process.stderr);
+  try {
+    const ends: Promise<CallRecord>[] = [];
+    for (let index = 0; index < sessions && scope.isOpen; index += 1) {
+      const sessionId = flags.session ?? (await createSession({ url, appName, userId })).id;
+      const run = new CallRun({
+        url,
+        appName,
+        userId,
+        sessionId,
+        protocol: flags.wire === 'adk' ? 'adk' : 'holdfast.v1',
+        input,
+        answerTimeoutMs: flags.timeout * 1_000 + (input.kind === 'speech' ? input.recording.durationMs : 0),
+      });
+      runs.push(run);
+      records.push(run.record);
+      ends.push(run.run());
+      if (sessions > 1 && scope.isOpen) await scope.sleep(STAGGER_MS).catch(() => undefined);
+    }
+    // Judged only when all are over: comparing takes the processor from calls that are still speaking.
+    const ended = await Promise.all(ends);
+    return ended.map((record) => ({ record, verdict: judge(record, input, flags.verify) }));
+  } finally {
+    line.stop();
+    process.off('SIGINT', hangUp);
+  }
+}
+
+async function writeAnswer(path: string, record: CallRecord): Promise<void> {
+  const samples = new Int16Array(record.audio.reduce((sum, turn) => sum + turn.length, 0));
+  let at = 0;
+  for (const turn of record.audio) {
+    samples.set(turn, at);
+    at += turn.length;
+  }
+  await writeFile(path, formatWav(samples, record.rateHz));
+}
