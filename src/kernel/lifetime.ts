@@ -15,6 +15,7 @@ import { DrainWait } from './drain-wait.ts';
 import { ClosedError, InvalidOptionError, describeError, withoutFrames } from './errors.ts';
 import { guardLogger, silentLogger } from './log.ts';
 import type { Logger } from './log.ts';
+import { OWNED_TIMER_STEP, OwnedTimer } from './owned-timer.ts';
 import { asPromise } from './thenable.ts';
 
 /** Why an owner is ending. `error` is set when the end was not intended. */
@@ -39,6 +40,8 @@ type InnerState =
       readonly ending: Ending;
       verb: CloseVerb;
       readonly sinceMs: number;
+      /** Kept, because a callback of this owner can make its parent end, and let go of it, first. */
+      readonly path: string;
       plan: ClosePlan | undefined;
     };
 
@@ -72,32 +75,6 @@ export interface ChildOptions extends LifetimeOptions {
 
 /** Long enough for every goodbye over a slow link, short enough that nobody who waits for it gives up (clause C3). */
 export const DEFAULT_CLOSE_TIMEOUT_MS = 5_000;
-
-const TIMER_STEP: ClosingStep<Timer> = { stop: (timer) => timer.cancel() };
-
-/** A timer its owner knows of for as long as it can still fire. */
-class OwnedTimer implements Timer {
-  #owner: Lifetime | undefined;
-  readonly #timer: Timer;
-
-  constructor(owner: Lifetime, delayMs: number, fire: () => void) {
-    this.#owner = owner;
-    this.#timer = owner.clock.setTimer(delayMs, () => {
-      this.#forget();
-      fire();
-    });
-  }
-
-  cancel(): void {
-    this.#timer.cancel();
-    this.#forget();
-  }
-
-  #forget(): void {
-    this.#owner?.release(this);
-    this.#owner = undefined;
-  }
-}
 
 /**
  * A named owner in a tree of owners. What it owns ends when it ends, in bounded time, with a reason.
@@ -236,7 +213,7 @@ export class Lifetime implements AsyncDisposable {
    * @throws ClosedError when this owner has begun to close.
    */
   timer(name: string, delayMs: number, fire: () => void): Timer {
-    return this.own(name, new OwnedTimer(this, delayMs, fire), TIMER_STEP);
+    return this.own(name, new OwnedTimer(this, delayMs, fire), OWNED_TIMER_STEP);
   }
 
   /**
@@ -323,6 +300,7 @@ export class Lifetime implements AsyncDisposable {
       ending,
       verb,
       sinceMs: this.clock.now(),
+      path: this.#path,
       plan: undefined,
     };
     this.#state = closing;
@@ -361,14 +339,14 @@ export class Lifetime implements AsyncDisposable {
     const { ending, verb, sinceMs } = this.#state;
     const durationMs = this.clock.now() - sinceMs;
     const report: CloseReport = { name: this.name, verb, ...ending, durationMs, steps };
-    this.#state = { tag: 'closed', report };
-    this.#entries.clear();
     const abandoned = steps.filter((step) => step.outcome === 'abandoned').map((step) => step.name);
     this.#logPair('closed', ending, {
       verb,
       durationMs: Math.round(durationMs),
       ...(abandoned.length === 0 ? {} : { abandoned }),
     });
+    this.#state = { tag: 'closed', report };
+    this.#entries.clear();
     this.#parent?.release(this);
     this.#parent = undefined;
     this.#closed?.resolve(report);
@@ -421,6 +399,7 @@ export class Lifetime implements AsyncDisposable {
 
   /** The names from the root down to this owner, for log lines. */
   get #path(): string {
+    if (this.#state.tag === 'closing') return this.#state.path;
     return this.#parent === undefined ? this.name : `${this.#parent.#path}/${this.name}`;
   }
 
