@@ -195,7 +195,7 @@ export class ClosePlan {
   }
 
   #deadlineReached(): void {
-    for (const step of [...this.#running]) this.#overrun(step);
+    for (const step of this.#running) this.#markLate(step);
     this.#harden();
   }
 
@@ -278,19 +278,19 @@ export class ClosePlan {
   }
 
   #boundReached(step: RunningStep): void {
-    this.#overrun(step);
+    this.#markLate(step);
+    this.#tellToGiveUp(step);
     this.#advance();
   }
 
-  #overrun(step: RunningStep): void {
+  #markLate(step: RunningStep): void {
     step.late = true;
     this.#warn('close step overran', step, {});
-    this.#tellToGiveUp(step);
   }
 
   #tellToGiveUp(step: RunningStep): void {
     const { resource, step: closing } = step.planned;
-    this.#running.delete(step);
+    if (!this.#running.delete(step)) return;
     this.#told.add(step);
     step.bound?.cancel();
     // What has no `close` was asked to let go at once already; asking twice would help nobody.

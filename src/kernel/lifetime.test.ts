@@ -228,6 +228,28 @@ describe('C2', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  it('C2 re-entrancy: abort() inside the abort of one that reached the deadline aborts the next one once', async () => {
+    const call = root(500);
+    const done: string[] = [];
+    for (const name of ['a', 'b']) {
+      call.own(
+        name,
+        {},
+        {
+          close: never,
+          abort: () => {
+            done.push(name);
+            void call.abort();
+          },
+        },
+      );
+    }
+    void call.close();
+    await clock.advance(500);
+    expect(done).toEqual(['a', 'b']);
+    expect(warnings().map((line) => line['step'])).toEqual(['a', 'b']);
+  });
+
   it('C2 re-entrancy: close() and own() inside a stop, a close and a signal listener do no harm', async () => {
     const call = root();
     const refused: string[] = [];
