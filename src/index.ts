@@ -8,6 +8,16 @@
 export { ClosedError, HoldfastError, InvalidOptionError, Lifetime, TimeoutError } from './kernel/index.ts';
 export type { Clock, CloseReport, ErrorCode, Logger, Random, StepReport } from './kernel/index.ts';
 export * from './models/echo/index.ts';
+export { gemini } from './models/gemini/index.ts';
+export type {
+  CredentialsSource,
+  GeminiCredentials,
+  GeminiGeneration,
+  GeminiOptions,
+  GeminiSetup,
+  VertexPlace,
+} from './models/gemini/index.ts';
+export { modelFromId } from './models/model-id.ts';
 export { AudioChunk, CLOSE_CODES, asksToReconnect, textContent } from './protocol/index.ts';
 export type {
   CloseCodeName,
