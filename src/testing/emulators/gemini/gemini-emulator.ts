@@ -179,6 +179,7 @@ export class GeminiEmulator implements AsyncDisposable {
     });
     const scope = this.#lifetime.child(`connection ${record.number}`);
     this.#live.set(tcp, new EmulatedConnection(this.#service, tcp, record, scope));
+    this.#waits.check();
   }
 
   #upgrade(request: IncomingMessage, tcp: Socket, head: Buffer): void {

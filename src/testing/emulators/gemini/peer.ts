@@ -42,6 +42,7 @@ export class Peer {
   /** Stays when the state moves on: even a dead WebSocket tells its end. */
   #socket: EmulatedSocket | undefined;
   #sent = 0;
+  readonly #socketGone: Promise<void>;
 
   /** The scope is this peer's own: it closes when the socket ends, and closing it ends the socket. */
   constructor(tcp: Socket, scope: Lifetime, frames: FrameKind, listener: PeerListener) {
@@ -55,6 +56,7 @@ export class Peer {
       abort: (held) => void held.destroy(),
     });
     tcp.on('error', (error) => scope.log.debug('socket failed', { error: describeError(error) }));
+    this.#socketGone = new Promise((resolve) => tcp.once('close', () => resolve()));
     tcp.once('close', () => {
       // With a WebSocket there is a code to wait for: it tells its end itself.
       if (this.#socket === undefined) this.#ended(1006, '');
@@ -159,14 +161,12 @@ export class Peer {
   }
 
   /** When the emulator ends: a close frame for those who listen, nothing for those who cannot. */
-  #sayGoodbye(): Promise<void> | undefined {
-    if (this.#tcp.destroyed) return undefined;
-    const ended = new Promise<void>((resolve) => this.#tcp.once('close', () => resolve()));
+  #sayGoodbye(): Promise<void> {
     const listens =
       this.#state.tag === 'open' && this.#state.socket.answersClose && !this.#state.socket.isPaused;
     if (listens) this.closeWith({ code: 1001, reason: 'going away' });
     else if (this.#state.tag !== 'closing') this.#tcp.destroy();
-    return ended;
+    return this.#socketGone;
   }
 }
 
