@@ -20,7 +20,7 @@ interface Registration {
  *
  * Every listener is called, in order of registration, whatever the others do; a throw and a rejected promise both go
  * to the handler given to the constructor. A listener that was taken away is not called again, also when that happened
- * in the middle of an `emit`. Emitting allocates nothing: lists are copied when they change instead.
+ * in the middle of an `emit`. Emitting copies no list: lists are copied when they change instead.
  */
 export class Emitter<Events extends EventMap> {
   readonly #lists = new Map<keyof Events, readonly Registration[]>();
