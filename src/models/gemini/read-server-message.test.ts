@@ -225,7 +225,7 @@ describe('scan or parse', () => {
         JSON.stringify(value, null, 2),
         `${JSON.stringify(value)}\n`,
       ]) {
-        expect(scanAudio(Buffer.from(text))?.base64, text).toBe(data);
+        expect(scanAudio(Buffer.from(text))?.base64).toBe(data);
         expect(read(text)).toEqual([AUDIO]);
       }
     }
