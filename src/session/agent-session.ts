@@ -1,13 +1,15 @@
 import {
+  ClosedError,
   DEFAULT_CLOSE_TIMEOUT_MS,
   Emitter,
+  HoldfastError,
   InvalidOptionError,
   Lifetime,
   describeError,
 } from '../kernel/index.ts';
-import { randomId, systemClock, systemRandom } from '../kernel/index.ts';
-import type { CloseReport, Clock, Listener, Logger, Random } from '../kernel/index.ts';
-import type { LimitName, LiveEvent, LiveEventBody } from '../protocol/index.ts';
+import { systemClock, systemRandom } from '../kernel/index.ts';
+import type { CloseReport, Clock, Listener, ListenerErrorHandler, Logger, Random } from '../kernel/index.ts';
+import type { FunctionCall, LimitName, LiveEvent, LiveEventBody } from '../protocol/index.ts';
 import type { Agent } from './agent.ts';
 import { Conversation } from './conversation.ts';
 import { InputPump } from './input-pump.ts';
@@ -18,7 +20,9 @@ import { LiveRequestQueue } from './live-request-queue.ts';
 import { DEFAULT_CONNECT_TIMEOUT_MS, ModelLeg } from './model-leg.ts';
 import { liveSetup } from './run-config.ts';
 import type { RunConfig } from './run-config.ts';
+import { endReasonOf } from './session-end.ts';
 import type { EndReason, SessionCloseReport } from './session-end.ts';
+import { newSession } from './session-store.ts';
 import type { StoredSession } from './session-store.ts';
 import { ToolCalls } from './tool-calls.ts';
 import type { SettledCall } from './tool-calls.ts';
@@ -89,7 +93,7 @@ export class AgentSession implements AsyncDisposable {
   readonly #pump: InputPump;
   readonly #tools: ToolCalls;
   readonly #options: AgentSessionOptions;
-  #started = false;
+  #startedAtMs: number | undefined;
   #limits: LimitWatch | undefined;
   #lastSeq = 0;
 
@@ -102,11 +106,15 @@ export class AgentSession implements AsyncDisposable {
         `Agent '${agent.name}' has no model. Give one: new AgentSession({ agent, model: echo() }).`,
       );
     }
+    checkTimes({ ...options, ...options.limits });
+    owner?.throwIfClosing();
     this.agent = agent;
     this.model = model;
     this.session = options.session ?? newSession(clock, random);
     this.queue = options.queue ?? new LiveRequestQueue();
     this.#options = options;
+    // Before anything is made that would have to be let go of when the queue is somebody else's.
+    const detach = this.queue.attach({ queued: () => this.#queued(), closed: () => this.#queueClosed() });
 
     const name = `session ${this.session.id}`;
     const lifetimeOptions = {
@@ -118,9 +126,13 @@ export class AgentSession implements AsyncDisposable {
         ? Lifetime.root({ name, clock, ...(log === undefined ? {} : { log }), ...lifetimeOptions })
         : owner.child(name, { ...lifetimeOptions, drain: (child) => child.closed });
     this.#lifetime = lifetime;
-    this.#emitter = new Emitter((error, event) => {
-      lifetime.log.error('listener failed', { owner: name, event, error: describeError(error) });
+    lifetime.own('request queue', this.queue, {
+      stop: (queue) => {
+        detach();
+        queue.close();
+      },
     });
+    this.#emitter = new Emitter(listenerFailed(lifetime.log, name));
     this.#conversation = new Conversation(this.session.history, (event) => this.#emit(event));
     this.#tools = new ToolCalls(agent.tools, lifetime, this.session.state, (settled) =>
       this.#toolSettled(settled),
@@ -129,18 +141,20 @@ export class AgentSession implements AsyncDisposable {
       model,
       owner: lifetime,
       connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
+      connected: (setup) => this.#connected(setup),
       output: (message) => this.#received(message),
+      sent: (input) => this.#conversation.sent(input),
+      refused: (input, error) => this.#refused(input, error),
       lost: (end, error) => this.#lost(end, error),
     });
-    this.#pump = new InputPump(this.queue, this.#leg, lifetime, (input) => this.#sent(input));
-    this.#attachQueue();
+    this.#pump = new InputPump(this.queue, this.#leg, lifetime);
     this.closed = lifetime.closed.then((report) => this.#finish(report));
   }
 
   get state(): AgentSessionState {
     const { tag } = this.#lifetime.state;
     if (tag !== 'open') return tag;
-    if (!this.#started) return 'new';
+    if (this.#startedAtMs === undefined) return 'new';
     return this.#leg.isConnected ? 'live' : 'connecting';
   }
 
@@ -160,29 +174,26 @@ export class AgentSession implements AsyncDisposable {
 
   /**
    * Connects to the model. Resolves when it is ready for input. A failure ends the live session.
-   * @throws the typed error of the failure; ClosedError when the session is closed meanwhile or was before;
+   * @throws the typed error of the failure; ClosedError when the session is ended meanwhile or was before;
    * InvalidOptionError when it was started before.
    */
   async start(): Promise<void> {
-    if (this.#started)
+    if (this.#startedAtMs !== undefined)
       throw new InvalidOptionError('This live session was started already; make a new AgentSession.');
-    this.#started = true;
+    this.#startedAtMs = this.#lifetime.clock.now();
     if (this.queue.isClosed) this.#queueClosed();
-    this.#lifetime.throwIfClosing();
-    const startedAtMs = this.#lifetime.clock.now();
+    this.#throwIfEnding();
     this.#emit({ type: 'connection', state: 'connecting', attempt: 1 });
+    const { agent, session } = this;
+    const { runConfig } = this.#options;
     try {
-      const setup = await this.#leg.connect(() => this.#setup());
-      const afterMs = Math.round(this.#lifetime.clock.now() - startedAtMs);
-      this.#emit({ type: 'connection', state: 'connected', historyTurns: setup.history.length, afterMs });
+      await this.#leg.connect(() => liveSetup(agent, session, runConfig));
     } catch (error) {
-      this.#lifetime.throwIfClosing();
+      this.#throwIfEnding();
       void this.close('error', error);
       throw error;
     }
-    this.#limits = new LimitWatch(this.#lifetime, this.#sessionLimits(), (limit, afterMs) =>
-      this.#limit(limit, afterMs),
-    );
+    this.#throwIfLost();
     this.#pump.pump();
   }
 
@@ -212,35 +223,40 @@ export class AgentSession implements AsyncDisposable {
     return this.close().then(() => undefined);
   }
 
-  #attachQueue(): void {
-    const detach = this.queue.attach({
-      queued: () => {
-        this.#limits?.active();
-        this.#pump.pump();
-      },
-      closed: () => this.#queueClosed(),
-    });
-    this.#lifetime.own('request queue', this.queue, {
-      stop: (queue) => {
-        detach();
-        queue.close();
-      },
-    });
+  /** Nothing is dialled for a session that has been told to end, however gently (clause C1). */
+  #throwIfEnding(): void {
+    this.#throwIfLost();
+    if (this.isOpen) return;
+    throw new ClosedError(`Session '${this.session.id}' is ending or has ended; make a new AgentSession.`);
+  }
+
+  #throwIfLost(): void {
+    const { state } = this.#lifetime;
+    const ending = state.tag === 'closing' ? state.ending : state.tag === 'closed' ? state.report : undefined;
+    if (ending?.reason === 'error' && ending.error instanceof Error) throw ending.error;
+  }
+
+  #queued(): void {
+    this.#limits?.active();
+    this.#pump.pump();
   }
 
   /** The client has closed its queue: what it held is sent if the connection takes it, and the session ends. */
   #queueClosed(): void {
-    if (!this.#lifetime.isOpen) return;
+    if (!this.isOpen) return;
     if (this.#pump.pump() || !this.#leg.isConnected) {
       void this.close('user_initiated');
       return;
     }
-    this.#lifetime.own('flush', {}, { drain: () => this.#flush() });
+    // The close does not wait for what else a drain would wait for: answers, tools.
+    const flushed = (): Promise<unknown> => this.#flush().then(() => void this.close('user_initiated'));
+    this.#lifetime.own('flush', {}, { drain: flushed });
     void this.#lifetime.drain('user_initiated');
   }
 
   async #conversationEnds(): Promise<void> {
     await this.#flush();
+    if (this.#lifetime.isClosing) return;
     const unanswered = this.#lifetime.timer('answer', DRAIN_ANSWER_TIMEOUT_MS, () => {
       if (!this.#conversation.isAgentSpeaking) this.#conversation.stopWaiting();
     });
@@ -252,10 +268,13 @@ export class AgentSession implements AsyncDisposable {
     return this.#pump.flush(this.#options.flushTimeoutMs ?? DEFAULT_FLUSH_TIMEOUT_MS);
   }
 
-  async #setup(): Promise<LiveSetup> {
-    const { instructions } = this.agent;
-    const text = typeof instructions === 'function' ? await instructions(this.session) : instructions;
-    return liveSetup(this.agent, text, this.session.history, this.#options.runConfig);
+  #connected({ history }: LiveSetup): void {
+    const { clock } = this.#lifetime;
+    this.#limits = new LimitWatch(this.#lifetime, this.#sessionLimits(), (limit, afterMs) =>
+      this.#limit(limit, afterMs),
+    );
+    const afterMs = Math.round(clock.now() - (this.#startedAtMs ?? clock.now()));
+    this.#emit({ type: 'connection', state: 'connected', historyTurns: history.length, afterMs });
   }
 
   #sessionLimits(): SessionLimits {
@@ -265,34 +284,54 @@ export class AgentSession implements AsyncDisposable {
     };
   }
 
-  #sent(input: ModelInput): void {
-    if (input.type !== 'audio') this.#conversation.sent(input);
-  }
-
   #received(message: ModelOutput): void {
     this.#limits?.active();
+    switch (message.type) {
+      case 'toolCall':
+        this.#toolsCalled(message.calls);
+        return;
+      case 'toolCallCancellation':
+        this.#tools.cancel(message.ids);
+        break;
+      case 'resumption':
+        this.#keepHandle(message.handle);
+        return;
+      default:
+    }
     this.#conversation.received(message);
-    if (message.type === 'toolCall') this.#startTools(message.calls);
-    else if (message.type === 'toolCallCancellation') this.#tools.cancel(message.ids);
-    else if (message.type === 'resumption') this.#keepHandle(message.handle);
   }
 
-  #startTools(calls: Extract<ModelOutput, { type: 'toolCall' }>['calls']): void {
-    if (this.#lifetime.isClosing) return;
-    for (const call of calls) {
-      if (this.#tools.start(call)) continue;
-      this.#emit({
-        type: 'warning',
-        code: 'HOLDFAST_DUPLICATE_TOOL_CALL',
-        message: `The model repeated call '${call.id}' of '${call.name}'; it is running already and was not run twice.`,
-      });
-    }
+  #refused(input: ModelInput, error: unknown): void {
+    this.#emit({
+      type: 'warning',
+      code: error instanceof HoldfastError ? error.code : 'HOLDFAST_INPUT_REFUSED',
+      message: `${this.model.id} cannot take this '${input.type}'; it was dropped: ${describeError(error)}`,
+    });
+  }
+
+  #toolsCalled(calls: readonly FunctionCall[]): void {
+    const ids = new Set<string>();
+    const fresh = calls.filter(({ id }) => !this.#tools.knows(id) && !ids.has(id) && ids.add(id));
+    if (fresh.length > 0) this.#conversation.received({ type: 'toolCall', calls: fresh });
+    for (const call of fresh) this.#tools.start(call);
+    for (const call of calls) if (!fresh.includes(call)) this.#calledAgain(call);
+  }
+
+  /** The model repeats a call. Running it twice could do twice what it does; who has its answer gives it again. */
+  #calledAgain({ id, name }: FunctionCall): void {
+    const answer = this.#tools.answerOf(id);
+    this.#emit({
+      type: 'warning',
+      code: 'HOLDFAST_DUPLICATE_TOOL_CALL',
+      message: `The model repeated call '${id}' of '${name}', which was not run twice.`,
+    });
+    if (answer !== undefined) this.#pump.answer({ type: 'toolResponse', responses: [answer] });
   }
 
   #toolSettled({ response, answer }: SettledCall): void {
     this.session.history.push({ role: 'user', parts: [{ functionResponse: response }] });
     this.#emit({ type: 'toolResult', result: response });
-    if (answer) this.#leg.send({ type: 'toolResponse', responses: [response] });
+    if (answer) this.#pump.answer({ type: 'toolResponse', responses: [response] });
   }
 
   #keepHandle(handle: string | undefined): void {
@@ -302,7 +341,9 @@ export class AgentSession implements AsyncDisposable {
 
   #lost({ code, reason }: ConnectionEnd, error: Error): void {
     this.#emit({ type: 'connection', state: 'lost', reason, ...(code === undefined ? {} : { code }) });
-    void this.close('error', error);
+    // Who has asked for the end gets it, sooner than thought: that is no failure (clause R1).
+    const { state } = this.#lifetime;
+    void this.close(state.tag === 'draining' ? endReasonOf(state.ending.reason) : 'error', error);
   }
 
   #limit(limit: LimitName, afterMs: number): void {
@@ -327,8 +368,7 @@ export class AgentSession implements AsyncDisposable {
     this.session.updatedAtMs = this.#lifetime.clock.wallTime();
     const whole: SessionCloseReport = {
       ...report,
-      // Only this class and its owner end the lifetime, with reasons of this list.
-      reason: report.reason as EndReason,
+      reason: endReasonOf(report.reason),
       unsent: this.#pump.abandon(),
       usage: this.#conversation.usage,
     };
@@ -338,16 +378,16 @@ export class AgentSession implements AsyncDisposable {
   }
 }
 
-function newSession(clock: Clock, random: Random): StoredSession {
-  const nowMs = clock.wallTime();
-  const id = randomId(random);
-  return {
-    id,
-    appName: 'default',
-    userId: 'user',
-    state: {},
-    history: [],
-    createdAtMs: nowMs,
-    updatedAtMs: nowMs,
-  };
+/** A function of its own, so that a listener whose promise never settles holds a logger and no session (clause C6). */
+function listenerFailed(log: Logger, owner: string): ListenerErrorHandler {
+  return (error, event) => log.error('listener failed', { owner, event, error: describeError(error) });
+}
+
+function checkTimes(options: AgentSessionOptions & Partial<SessionLimits>): void {
+  const { closeTimeoutMs, flushTimeoutMs, connectTimeoutMs, idleTimeoutMs, maxDurationMs } = options;
+  const times = { closeTimeoutMs, flushTimeoutMs, connectTimeoutMs, idleTimeoutMs, maxDurationMs };
+  for (const [name, ms] of Object.entries(times)) {
+    if (ms === undefined || ms > 0) continue;
+    throw new InvalidOptionError(`${name} must be above 0 milliseconds; it was ${ms}.`);
+  }
 }

@@ -11,12 +11,14 @@ type Floor = 'open' | 'owed' | 'agent';
  * connection. Synchronous, without a clock or a network.
  *
  * Transcripts come in pieces and bear no order to the audio they belong to. A user's words count as said before the
- * answer they arrive beside, unless the user interrupted it: then they came after it.
+ * answer they arrive beside; those that arrive after the user interrupted it count as said after it.
  */
 export class Conversation {
   readonly #history: Content[];
   readonly #emit: (event: LiveEventBody) => void;
   #floor: Floor = 'open';
+  /** Whether something was asked in the middle of an answer, so that another answer is owed after it. */
+  #isNextOwed = false;
   #turn = 1;
   #outputSamples = 0;
   #usage: Usage = NO_USAGE;
@@ -24,6 +26,7 @@ export class Conversation {
   #userPieces = '';
   /** Whole utterances that arrived beside the agent's turn, waiting to be placed before or after it. */
   #userHeld = '';
+  /** All text of the agent since the last commit; its parts have it too, each piece in its place. */
   #agentText = '';
   #agentTranscript = '';
   #agentParts: Part[] = [];
@@ -63,8 +66,7 @@ export class Conversation {
   /** Takes note of what was sent to the model. */
   sent(input: ModelInput): void {
     if (input.type === 'content') {
-      this.#commitUser();
-      this.#commitAgent();
+      this.#commitAll();
       this.#history.push(input.content);
       if (input.turnComplete !== false) this.#owe();
     } else if (input.type === 'activityEnd') {
@@ -82,13 +84,13 @@ export class Conversation {
         return;
       case 'text':
         this.#takeFloor();
-        if (output.thought !== true) this.#agentText += output.text;
+        if (output.thought !== true) this.#addText(output.text);
         this.#emit({ ...output, partial: true });
         return;
       case 'content':
         this.#takeFloor();
         this.#agentParts.push(...output.content.parts);
-        this.#emit(output);
+        this.#emit({ ...output });
         return;
       case 'transcript':
         if (output.speaker === 'user') this.#hearUser(output);
@@ -96,17 +98,23 @@ export class Conversation {
         return;
       case 'toolCall':
         this.#takeFloor();
+        if (!this.#interrupted) this.#commitUser();
         this.#commitAgent();
         this.#history.push({ role: 'model', parts: output.calls.map((functionCall) => ({ functionCall })) });
-        this.#emit(output);
+        this.#emit({ ...output });
         return;
       case 'interrupted':
-        this.#interrupted = true;
+        this.#commitUser();
         this.#commitAgent();
+        this.#interrupted = true;
         this.#emit({ type: 'interrupted', positionSamples: this.#outputSamples });
         return;
       case 'turnComplete':
         this.#completeTurn(output.reason);
+        return;
+      case 'voiceActivity':
+        if (output.activity === 'end' && this.#floor === 'open') this.#owe();
+        this.#emit({ ...output });
         return;
       case 'usage':
         this.#usage = addUsage(this.#usage, output.usage);
@@ -115,20 +123,21 @@ export class Conversation {
       case 'resumption':
         return;
       default:
-        this.#emit(output);
+        // A copy, because an event is stamped and the message is the model's own.
+        this.#emit({ ...output });
     }
   }
 
   /** Writes down what was begun and not finished, so that nothing said is missing from the history. */
   finish(): void {
-    this.#commitUser();
-    this.#commitAgent();
+    this.#commitAll();
     this.#floor = 'open';
     this.stopWaiting();
   }
 
   #owe(): void {
-    if (this.#floor === 'open') this.#floor = 'owed';
+    if (this.#floor === 'agent') this.#isNextOwed = true;
+    else this.#floor = 'owed';
   }
 
   #takeFloor(): void {
@@ -143,11 +152,12 @@ export class Conversation {
     // Words that arrived beside an uninterrupted answer are the late transcript of the question before it.
     if (!interrupted) this.#commitUser();
     this.#commitAgent();
-    this.#floor = 'open';
+    this.#floor = this.#isNextOwed ? 'owed' : 'open';
+    this.#isNextOwed = false;
     this.#interrupted = false;
     this.#emit({ type: 'turnComplete', interrupted, ...(reason === undefined ? {} : { reason }) });
     this.#turn += 1;
-    this.stopWaiting();
+    if (this.#floor === 'open') this.stopWaiting();
   }
 
   #hearUser({ text, finished, languageCode }: Extract<ModelOutput, { type: 'transcript' }>): void {
@@ -157,6 +167,8 @@ export class Conversation {
     if (text !== '') {
       this.#userPieces += text;
       this.#emit({ type: 'transcript', speaker: 'user', text, partial: true, ...language });
+      // Who has spoken is waiting for an answer.
+      if (this.#floor === 'open') this.#owe();
     }
     if (!finished) return;
     this.#endUtterance();
@@ -170,12 +182,27 @@ export class Conversation {
     this.#emit({ type: 'transcript', speaker: 'agent', text, partial: true, ...language });
   }
 
+  #addText(text: string): void {
+    this.#agentText += text;
+    const last = this.#agentParts.at(-1);
+    // Pieces grow into one part; what another kind of part stands between stays apart.
+    if (last?.text === undefined) this.#agentParts.push({ text });
+    else this.#agentParts[this.#agentParts.length - 1] = { ...last, text: last.text + text };
+  }
+
   #endUtterance(): void {
     const text = this.#userPieces.trim();
     this.#userPieces = '';
     if (text === '') return;
     this.#userHeld = this.#userHeld === '' ? text : `${this.#userHeld} ${text}`;
     this.#emit({ type: 'transcript', speaker: 'user', text, partial: false });
+  }
+
+  #commitAll(): void {
+    // After an interruption the agent's last words are older than the user's, otherwise they answer them.
+    if (this.#interrupted) this.#commitAgent();
+    this.#commitUser();
+    this.#commitAgent();
   }
 
   #commitUser(): void {
@@ -186,19 +213,17 @@ export class Conversation {
   }
 
   #commitAgent(): void {
-    const transcript = this.#agentTranscript.trim();
     const text = this.#agentText;
-    if (text !== '') this.#emit({ type: 'text', text, partial: false });
-    if (transcript !== '')
-      this.#emit({ type: 'transcript', speaker: 'agent', text: transcript, partial: false });
-    const parts = [
-      ...(text === '' ? [] : [{ text }]),
-      ...(transcript === '' ? [] : [{ text: transcript }]),
-      ...this.#agentParts,
-    ];
-    if (parts.length > 0) this.#history.push({ role: 'model', parts });
+    const transcript = this.#agentTranscript.trim();
+    const parts = this.#agentParts;
+    // Forgotten first: a listener of the events below may send, which commits again.
     this.#agentText = '';
     this.#agentTranscript = '';
     this.#agentParts = [];
+    if (transcript !== '') parts.push({ text: transcript });
+    if (parts.length > 0) this.#history.push({ role: 'model', parts });
+    if (text !== '') this.#emit({ type: 'text', text, partial: false });
+    if (transcript !== '')
+      this.#emit({ type: 'transcript', speaker: 'agent', text: transcript, partial: false });
   }
 }

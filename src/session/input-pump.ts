@@ -7,52 +7,42 @@ import type { ModelLeg } from './model-leg.ts';
 /** How often a full socket is looked at again: one audio frame. */
 const RETRY_MS = 20;
 
-/** What was accepted and never sent. */
+/** What was accepted from the client and never sent. */
 export interface Unsent {
   readonly requests: number;
   readonly audioMs: number;
 }
 
-/** Moves requests from the queue to the model, in order, as long as the connection takes them. */
+/** Moves tool results and the queue's requests to the model, in order, as long as the connection takes them. */
 export class InputPump {
   readonly #queue: LiveRequestQueue;
   readonly #leg: ModelLeg;
   readonly #owner: Lifetime;
-  readonly #sent: (input: ModelInput) => void;
+  /** Results the model waits for; they go before what the client says. No more than there are calls. */
+  readonly #results: ModelInput[] = [];
   /** Taken from the queue and not accepted by the connection. */
-  #held: ModelInput | undefined;
+  #held: LiveRequest | undefined;
+  #isMoving = false;
   #retry: Timer | undefined;
   #flushed: (() => void) | undefined;
 
-  constructor(queue: LiveRequestQueue, leg: ModelLeg, owner: Lifetime, sent: (input: ModelInput) => void) {
+  constructor(queue: LiveRequestQueue, leg: ModelLeg, owner: Lifetime) {
     this.#queue = queue;
     this.#leg = leg;
     this.#owner = owner;
-    this.#sent = sent;
   }
 
   /** Sends what can be sent now. Returns true when nothing is left. */
   pump(): boolean {
-    while (!this.#owner.isClosing && this.#leg.isReady) {
-      const input = this.#held ?? nextInput(this.#queue.shift());
-      this.#held = undefined;
-      if (input === undefined) {
-        this.#flushed?.();
-        return true;
-      }
-      if (!this.#leg.send(input)) {
-        this.#held = input;
-        break;
-      }
-      this.#sent(input);
-    }
-    if (this.#leg.isConnected && !this.#owner.isClosing) {
-      this.#retry ??= this.#owner.timer('send again', RETRY_MS, () => {
-        this.#retry = undefined;
-        this.pump();
-      });
-    }
-    return this.#held === undefined && this.#queue.size === 0;
+    // A model may answer while it is sent to, and a listener of the answer may send: it goes in its turn.
+    if (!this.#isMoving) this.#move();
+    return this.#isEmpty;
+  }
+
+  /** Sends a tool's result, or keeps it until the connection takes it. */
+  answer(result: ModelInput): void {
+    this.#results.push(result);
+    this.pump();
   }
 
   /** Resolves when nothing is left to send, or after `boundMs`. */
@@ -70,16 +60,52 @@ export class InputPump {
   /** Takes out what was never sent and tells how much it was. */
   abandon(): Unsent {
     const left = this.#queue.clear();
-    const held: readonly (ModelInput | LiveRequest)[] =
-      this.#held === undefined ? left : [this.#held, ...left];
+    if (this.#held !== undefined) left.unshift(this.#held);
     this.#held = undefined;
     let audioMs = 0;
-    for (const request of held) if (request.type === 'audio') audioMs += request.audio.durationMs;
-    return { requests: held.length, audioMs };
+    for (const request of left) if (request.type === 'audio') audioMs += request.audio.durationMs;
+    return { requests: left.length, audioMs };
   }
-}
 
-function nextInput(request: LiveRequest | undefined): ModelInput | undefined {
-  // A queue turns `close` into its own closing; the type is narrowed here and nowhere else.
-  return request?.type === 'close' ? undefined : request;
+  get #isEmpty(): boolean {
+    return this.#held === undefined && this.#results.length === 0 && this.#queue.size === 0;
+  }
+
+  #move(): void {
+    this.#isMoving = true;
+    try {
+      while (this.#leg.isReady && this.#sendNext());
+    } finally {
+      this.#isMoving = false;
+    }
+    if (this.#isEmpty) {
+      this.#flushed?.();
+      this.#flushed = undefined;
+    } else if (this.#leg.isConnected) this.#tryLater();
+  }
+
+  /** Returns false when there is nothing to send, or it was not accepted. */
+  #sendNext(): boolean {
+    const result = this.#results[0];
+    if (result !== undefined && this.#held === undefined) {
+      const accepted = this.#leg.send(result);
+      if (accepted) this.#results.shift();
+      return accepted;
+    }
+    const request = this.#held ?? this.#queue.shift();
+    this.#held = undefined;
+    if (request === undefined) return false;
+    // A queue turns `close` into its own closing, so none is ever in it.
+    if (request.type === 'close' || this.#leg.send(request)) return true;
+    this.#held = request;
+    return false;
+  }
+
+  #tryLater(): void {
+    if (this.#retry !== undefined) return;
+    this.#retry = this.#owner.timer('send again', RETRY_MS, () => {
+      this.#retry = undefined;
+      this.pump();
+    });
+  }
 }

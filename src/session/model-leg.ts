@@ -1,5 +1,5 @@
 import { ClosedError } from '../kernel/index.ts';
-import type { Lifetime } from '../kernel/index.ts';
+import type { ClosingStep, Lifetime } from '../kernel/index.ts';
 import { ConnectTimeoutError, ConnectionLostError } from './errors.ts';
 import type {
   ConnectionEnd,
@@ -8,6 +8,7 @@ import type {
   LiveSetup,
   ModelInput,
   ModelOutput,
+  ModelSink,
 } from './live-model.ts';
 
 /** Dial, handshake and setup of a healthy provider take one or two seconds; ten are a provider in trouble (R11). */
@@ -21,15 +22,23 @@ export const SEND_HIGH_WATER_BYTES = 1_048_576;
 
 type LegState =
   | { readonly tag: 'idle' }
-  | { readonly tag: 'connecting' }
-  | { readonly tag: 'connected'; readonly connection: LiveConnection }
+  | { readonly tag: 'connecting'; readonly scope: Lifetime }
+  | { readonly tag: 'connected'; readonly scope: Lifetime; readonly connection: LiveConnection }
   | { readonly tag: 'ended' };
+
+type Delivery = ModelOutput | { readonly type: 'ended'; readonly end: ConnectionEnd };
 
 export interface ModelLegOptions {
   readonly model: LiveModel;
   readonly owner: Lifetime;
   readonly connectTimeoutMs: number;
+  /** The model is ready; called before anything it sent is delivered. */
+  connected(setup: LiveSetup): void;
   output(message: ModelOutput): void;
+  /** The connection took `input`; called before what the model answers is delivered. */
+  sent(input: ModelInput): void;
+  /** The model cannot take `input`, ever. The connection goes on. */
+  refused(input: ModelInput, error: unknown): void;
   /** The connection is gone and nobody asked for it. `error` says what that means for the session. */
   lost(end: ConnectionEnd, error: Error): void;
 }
@@ -44,6 +53,9 @@ export class ModelLeg {
   readonly #options: ModelLegOptions;
   readonly #leg: Lifetime;
   #state: LegState = { tag: 'idle' };
+  /** Whether deliveries wait: for the connection to be announced, for a send or another delivery to return. */
+  #isHolding = false;
+  readonly #held: Delivery[] = [];
 
   constructor(options: ModelLegOptions) {
     this.#options = options;
@@ -51,28 +63,46 @@ export class ModelLeg {
   }
 
   get isConnected(): boolean {
-    return this.#state.tag === 'connected';
+    return this.#state.tag === 'connected' && !this.#leg.isClosing;
   }
 
   /** Whether more can be handed over now. */
   get isReady(): boolean {
-    return this.#state.tag === 'connected' && this.#state.connection.bufferedBytes < SEND_HIGH_WATER_BYTES;
+    if (this.#state.tag !== 'connected' || this.#leg.isClosing) return false;
+    return this.#state.connection.bufferedBytes < SEND_HIGH_WATER_BYTES;
   }
 
-  /** Sends over the connection; false when there is none. */
+  /**
+   * Sends over the connection; false when it takes nothing. What the model answers within the call is delivered after
+   * the input has been told as sent, so that the history has the question before the answer.
+   */
   send(input: ModelInput): boolean {
-    return this.#state.tag === 'connected' && this.#state.connection.send(input);
+    if (this.#state.tag !== 'connected' || this.#leg.isClosing) return false;
+    const { connection } = this.#state;
+    const isOutermost = !this.#isHolding;
+    this.#isHolding = true;
+    try {
+      const accepted = connection.send(input);
+      if (accepted) this.#options.sent(input);
+      return accepted;
+    } catch (error) {
+      this.#options.refused(input, error);
+      return true;
+    } finally {
+      if (isOutermost) this.#catchUp();
+    }
   }
 
   /**
    * Dials and sets up, within `connectTimeoutMs` in all. Whatever way it ends but well, nothing stays open.
    * @throws ClosedError when the leg is closed meanwhile, ConnectTimeoutError at the bound, or the model's own error.
    */
-  async connect(makeSetup: () => Promise<LiveSetup>): Promise<LiveSetup> {
+  async connect(makeSetup: () => Promise<LiveSetup>): Promise<void> {
     this.#leg.throwIfClosing();
     const { model, connectTimeoutMs } = this.#options;
-    this.#state = { tag: 'connecting' };
     const scope = this.#leg.child('connection');
+    this.#state = { tag: 'connecting', scope };
+    this.#isHolding = true;
     const timeout = scope.timer(
       'connect time-out',
       connectTimeoutMs,
@@ -80,11 +110,13 @@ export class ModelLeg {
     );
     try {
       const setup = await untilClosed(scope, makeSetup);
-      const connection = await untilClosed(scope, () => model.connect(setup, this.#sink(scope), scope));
+      const sink = new LegSink(this, scope);
+      const connection = await untilClosed(scope, () => model.connect(setup, sink, scope));
       scope.throwIfClosing();
       timeout.cancel();
-      this.#state = { tag: 'connected', connection };
-      return setup;
+      this.#state = { tag: 'connected', scope, connection };
+      this.#options.connected(setup);
+      this.#catchUp();
     } catch (error) {
       const { reason, error: cause } = await scope.abort('connect failed');
       this.#state = { tag: 'ended' };
@@ -99,20 +131,66 @@ export class ModelLeg {
     }
   }
 
-  #sink(scope: Lifetime): { output(message: ModelOutput): void; ended(end: ConnectionEnd): void } {
-    return {
-      output: (message) => {
-        if (!scope.isClosing) this.#options.output(message);
-      },
-      ended: (end) => {
-        if (scope.isClosing) return;
-        const wasConnected = this.#state.tag === 'connected';
-        this.#state = { tag: 'ended' };
-        const error = lostError(this.#options.model.id, end);
-        void scope.close(CONNECTION_LOST, error);
-        if (wasConnected) this.#options.lost(end, error);
-      },
-    };
+  /** Takes what the connection delivers, now or as soon as it is its turn. */
+  receive(delivery: Delivery): void {
+    if (delivery.type === 'ended' && this.#state.tag === 'connecting') {
+      // An attempt that failed has nothing to wait for.
+      void this.#state.scope.close(CONNECTION_LOST, lostError(this.#options.model.id, delivery.end));
+      return;
+    }
+    this.#held.push(delivery);
+    if (this.#isHolding) return;
+    this.#isHolding = true;
+    this.#catchUp();
+  }
+
+  #catchUp(): void {
+    try {
+      for (let next = this.#held.shift(); next !== undefined; next = this.#held.shift()) this.#deliver(next);
+    } finally {
+      this.#isHolding = false;
+    }
+  }
+
+  #deliver(delivery: Delivery): void {
+    if (this.#state.tag !== 'connected' || this.#leg.isClosing) return;
+    if (delivery.type !== 'ended') {
+      this.#options.output(delivery);
+      return;
+    }
+    const { scope } = this.#state;
+    const error = lostError(this.#options.model.id, delivery.end);
+    this.#state = { tag: 'ended' };
+    this.#options.lost(delivery.end, error);
+    void scope.close(CONNECTION_LOST, error);
+  }
+}
+
+/**
+ * Where a connection delivers. It is cut off in the instant its scope closes, so that a model that never lets go of
+ * it keeps no session in memory (clause C6).
+ */
+class LegSink implements ModelSink {
+  static readonly #cut: ClosingStep<LegSink> = {
+    stop: (sink) => {
+      sink.#leg = undefined;
+    },
+  };
+  #leg: ModelLeg | undefined;
+
+  constructor(leg: ModelLeg, scope: Lifetime) {
+    this.#leg = leg;
+    scope.own('deliveries', this, LegSink.#cut);
+  }
+
+  output(message: ModelOutput): void {
+    this.#leg?.receive(message);
+  }
+
+  ended(end: ConnectionEnd): void {
+    const leg = this.#leg;
+    this.#leg = undefined;
+    leg?.receive({ type: 'ended', end });
   }
 }
 

@@ -1,6 +1,7 @@
-import type { Content } from '../protocol/index.ts';
 import type { Agent } from './agent.ts';
 import type { LiveSetup, Modality } from './live-model.ts';
+import { seedHistory } from './seed-history.ts';
+import type { StoredSession } from './session-store.ts';
 
 /** How one live session is to be run; what the agent is belongs to the agent. */
 export interface RunConfig {
@@ -17,20 +18,24 @@ export interface RunConfig {
   readonly explicitVadSignal?: boolean | undefined;
 }
 
-/** What a fresh connection is set up with: the whole history goes along, once (clause R2). */
-export function liveSetup(
+/**
+ * What a fresh connection is set up with: the whole history goes along, once (clause R2). A function of its own, so
+ * that instructions which never come hold no live session in memory (clause C6).
+ */
+export async function liveSetup(
   agent: Agent,
-  instructions: string | undefined,
-  history: readonly Content[],
+  session: StoredSession,
   config: RunConfig = {},
-): LiveSetup {
+): Promise<LiveSetup> {
+  const { instructions: given } = agent;
+  const instructions = typeof given === 'function' ? await given(session) : given;
   const { inputTranscription, outputTranscription, ...rest } = config;
-  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+  const set = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
   return {
-    ...given,
+    ...set,
     instructions,
     tools: agent.tools.map((tool) => tool.declaration),
-    history: [...history],
+    history: seedHistory(session.history),
     inputTranscription: inputTranscription ?? true,
     outputTranscription: outputTranscription ?? true,
   };

@@ -1,4 +1,4 @@
-import { InvalidOptionError, Mailbox } from '../kernel/index.ts';
+import { ClosedError, InvalidOptionError, Mailbox } from '../kernel/index.ts';
 import type { LiveEvent } from '../protocol/index.ts';
 import { AgentSession } from './agent-session.ts';
 import type { AgentSessionOptions } from './agent-session.ts';
@@ -46,8 +46,10 @@ export function runLive(options: RunLiveOptions): LiveRun {
   if (queue !== undefined && liveRequestQueue !== undefined && queue !== liveRequestQueue) {
     throw new InvalidOptionError('queue and liveRequestQueue are two names of one option; give one of them.');
   }
+  // Before the session, which holds the queue from then on: a capacity that cannot work must leave nothing behind.
+  const events = new Mailbox<LiveEvent>(eventCapacity ?? DEFAULT_EVENT_CAPACITY);
   const session = new AgentSession({ ...rest, queue: queue ?? liveRequestQueue });
-  return new SessionLoop(session, signal ?? abortSignal, eventCapacity ?? DEFAULT_EVENT_CAPACITY);
+  return new SessionLoop(session, signal ?? abortSignal, events);
 }
 
 /**
@@ -60,10 +62,10 @@ class SessionLoop implements LiveRun {
   #started = false;
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(session: AgentSession, signal: AbortSignal | undefined, capacity: number) {
+  constructor(session: AgentSession, signal: AbortSignal | undefined, events: Mailbox<LiveEvent>) {
     this.session = session;
     this.closed = session.closed;
-    this.#events = new Mailbox(capacity);
+    this.#events = events;
     session.on('event', (event) => this.#queue(event));
     session.on('close', (report) => this.#ended(report));
     if (signal !== undefined) this.#heed(signal);
@@ -114,7 +116,9 @@ class SessionLoop implements LiveRun {
   }
 
   #ended(report: SessionCloseReport): void {
-    if (report.reason === 'error') this.#failure = { error: report.error };
+    if (report.reason === 'error') {
+      this.#failure = { error: report.error ?? new ClosedError('The live session was ended with an error.') };
+    }
     this.#events.end();
   }
 

@@ -3,27 +3,39 @@ import type { Usage } from '../protocol/index.ts';
 import type { Unsent } from './input-pump.ts';
 
 /** Why a live session ended. */
-export type EndReason =
+export type EndReason = keyof typeof END_REASONS;
+
+const END_REASONS = {
   /** `close()` or `LiveRequestQueue.close()`. */
-  | 'user_initiated'
+  user_initiated: true,
   /** The client leg went away. */
-  | 'participant_disconnected'
+  participant_disconnected: true,
   /** The loop over `runLive` was left, or its signal fired. */
-  | 'consumer_left'
+  consumer_left: true,
   /** See the report's `error`. */
-  | 'error'
-  | 'drained'
-  | 'limit'
-  /** The server stops. */
-  | 'shutdown'
-  | 'task_completed'
+  error: true,
+  drained: true,
+  limit: true,
+  /** The owner ended: the server stops. */
+  shutdown: true,
+  task_completed: true,
   /** A newer live session of the same session took over. */
-  | 'replaced'
+  replaced: true,
   /** `abort()`. */
-  | 'aborted';
+  aborted: true,
+} as const;
+
+/** The reason of an owner that ended is its own; for the live session it is that its owner has ended. */
+export function endReasonOf(reason: string): EndReason {
+  return Object.hasOwn(END_REASONS, reason) ? (reason as EndReason) : 'shutdown';
+}
 
 /** How a live session ended. */
 export interface SessionCloseReport extends CloseReport {
+  /**
+   * With `error`, the report's `error` says what failed. With another reason `error` is set when the connection was
+   * lost after the end had been asked for: what was under way was cut short.
+   */
   readonly reason: EndReason;
   /** What was accepted from the client and never reached the model (clause C11). */
   readonly unsent: Unsent;

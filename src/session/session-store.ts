@@ -1,4 +1,5 @@
-import { HoldfastError } from '../kernel/index.ts';
+import { HoldfastError, randomId } from '../kernel/index.ts';
+import type { Clock, Random } from '../kernel/index.ts';
 import type { Content } from '../protocol/index.ts';
 
 /** A conversation as it is kept: it outlives sockets, processes and machines. */
@@ -44,4 +45,19 @@ export interface SessionStore {
   /** Returns whether there was one. */
   delete(key: SessionKey): Promise<boolean>;
   save(session: StoredSession): Promise<void>;
+}
+
+/** A session that no store knows. */
+export function newSession(clock: Clock, random: Random): StoredSession {
+  const nowMs = clock.wallTime();
+  const id = randomId(random);
+  return {
+    id,
+    appName: 'default',
+    userId: 'user',
+    state: {},
+    history: [],
+    createdAtMs: nowMs,
+    updatedAtMs: nowMs,
+  };
 }

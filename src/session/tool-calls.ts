@@ -10,8 +10,13 @@ export interface SettledCall {
   readonly answer: boolean;
 }
 
+/** How many answered calls are remembered, in case the model asks for one of them again. */
+const REMEMBERED_ANSWERS = 100;
+
 /** How long a cancelled tool may take to unwind before it is named in the report and left behind. */
 export const TOOL_UNWIND_MS = 1_000;
+
+const SESSION_ENDED = 'cancelled, the session ended';
 
 interface RunningCall {
   readonly call: FunctionCall;
@@ -28,6 +33,7 @@ export class ToolCalls {
   readonly #state: Record<string, unknown>;
   readonly #settled: (settled: SettledCall) => void;
   readonly #running = new Map<string, RunningCall>();
+  readonly #answers = new Map<string, FunctionResponse>();
 
   constructor(
     tools: readonly Tool[],
@@ -41,17 +47,28 @@ export class ToolCalls {
     this.#settled = settled;
   }
 
-  /** Starts a call. Returns false when a call of this id is running already. */
-  start(call: FunctionCall): boolean {
-    if (this.#running.has(call.id)) return false;
+  /** Whether a call of this id runs, or has settled a short while ago. */
+  knows(id: string): boolean {
+    return this.#running.has(id) || this.#answers.has(id);
+  }
+
+  /** How a call settled, if it has. */
+  answerOf(id: string): FunctionResponse | undefined {
+    return this.#answers.get(id);
+  }
+
+  /** Starts a call of an id that is not known. */
+  start(call: FunctionCall): void {
     const tool = this.#tools.get(call.name);
+    if (this.#owner.isClosing) {
+      // The model's message itself led to the close: the history must not end in the middle of a call.
+      this.#tell(failure(call, SESSION_ENDED), false);
+      return;
+    }
     if (tool === undefined) {
       const known = [...this.#tools.keys()].join(', ') || 'none';
-      this.#settled({
-        response: failure(call, `There is no tool named '${call.name}'. Known: ${known}.`),
-        answer: true,
-      });
-      return true;
+      this.#tell(failure(call, `There is no tool named '${call.name}'. Known: ${known}.`), true);
+      return;
     }
     const scope = this.#owner.child(`tool ${call.name}`, { phase: 'settle', drain: (child) => child.closed });
     this.#running.set(call.id, { call, scope });
@@ -61,7 +78,6 @@ export class ToolCalls {
       this.settle(call.id, failure(call, error.message), 'timed out');
     });
     ToolCalls.#run(tool, call, this.#state, scope, new WeakRef(this));
-    return true;
   }
 
   /**
@@ -77,11 +93,11 @@ export class ToolCalls {
   ): void {
     const { signal } = scope;
     const run = Promise.resolve().then(() => tool.execute(call.args, { signal, callId: call.id, state }));
-    scope.own('run', run, {
+    void scope.own('run', run, {
       phase: 'settle',
       boundMs: TOOL_UNWIND_MS,
       // In the instant the session closes the call settles: the history must not end in the middle of one.
-      stop: () => calls.deref()?.cancel([call.id], 'cancelled, the session ended'),
+      stop: () => calls.deref()?.cancel([call.id], SESSION_ENDED),
       close: (running) => running.catch(() => undefined),
     });
     run.then(
@@ -96,7 +112,7 @@ export class ToolCalls {
       const running = this.#running.get(id);
       if (running === undefined) continue;
       this.#running.delete(id);
-      this.#settled({ response: failure(running.call, why), answer: false });
+      this.#tell(failure(running.call, why), false);
       void running.scope.close(why);
     }
   }
@@ -106,8 +122,15 @@ export class ToolCalls {
     const running = this.#running.get(id);
     if (running === undefined) return;
     this.#running.delete(id);
-    this.#settled({ response, answer: true });
+    this.#tell(response, true);
     void running.scope.close(reason);
+  }
+
+  #tell(response: FunctionResponse, answer: boolean): void {
+    this.#answers.set(response.id, response);
+    const [oldest] = this.#answers.keys();
+    if (this.#answers.size > REMEMBERED_ANSWERS && oldest !== undefined) this.#answers.delete(oldest);
+    this.#settled({ response, answer });
   }
 }
 

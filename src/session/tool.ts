@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { InvalidOptionError } from '../kernel/index.ts';
+import { InvalidOptionError, describeError } from '../kernel/index.ts';
 import type { ToolDeclaration } from './live-model.ts';
 
 /** Long enough for a slow lookup, short enough that a caller is not left in silence for ever. */
@@ -60,7 +60,8 @@ const NO_PARAMETERS: JsonSchema = { type: 'object', properties: {} };
  *   execute: async ({ city }, { signal }) => (await fetch(`…/${city}`, { signal })).json(),
  * });
  * ```
- * @throws InvalidOptionError for a name no provider would take, or a time-out that is not above zero.
+ * @throws InvalidOptionError for a name no provider would take, a time-out that is not above zero, or parameters that
+ * have no form in JSON Schema.
  */
 export function tool<Schema extends z.ZodObject>(options: ZodToolOptions<Schema>): Tool;
 export function tool(options: JsonToolOptions): Tool;
@@ -73,6 +74,11 @@ export function tool(options: ZodToolOptions<z.ZodObject> | JsonToolOptions): To
   if (options.parameters instanceof z.ZodType)
     return zodTool(options as ZodToolOptions<z.ZodObject>, timeoutMs);
   const { parameters = NO_PARAMETERS, execute } = options as JsonToolOptions;
+  if ('_def' in parameters) {
+    throw new InvalidOptionError(
+      `The parameters of tool '${name}' are a schema of another library or of zod 3. Use an object of zod 4, or JSON Schema.`,
+    );
+  }
   return {
     name,
     timeoutMs,
@@ -83,13 +89,13 @@ export function tool(options: ZodToolOptions<z.ZodObject> | JsonToolOptions): To
 
 function zodTool(options: ZodToolOptions<z.ZodObject>, timeoutMs: number): Tool {
   const { name, description, parameters, execute } = options;
-  const { $schema, ...schema } = z.toJSONSchema(parameters, { io: 'input' });
+  const { $schema, ...schema } = jsonSchemaOf(name, parameters);
   return {
     name,
     timeoutMs,
     declaration: { name, description, parameters: schema },
     execute: async (args, context) => {
-      const parsed = parameters.safeParse(args ?? {});
+      const parsed = await parameters.safeParseAsync(args ?? {});
       if (!parsed.success) {
         throw new InvalidOptionError(
           `The arguments of '${name}' are not valid: ${z.prettifyError(parsed.error)}`,
@@ -98,6 +104,16 @@ function zodTool(options: ZodToolOptions<z.ZodObject>, timeoutMs: number): Tool 
       return execute(parsed.data, context);
     },
   };
+}
+
+function jsonSchemaOf(name: string, parameters: z.ZodObject): Record<string, unknown> {
+  try {
+    return z.toJSONSchema(parameters, { io: 'input' });
+  } catch (error) {
+    throw new InvalidOptionError(
+      `The parameters of tool '${name}' cannot be told to a model: ${describeError(error)}`,
+    );
+  }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -7,3 +7,5 @@ export type { AudioComparison, AudioGap, CompareAudioOptions, ComparedTurn } fro
 export * from './emulators/gemini/index.ts';
 export { MemoryDial, MemoryPeer, MemoryTransport } from './memory-transport.ts';
 export type { MemoryPeerHandlers, MemoryTransportOptions } from './memory-transport.ts';
+export { ScriptedConnection, ScriptedModel } from './scripted-model.ts';
+export type { ScriptedModelOptions } from './scripted-model.ts';

@@ -53,6 +53,10 @@ class EchoConnection implements LiveConnection, EchoBrainSink {
   readonly #brain: EchoBrain;
   readonly #speed: number;
   #speaking: Timer | undefined;
+  /** Counts answers, so that what is left to do for one that was interrupted is not done for the next one. */
+  #answer = 0;
+  /** Text that was given without asking for an answer; it is part of what is answered next. */
+  #unansweredText = '';
 
   constructor(
     setup: LiveSetup,
@@ -79,7 +83,7 @@ class EchoConnection implements LiveConnection, EchoBrainSink {
         this.#brain.hearAudio(input.audio.samples, input.audio.rateHz);
         break;
       case 'content':
-        if (input.turnComplete !== false) this.#brain.hearText(textOf(input.content));
+        this.#hearText(textOf(input.content), input.turnComplete !== false);
         break;
       case 'activityStart':
         this.#brain.activityStart();
@@ -115,7 +119,8 @@ class EchoConnection implements LiveConnection, EchoBrainSink {
   }
 
   answerReady(durationMs: number): void {
-    this.#speak(this.#scope.clock.now() + durationMs);
+    this.#answer += 1;
+    this.#speak(this.#answer, this.#scope.clock.now() + durationMs);
   }
 
   answerAudio(samples: Int16Array): void {
@@ -127,6 +132,7 @@ class EchoConnection implements LiveConnection, EchoBrainSink {
   }
 
   interrupted(): void {
+    this.#answer += 1;
     this.#speaking?.cancel();
     this.#output({ type: 'interrupted' });
   }
@@ -139,17 +145,26 @@ class EchoConnection implements LiveConnection, EchoBrainSink {
     this.#output({ type: 'turnComplete' });
   }
 
+  #hearText(text: string, turnComplete: boolean): void {
+    const heard = this.#unansweredText + text;
+    this.#unansweredText = turnComplete ? '' : heard;
+    if (turnComplete) this.#brain.hearText(heard);
+  }
+
   /** Sends a batch of the answer, and the next one later; when all is sent, waits until it has been listened to. */
-  #speak(playedOutAtMs: number): void {
+  #speak(answer: number, playedOutAtMs: number): void {
     const chunkMs = (ANSWER_CHUNK_SAMPLES * 1_000) / ANSWER_RATE_HZ;
     const batch = Math.max(1, Math.round((BATCH_MS * this.#speed) / chunkMs));
     const pauseMs = (batch * chunkMs) / this.#speed;
     for (let sent = 0; sent < batch; sent += 1) {
-      if (this.#brain.speakNextChunk()) continue;
+      const hasMore = this.#brain.speakNextChunk();
+      // Whoever listens may have interrupted this very answer.
+      if (this.#answer !== answer) return;
+      if (hasMore) continue;
       this.#later(playedOutAtMs - this.#scope.clock.now(), () => this.#brain.playedOut());
       return;
     }
-    this.#later(pauseMs, () => this.#speak(playedOutAtMs));
+    this.#later(pauseMs, () => this.#speak(answer, playedOutAtMs));
   }
 
   #later(delayMs: number, act: () => void): void {

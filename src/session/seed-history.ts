@@ -1,0 +1,34 @@
+import type { Content, FunctionCall, FunctionResponse } from '../protocol/index.ts';
+
+/**
+ * The history in the form a fresh connection is seeded with: every tool call is followed at once by the results of all
+ * calls of its message, which is what providers insist on.
+ *
+ * In the stored history results stand where they came, perhaps behind what was said meanwhile. A call whose result was
+ * lost, with the process that ran it, gets one that says so (clause R10).
+ */
+export function seedHistory(history: readonly Content[]): readonly Content[] {
+  const results = new Map<string, FunctionResponse[]>();
+  for (const { functionResponse } of history.flatMap(({ parts }) => parts)) {
+    if (functionResponse === undefined) continue;
+    const ofId = results.get(functionResponse.id);
+    if (ofId === undefined) results.set(functionResponse.id, [functionResponse]);
+    else ofId.push(functionResponse);
+  }
+  const seed: Content[] = [];
+  for (const content of history) {
+    const parts = content.parts.filter((part) => part.functionResponse === undefined);
+    if (parts.length > 0) seed.push(parts.length === content.parts.length ? content : { ...content, parts });
+    const calls = parts.flatMap(({ functionCall }) => functionCall ?? []);
+    if (calls.length === 0) continue;
+    const answers = calls.map((call) => ({
+      functionResponse: results.get(call.id)?.shift() ?? lostResult(call),
+    }));
+    seed.push({ role: 'user', parts: answers });
+  }
+  return seed;
+}
+
+function lostResult({ id, name }: FunctionCall): FunctionResponse {
+  return { id, name, response: { error: 'The result was lost before it could be recorded.' } };
+}

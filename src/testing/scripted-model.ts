@@ -1,0 +1,138 @@
+import { ClosedError } from '../kernel/index.ts';
+import type { Lifetime } from '../kernel/index.ts';
+import type {
+  ConnectionEnd,
+  LiveCapabilities,
+  LiveConnection,
+  LiveModel,
+  LiveSetup,
+  ModelInput,
+  ModelOutput,
+  ModelSink,
+} from '../session/index.ts';
+
+export interface ScriptedModelOptions {
+  /** Default `scripted`. */
+  readonly id?: string;
+  readonly capabilities?: Partial<LiveCapabilities>;
+  /** Whether a dial is ready by itself; otherwise the test calls `accept` or `refuse`. Default true. */
+  readonly acceptsAtOnce?: boolean;
+  /** Called for each input a connection takes, within `send`: a model that answers at once. */
+  onInput?(input: ModelInput, connection: ScriptedConnection): void;
+}
+
+/**
+ * A LiveModel that a test plays by hand: it says when a dial succeeds, what the model sends and how a connection ends,
+ * and keeps count of what a session must not leave behind.
+ *
+ * ```ts
+ * const model = new ScriptedModel();
+ * const session = new AgentSession({ agent: new Agent({ name: 'agent' }), model });
+ * await session.start();
+ * model.connection.output({ type: 'text', text: 'Hello' }, { type: 'turnComplete' });
+ * ```
+ */
+export class ScriptedModel implements LiveModel {
+  readonly id: string;
+  readonly capabilities: LiveCapabilities;
+  /** Every dial, oldest first. */
+  readonly dials: ScriptedConnection[] = [];
+  readonly #acceptsAtOnce: boolean;
+  readonly #onInput: ScriptedModelOptions['onInput'];
+
+  constructor(options: ScriptedModelOptions = {}) {
+    this.id = options.id ?? 'scripted';
+    this.capabilities = {
+      resumption: false,
+      inputRateHz: 16_000,
+      outputRateHz: 24_000,
+      ...options.capabilities,
+    };
+    this.#acceptsAtOnce = options.acceptsAtOnce ?? true;
+    this.#onInput = options.onInput?.bind(options);
+  }
+
+  /** The latest dial. @throws ClosedError when nothing was dialled yet. */
+  get connection(): ScriptedConnection {
+    const latest = this.dials.at(-1);
+    if (latest === undefined) throw new ClosedError('Nothing was dialled yet.');
+    return latest;
+  }
+
+  /** Connections and dials that were not let go of: zero after a close. */
+  get openConnections(): number {
+    return this.dials.filter((dial) => dial.isOpen).length;
+  }
+
+  connect(setup: LiveSetup, sink: ModelSink, scope: Lifetime): Promise<LiveConnection> {
+    const dial = new ScriptedConnection(setup, sink, scope, this.#onInput);
+    this.dials.push(dial);
+    if (this.#acceptsAtOnce) dial.accept();
+    return dial.ready;
+  }
+}
+
+/** One dial of a ScriptedModel, and the connection it becomes. */
+export class ScriptedConnection implements LiveConnection {
+  readonly setup: LiveSetup;
+  /** Everything that was sent, oldest first. */
+  readonly inputs: ModelInput[] = [];
+  /** What the session is told of the socket's own buffer. */
+  bufferedBytes = 0;
+  /** What `send` answers. */
+  takesInput = true;
+  readonly #sink: ModelSink;
+  readonly #ready = Promise.withResolvers<LiveConnection>();
+  readonly #onInput: ScriptedModelOptions['onInput'];
+  #isOpen = true;
+
+  constructor(setup: LiveSetup, sink: ModelSink, scope: Lifetime, onInput?: ScriptedModelOptions['onInput']) {
+    this.setup = setup;
+    this.#sink = sink;
+    this.#onInput = onInput;
+    // Whoever gives the dial up never asks how it went.
+    this.#ready.promise.catch(() => undefined);
+    scope.own('scripted connection', this, { stop: (connection) => connection.#letGo() });
+  }
+
+  /** Settles with `accept` or `refuse`, and not otherwise: a dial that is given up keeps hanging. */
+  get ready(): Promise<LiveConnection> {
+    return this.#ready.promise;
+  }
+
+  /** False once the session has let go of it, or it has ended by itself. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  accept(): void {
+    this.#ready.resolve(this);
+  }
+
+  refuse(error: Error): void {
+    this.#isOpen = false;
+    this.#ready.reject(error);
+  }
+
+  /** The model sends. Also after the session has let go, which must not reach anybody. */
+  output(...messages: readonly ModelOutput[]): void {
+    for (const message of messages) this.#sink.output(message);
+  }
+
+  /** The connection ends, and nobody asked for it. */
+  end(end: Partial<ConnectionEnd> = {}): void {
+    this.#isOpen = false;
+    this.#sink.ended({ reason: 'scripted end', ...end });
+  }
+
+  send(input: ModelInput): boolean {
+    if (!this.takesInput || !this.#isOpen) return false;
+    this.inputs.push(input);
+    this.#onInput?.(input, this);
+    return true;
+  }
+
+  #letGo(): void {
+    this.#isOpen = false;
+  }
+}
