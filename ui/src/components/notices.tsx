@@ -1,0 +1,46 @@
+import type { ComponentChild } from 'preact';
+import type { CallState, LiveCallState } from '../call-state.ts';
+import { explainMicrophoneProblem } from '../microphone-problem.ts';
+
+/** What the user must know while the call goes on. */
+export function Notices({
+  call,
+  onRead,
+}: {
+  readonly call: CallState;
+  readonly onRead: () => void;
+}): ComponentChild {
+  if (call.tag !== 'live') return null;
+  const { goAway, refusal, microphone } = call;
+  return (
+    <>
+      {goAway !== undefined && (
+        <p class="note note-warning" role="alert">
+          {goAwayText(goAway)}
+        </p>
+      )}
+      {microphone.tag === 'off' && microphone.problem !== undefined && (
+        <p class="note note-warning" role="alert">
+          {explainMicrophoneProblem(microphone.problem)}
+        </p>
+      )}
+      {refusal !== undefined && (
+        <p class="note note-problem" role="alert">
+          <span>
+            A message was refused, the call goes on. <code>{refusal.code}</code> {refusal.message}
+          </span>
+          <button type="button" class="quiet" onClick={onRead}>
+            Dismiss
+          </button>
+        </p>
+      )}
+    </>
+  );
+}
+
+function goAwayText({ from, timeLeftMs }: NonNullable<LiveCallState['goAway']>): string {
+  const who = from === 'server' ? 'The server is shutting down' : 'The model will close its connection';
+  return timeLeftMs === undefined
+    ? `${who}: the call will end soon.`
+    : `${who}: the call will end within ${Math.ceil(timeLeftMs / 1_000)} s.`;
+}

@@ -1,0 +1,37 @@
+import type { LiveEvent, ServerGoAway, ServerHello, WireFault } from 'holdfast/client';
+import type { CallEnding } from './call-ending.ts';
+import type { MicrophoneProblem } from './microphone-problem.ts';
+
+/** A live event as it comes to a client: audio comes by itself. */
+export type ClientEvent = Exclude<LiveEvent, { readonly type: 'audio' }>;
+
+/** Everything that can happen to the page. `atMs` is milliseconds since the Unix epoch and never goes backwards. */
+export type PageAction =
+  | { readonly type: 'appsListed'; readonly names: readonly string[] }
+  | { readonly type: 'appsFailed'; readonly message: string }
+  | { readonly type: 'appChosen'; readonly name: string }
+  | CallAction;
+
+/** What happens in a call. */
+export type CallAction =
+  | { readonly type: 'callBegan'; readonly atMs: number; readonly withMicrophone: boolean }
+  | { readonly type: 'microphoneOpening' }
+  | { readonly type: 'microphoneOpened' }
+  | { readonly type: 'microphoneClosed'; readonly problem?: MicrophoneProblem }
+  | { readonly type: 'hello'; readonly atMs: number; readonly hello: ServerHello }
+  | { readonly type: 'event'; readonly atMs: number; readonly event: ClientEvent }
+  | { readonly type: 'audioSent'; readonly atMs: number; readonly durationMs: number; readonly level: number }
+  | {
+      readonly type: 'audioReceived';
+      readonly atMs: number;
+      readonly durationMs: number;
+      readonly endSamples: number;
+    }
+  /** So much of the agent's audio has been heard. */
+  | { readonly type: 'playedTo'; readonly positionSamples: number }
+  | { readonly type: 'typed'; readonly atMs: number; readonly text: string }
+  | { readonly type: 'goAway'; readonly atMs: number; readonly goAway: ServerGoAway }
+  | { readonly type: 'refused'; readonly atMs: number; readonly fault: WireFault }
+  | { readonly type: 'refusalRead' }
+  | { readonly type: 'callEnding' }
+  | { readonly type: 'callEnded'; readonly atMs: number; readonly ending: CallEnding };
