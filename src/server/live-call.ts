@@ -15,6 +15,7 @@ import { sessionKey } from './calls.ts';
 import type { Call } from './calls.ts';
 import type { ClientLeg, LegOwner } from './client-leg.ts';
 import { ClientSocket } from './client-socket.ts';
+import { AppNotFoundError } from './errors.ts';
 import { HoldfastClientLeg } from './holdfast-client-leg.ts';
 import { adkGoodbye, holdfastGoodbye } from './leg-end.ts';
 import type { LegEnd } from './leg-end.ts';
@@ -134,7 +135,8 @@ export class LiveCall implements Call {
     try {
       return context.serve(key.appName);
     } catch (error) {
-      this.#finish({ tag: 'failed', error });
+      const unknown = error instanceof AppNotFoundError;
+      this.#finish(unknown ? { tag: 'notFound', message: 'App not found' } : { tag: 'failed', error });
       return undefined;
     }
   }

@@ -27,7 +27,8 @@ export function createRoutes(context: ServerContext): Hono {
     hosts.check(c.req.header('host'), c.req.header('origin'));
     await next();
   });
-  app.use(
+  app.post(
+    '*',
     bodyLimit({
       maxSize: limits.maxBodyBytes,
       onError: () => {
