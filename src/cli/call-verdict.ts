@@ -42,7 +42,7 @@ export function judge(record: CallRecord, input: CallInput, verify: VerifyMode):
 
 function compare(record: CallRecord, input: CallInput, verify: VerifyMode): AudioComparison | undefined {
   if (input.kind === 'text' || verify === 'none') return undefined;
-  if (record.audio.length === 0 && verify === 'auto') return undefined;
+  if (record.audio.length === 0 && (verify === 'auto' || record.failure !== undefined)) return undefined;
   const received = record.audio.map((turn) => resample(turn, record.rateHz, COMPARED_RATE_HZ));
   const comparison = compareAudio(input.recording.at(COMPARED_RATE_HZ), received, COMPARED_RATE_HZ);
   // Whatever is no echo is found nowhere in what was said.
