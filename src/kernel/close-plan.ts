@@ -145,6 +145,8 @@ export class ClosePlan {
   #waiting: RunningStep[];
   readonly #running = new Set<RunningStep>();
   readonly #told = new Set<RunningStep>();
+  /** Resources that ended by themselves; a set, because ten thousand sessions may do so in one close. */
+  readonly #released = new Set<object>();
   /** The phase of the step that was started last. */
   #phase: ClosePhase | undefined;
   #deadline: Deadline | undefined;
@@ -181,8 +183,7 @@ export class ClosePlan {
 
   /** The resource ended by itself. If its turn has not come, it will not. */
   release(resource: object): void {
-    const index = this.#waiting.findIndex((step) => step.planned.resource === resource);
-    for (const step of index < 0 ? [] : this.#waiting.splice(index, 1)) step.outcome = 'done';
+    if (this.#stage !== 'reported') this.#released.add(resource);
   }
 
   /** Stops waiting: what runs is told to give up, what has not begun is started, and the report follows at once. */
@@ -205,7 +206,8 @@ export class ClosePlan {
       if (this.#running.size > 0 && next.phase !== this.#phase) return;
       this.#waiting.pop();
       this.#phase = next.phase;
-      this.#start(next);
+      if (this.#released.has(next.planned.resource)) next.outcome = 'done';
+      else this.#start(next);
     }
     if (this.#running.size > 0) return;
     // One turn of the event loop lets what was just told to give up do so, before it is called abandoned.
@@ -315,6 +317,7 @@ export class ClosePlan {
     this.#finished = undefined;
     this.#steps = [];
     this.#told.clear();
+    this.#released.clear();
     finished(reports);
   }
 
