@@ -202,6 +202,45 @@ describe('scan or parse', () => {
     );
   });
 
+  it('says the same of every change of one byte in a message like the one before it', () => {
+    const data = PCM.toString('base64');
+    const mimeFirst = { mimeType: 'audio/pcm;rate=16000', data };
+    const shapes = [
+      JSON.stringify({ serverContent: { modelTurn: { role: 'model', parts: [{ inlineData: mimeFirst }] } } }),
+      JSON.stringify({
+        serverContent: { modelTurn: { parts: [{ inlineData: { data, mimeType: mimeFirst.mimeType } }] } },
+      }),
+      JSON.stringify(
+        { serverContent: { modelTurn: { parts: [{ inlineData: mimeFirst }], role: 'model' } } },
+        null,
+        1,
+      ),
+    ];
+    const bytesToTry = ['"', '\\', '}', '{', ',', ':', ' ', 'A', '=', '_', 'é', '\0'].map((character) =>
+      Buffer.from(character),
+    );
+    for (const shape of shapes) {
+      const intact = Buffer.from(shape);
+      const changed: Buffer[] = [];
+      for (let at = 0; at <= intact.length; at += 1) {
+        const [before, after] = [intact.subarray(0, at), intact.subarray(at)];
+        changed.push(Buffer.concat([before, after.subarray(1)]), before);
+        for (const byte of bytesToTry) {
+          changed.push(
+            Buffer.concat([before, byte, after]),
+            Buffer.concat([before, byte, after.subarray(1)]),
+          );
+        }
+      }
+      const wrong = changed.filter((bytes) => {
+        // The intact message comes first every time, so that the short cut for messages alike is tried too.
+        expect(scanAudio(intact)?.rateHz).toBe(16_000);
+        return JSON.stringify(read(bytes)) !== JSON.stringify(parse(bytes));
+      });
+      expect(wrong.map((bytes) => bytes.toString())).toEqual([]);
+    }
+  });
+
   it('says the same of any bytes at all, and never throws', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
