@@ -1,0 +1,100 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { Command } from 'commander';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { callCommand } from '../src/cli/call.ts';
+import { echo } from '../src/models/echo/index.ts';
+import { createServer } from '../src/server/index.ts';
+import type { HoldfastServer } from '../src/server/index.ts';
+import { Agent } from '../src/session/index.ts';
+import { parseWav } from '../src/speech/index.ts';
+import { CHECKOUT } from './support/checkout.ts';
+
+const HELLO_WAV = join(CHECKOUT, 'test/fixtures/hello.wav');
+
+let server: HoldfastServer;
+let url: string;
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'holdfast-call-'));
+  server = createServer({ agents: { default: new Agent({ name: 'assistant' }) }, model: echo() });
+  ({ url } = await server.listen(0));
+});
+
+afterAll(async () => {
+  await server.abort();
+  await rm(folder, { recursive: true });
+});
+
+afterEach(() => {
+  process.exitCode = undefined;
+});
+
+interface Result {
+  readonly code: unknown;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function call(...parameters: string[]): Promise<Result> {
+  const out = vi.spyOn(console, 'log').mockReturnValue(undefined);
+  const err = vi.spyOn(console, 'error').mockReturnValue(undefined);
+  const program = new Command('holdfast');
+  callCommand(program);
+  await program.parseAsync(['call', ...parameters], { from: 'user' });
+  const text = (spy: typeof out): string => spy.mock.calls.flat().join('\n');
+  return { code: process.exitCode, out: text(out), err: text(err) };
+}
+
+describe('holdfast call', () => {
+  it.each(['holdfast', 'adk'])('gets its own voice back from the echo over the %s wire', async (wire) => {
+    const path = join(folder, `${wire}.wav`);
+    const { code, out } = await call(
+      url,
+      '--wav',
+      HELLO_WAV,
+      '--wire',
+      wire,
+      '--verify',
+      'echo',
+      '--out',
+      path,
+    );
+    expect(out).toMatch(/echo: correlation (1\.0000|0\.99\d\d), 0 gaps, 0 ms missing, 0 ms doubled\ngood$/);
+    expect(code).toBe(0);
+    const { rateHz, samples } = parseWav(await readFile(path));
+    expect(rateHz).toBe(24_000);
+    expect(samples.length).toBeGreaterThan(24_000 * 0.8);
+  });
+
+  it.each(['holdfast', 'adk'])('has a text answered over the %s wire', async (wire) => {
+    const { code, out } = await call(url, '--text', 'Hello there', '--wire', wire, '--json');
+    expect(JSON.parse(out)).toMatchObject([{ text: 'Hello there', turns: 1, good: true }]);
+    expect(code).toBe(0);
+  });
+
+  it('makes many calls at once and sums them up', async () => {
+    const { code, out } = await call(url, '--text', 'Hello', '--sessions', '20');
+    expect(out).toMatch(/turns +1 +1 +1 +1\n(.*\n)*20 of 20 calls good$/);
+    expect(code).toBe(0);
+  });
+
+  it('says what to do where it cannot call, and tells usage from failure by its exit code', async () => {
+    const nobody = await call('http://127.0.0.1:9', '--text', 'x');
+    expect([nobody.code, nobody.err]).toEqual([1, expect.stringMatching(/is a server running there\?/)]);
+    const noApp = await call(url, '--text', 'x', '--app', 'nothing');
+    expect([noApp.code, noApp.err]).toEqual([1, expect.stringMatching(/404.*served are: default/)]);
+    const noSession = await call(url, '--text', 'x', '--session', 'nothing');
+    expect([noSession.code, noSession.out]).toEqual([1, expect.stringMatching(/Session not found/)]);
+    const nothing = await call(url);
+    expect([nothing.code, nothing.err]).toEqual([
+      2,
+      expect.stringMatching(/either --wav FILE or --text TEXT/),
+    ]);
+    const noFile = await call(url, '--wav', join(folder, 'none.wav'));
+    expect([noFile.code, noFile.err]).toEqual([2, expect.stringMatching(/none\.wav/)]);
+  });
+});
