@@ -66,9 +66,21 @@ export class EmulatedConnection {
     this.#scope = scope;
     this.#peer = new Peer(tcp, scope, service.profile.frames, {
       lost: () => this.#over(),
-      ended: (ending) => record.closed(ending),
+      ended: (ending) => {
+        record.closed(ending);
+        const { times, inputSamples, messages: received } = record;
+        const durationMs = Math.round(scope.clock.now() - times.dialledAtMs);
+        scope.log.info('client gone', {
+          connection: record.number,
+          ...ending,
+          durationMs,
+          inputSamples,
+          received,
+        });
+      },
     });
     this.#faultTarget = this.#makeFaultTarget();
+    scope.log.info('client dialled', { connection: record.number });
     this.#faults = new ConnectionFaults(
       service.faults,
       record.number,
@@ -85,7 +97,9 @@ export class EmulatedConnection {
 
   /** Makes a fault happen now. */
   apply(fault: Fault): MomentOutcome {
-    return this.#peer.isThere ? happen(fault, this.#faultTarget) : INSTEAD;
+    if (!this.#peer.isThere) return INSTEAD;
+    this.#scope.log.info('fault', { connection: this.record.number, fault: fault.type });
+    return happen(fault, this.#faultTarget);
   }
 
   /** Takes the upgrade request; `accept` answers it with a WebSocket. */
@@ -188,6 +202,12 @@ export class EmulatedConnection {
     this.#state = { tag: 'talking', conversation, session };
     this.#send(messages.setupComplete(session.id));
     this.record.ready(handle, context);
+    this.#scope.log.info('client set up', {
+      connection: this.record.number,
+      api: target.api,
+      model: setup.model,
+      resumed: handle !== undefined,
+    });
     if (handle !== undefined) conversation.announceHandle();
     this.#reached('setupComplete');
   }

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { WebSocketServer } from 'ws';
-import { Lifetime, systemRandom } from '../../../kernel/index.ts';
+import { InvalidOptionError, Lifetime, describeError, systemRandom } from '../../../kernel/index.ts';
 import type { CloseReport } from '../../../kernel/index.ts';
 import { ConditionWaits } from './condition-waits.ts';
 import { ConnectionLog } from './connection-log.ts';
@@ -54,7 +54,7 @@ export class GeminiEmulator implements AsyncDisposable {
   /**
    * Starts an emulator.
    * @throws InvalidOptionError naming the option that is wrong, or the place in the fault script.
-   * @throws Error of the system when the port cannot be had.
+   * @throws InvalidOptionError when the port cannot be had.
    */
   static async start(options: GeminiEmulatorOptions = {}): Promise<GeminiEmulator> {
     const profile = parseEmulatorOptions(options);
@@ -81,7 +81,11 @@ export class GeminiEmulator implements AsyncDisposable {
       await listen(server, profile);
     } catch (error) {
       await lifetime.abort('could not listen', error);
-      throw error;
+      throw new InvalidOptionError(
+        `The emulator cannot listen on port ${profile.port} of ${profile.host}: ${describeError(error)}. ` +
+          'Give another port, or 0 for any free one.',
+        { cause: error },
+      );
     }
     const handles = new ResumptionHandles(lifetime.clock, random, profile.handleTtlMs);
     return new GeminiEmulator(lifetime, server, { profile, random, faults, handles });
