@@ -70,16 +70,16 @@ const steps: Record<string, ClosingStep<object>> = {
 };
 
 describe.each(Object.keys(steps))('C6 leaks: a step that %s', (name) => {
-  it.each([['close'], ['abort'], ['close', 'abort'], ['drain', 'close'], ['drain', 'abort']] as const)(
-    `C6 leaks: one that ${name} does not keep its owner in memory: %s %s`,
-    async (...verbs: readonly ('drain' | 'close' | 'abort')[]) => {
+  it.each(['close', 'abort', 'close abort', 'drain close', 'drain abort'])(
+    `C6 leaks: one that ${name} does not keep its owner in memory: %s`,
+    async (verbs) => {
       const clock = new VirtualClock();
       const server = Lifetime.root({ name: 'server', clock });
       for (const parent of [undefined, server]) {
         let owner: Owner | undefined = new Owner(clock, parent, steps[name]!);
         const ref = new WeakRef(owner);
         const lifetime = new WeakRef(owner.lifetime);
-        for (const verb of verbs) {
+        for (const verb of verbs.split(' ') as ('drain' | 'close' | 'abort')[]) {
           owner[verb]();
           await clock.advance(10);
         }
