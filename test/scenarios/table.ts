@@ -1,0 +1,103 @@
+import type { Scenario, ScenarioResult } from './scenario.ts';
+
+interface Column {
+  readonly title: string;
+  readonly align: 'left' | 'right';
+  /** The longest of these decides the width, so that a row can be written before the ones below are known. */
+  readonly least: (scenario: Scenario) => string;
+  cell(result: ScenarioResult): string;
+}
+
+const SCENARIO = 'scenario';
+const short = (code: string): string => code.replace('HOLDFAST_', '');
+const count = (title: string, of: (result: ScenarioResult) => number): Column => ({
+  title,
+  align: 'right',
+  least: () => '',
+  cell: (result) => `${Math.round(of(result))}`,
+});
+
+const COLUMNS: readonly Column[] = [
+  { title: ' ', align: 'left', least: () => '', cell: ({ ok }) => (ok ? '✓' : '✗') },
+  { title: 'clause', align: 'left', least: ({ clause }) => clause, cell: ({ clause }) => clause },
+  { title: SCENARIO, align: 'left', least: ({ name }) => name, cell: ({ name }) => name },
+  {
+    title: 'outcome',
+    align: 'left',
+    least: ({ expected }) => short(expected.outcome),
+    cell: ({ outcome }) => short(outcome),
+  },
+  {
+    title: 'reason',
+    align: 'left',
+    least: ({ expected }) => expected.reason ?? '',
+    cell: ({ reason }) => reason,
+  },
+  { ...count('ms', ({ durationMs }) => durationMs), least: () => '00000' },
+  { ...count('bound', ({ boundMs }) => boundMs), least: ({ expected }) => `${expected.boundMs}` },
+  count('dials', ({ dials }) => dials),
+  count('sockets', ({ sockets }) => sockets),
+  count('unsent', ({ unsent }) => unsent),
+  count('unhandled', ({ unhandled }) => unhandled),
+];
+
+const GAP = '  ';
+
+/** The least a name is cut to where the terminal is narrow; what is shorter says nothing. */
+const LEAST_NAME = 30;
+
+export type Painter = (color: 'green' | 'red' | 'dim' | 'bold', text: string) => string;
+
+export interface TableOptions {
+  readonly paint: Painter;
+  /** How wide a line may be; names are cut to fit, down to 30 characters. */
+  readonly columns: number;
+}
+
+/** The lines of a table that grows while scenarios run. */
+export class ScenarioTable {
+  readonly #widths: readonly number[];
+  readonly #paint: Painter;
+
+  constructor(scenarios: readonly Scenario[], { paint, columns }: TableOptions) {
+    this.#paint = paint;
+    const widths = COLUMNS.map(({ title, least }) =>
+      Math.max(title.length, ...scenarios.map((scenario) => least(scenario).length)),
+    );
+    const width = widths.reduce((sum, one) => sum + one + GAP.length, -GAP.length);
+    const name = COLUMNS.findIndex(({ title }) => title === SCENARIO);
+    const fitting = Math.max(LEAST_NAME, (widths[name] ?? 0) - Math.max(0, width - columns));
+    this.#widths = widths.with(name, Math.min(widths[name] ?? 0, fitting));
+  }
+
+  head(): string {
+    const titles = this.#line(COLUMNS.map(({ title }) => title));
+    return `${this.#paint('bold', titles)}\n${this.#paint('dim', '─'.repeat(titles.length))}`;
+  }
+
+  row(result: ScenarioResult): string {
+    const line = this.#line(COLUMNS.map((column) => column.cell(result)));
+    const mark = this.#paint(result.ok ? 'green' : 'red', line.slice(0, 1));
+    const problems = result.problems.map((problem) => `\n   ${this.#paint('red', problem)}`);
+    return mark + line.slice(1) + problems.join('');
+  }
+
+  foot(results: readonly ScenarioResult[], tookMs: number): string {
+    const good = results.filter(({ ok }) => ok).length;
+    const text = `${good} of ${results.length} scenarios end as they should (${(tookMs / 1_000).toFixed(1)} s)`;
+    return this.#paint(good === results.length ? 'green' : 'red', text);
+  }
+
+  #line(cells: readonly string[]): string {
+    const padded = COLUMNS.map(({ align }, index) => {
+      const width = this.#widths[index] ?? 0;
+      const cell = cut(cells[index] ?? '', width);
+      return align === 'left' ? cell.padEnd(width) : cell.padStart(width);
+    });
+    return padded.join(GAP).trimEnd();
+  }
+}
+
+function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+}
