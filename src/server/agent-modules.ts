@@ -1,7 +1,7 @@
 import { registerHooks } from 'node:module';
 import type { ResolveFnOutput, ResolveHookContext } from 'node:module';
 import { extname, sep } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 
 /** The front doors an agent's file can import, wherever it lies. */
 const OURS: ReadonlyMap<string, string> = new Map(
@@ -92,9 +92,4 @@ export function describeImportFailure(error: unknown, file: string): string {
 function whereIn(stack: string): string {
   const place = /^(?:file:\/\/)?[^\s:][^\n]*?\.[cm]?[jt]s:(\d+)/.exec(stack)?.[1];
   return place === undefined ? '' : ` (line ${place})`;
-}
-
-/** For messages: the path of a module's URL. */
-export function pathOfModule(url: string): string {
-  return url.startsWith('file:') ? fileURLToPath(url) : url;
 }
