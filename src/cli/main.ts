@@ -3,6 +3,8 @@ import { Command, CommanderError } from 'commander';
 import { HoldfastError, InvalidOptionError, describeError } from '../kernel/index.ts';
 import { HOLDFAST_VERSION } from '../server/index.ts';
 import { apiServerCommand } from './api-server.ts';
+import { callCommand } from './call.ts';
+import { emulateCommand } from './emulate.ts';
 import { webCommand } from './web.ts';
 
 /** The command line was wrong; running it again cannot help. */
@@ -23,11 +25,14 @@ function createProgram(): Command {
 Examples:
   holdfast web                      serve the console on the embedded echo model
   holdfast api-server agents        serve the agents of a folder
+  holdfast call http://127.0.0.1:8000 --text hello
 
 Every flag can be set in the environment: --drain-timeout is HOLDFAST_DRAIN_TIMEOUT.`,
     );
   webCommand(program);
   apiServerCommand(program);
+  callCommand(program);
+  emulateCommand(program);
   // Subcommands copy their settings when they are made, so those of the program are given to them here.
   for (const command of program.commands) command.copyInheritedSettings(program);
   return program;

@@ -157,7 +157,7 @@ describe('run and run_sse', () => {
       const read = answer.then((response) => response.text());
       await until('asked', () => test.model.openConnections === 1);
       leaving.abort();
-      await expect(read).rejects.toThrow();
+      await expect(read).rejects.toThrow(/abort/);
       await until('nothing is held', () => test.server.liveSessions === 0);
       expect(test.model.openConnections).toBe(0);
     }

@@ -35,7 +35,7 @@ export class TestClient {
     this.socket = new WebSocket(url, [...protocols], { headers });
     this.socket.on('message', (data, isBinary) => {
       if (isBinary) this.binaries.push(data as Buffer);
-      else this.texts.push(String(data as Buffer));
+      else this.texts.push(String(data));
     });
     this.socket.on('error', () => undefined);
     this.closed = new Promise((resolve) => {
