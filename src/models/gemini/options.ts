@@ -1,6 +1,7 @@
 import { InvalidOptionError } from '../../kernel/index.ts';
 import type { Transport } from '../../kernel/index.ts';
 import { WsTransport } from '../ws-transport.ts';
+import { EPHEMERAL_TOKEN_PREFIX } from './credentials.ts';
 import type { CredentialsSource } from './credentials.ts';
 import type { VertexPlace } from './endpoint.ts';
 import { traitsOfModel } from './model-generation.ts';
@@ -102,7 +103,7 @@ function checkCredentials(options: GeminiOptions): void {
   }
   if (vertex === undefined) return;
   const { project, location } = vertex;
-  if (apiKey?.startsWith('auth_tokens/')) {
+  if (apiKey?.startsWith(EPHEMERAL_TOKEN_PREFIX)) {
     throw new InvalidOptionError('Ephemeral tokens are for the Gemini API; Vertex takes an access token.');
   }
   if ((project === undefined) !== (location === undefined)) {
