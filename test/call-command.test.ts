@@ -76,6 +76,12 @@ describe('holdfast call', () => {
     expect(code).toBe(0);
   });
 
+  it('takes its flags from the environment too', async () => {
+    vi.stubEnv('HOLDFAST_CALL_TEXT', 'From outside');
+    const { out } = await call(url, '--json').finally(() => vi.unstubAllEnvs());
+    expect(JSON.parse(out)).toMatchObject([{ text: 'From outside' }]);
+  });
+
   it('makes many calls at once and sums them up', async () => {
     const { code, out } = await call(url, '--text', 'Hello', '--sessions', '20');
     expect(out).toMatch(/turns +1 +1 +1 +1\n(.*\n)*20 of 20 calls good$/);

@@ -42,7 +42,7 @@ interface CallFlags {
 
 /** Adds `holdfast call`. It sets the exit code: 0 good, 1 bad, 2 for a command line that cannot be carried out. */
 export function callCommand(program: Command): void {
-  program
+  const command = program
     .command('call')
     .description('Make a call to a server: speak a recording or say a text, and judge what comes back.')
     .argument('<url>', 'the server, such as http://127.0.0.1:8000')
@@ -71,6 +71,8 @@ export function callCommand(program: Command): void {
     .action(async (url: string, flags: CallFlags) => {
       process.exitCode = await runCalls(url, flags);
     });
+  // Under a name of their own: HOLDFAST_MODEL or HOLDFAST_PORT of a server on the same machine mean nothing here.
+  for (const option of command.options) option.env(`HOLDFAST_CALL_${option.name().toUpperCase()}`);
 }
 
 function wholeUpTo(most: number): (text: string) => number {
