@@ -112,10 +112,14 @@ class SessionLoop implements LiveRun {
     const error = new SlowConsumerError(
       `${this.#events.capacity} events wait to be read; the session was closed. Read faster, or raise eventCapacity.`,
     );
+    // What comes after the gap is not told: events are without a gap, or they end.
+    this.#failure = { error };
+    this.#events.end();
     void this.session.close('error', error);
   }
 
   #ended(report: SessionCloseReport): void {
+    if (this.#events.ended) return;
     if (report.reason === 'error') {
       this.#failure = { error: report.error ?? new ClosedError('The live session was ended with an error.') };
     }
