@@ -55,6 +55,29 @@ describe('Gemini emulator: faults before the WebSocket', () => {
     await gemini.waitFor(() => gemini.sockets === 0);
   });
 
+  it('goes down, while open connections go on, and comes back at the same address', async () => {
+    await start([]);
+    using open = await GeminiWire.ready(gemini.url, TEXT);
+    gemini.stopListening();
+    using refused = new GeminiWire(gemini.url);
+    await refused.ended();
+    expect(refused.failure).toContain('ECONNREFUSED');
+    open.sendText('still there?');
+    await open.message('turnComplete');
+    await gemini.listenAgain();
+    using back = await GeminiWire.ready(gemini.url);
+    expect(back.closed).toBeUndefined();
+    expect(gemini.connections.count).toBe(2);
+  });
+
+  it('says whose port it cannot have', async () => {
+    await start([]);
+    await expect(GeminiEmulator.start({ port: gemini.port })).rejects.toMatchObject({
+      code: 'HOLDFAST_INVALID_OPTION',
+      message: expect.stringContaining(`port ${gemini.port}`),
+    });
+  });
+
   it('is nothing but a closed port after it has ended', async () => {
     await start([]);
     await gemini.close();

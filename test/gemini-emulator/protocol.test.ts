@@ -253,6 +253,26 @@ describe('Gemini emulator: turns', () => {
   });
 });
 
+describe('Gemini emulator: input it cannot take', () => {
+  it.each([
+    ['audio at an impossible rate', { audio: { data: 'AAAA', mimeType: 'audio/pcm;rate=1' } }],
+    ['audio that is no PCM', { audio: { data: 'AAAA', mimeType: 'audio/mp3' } }],
+    ['audio that is no base64', { audio: { data: '§', mimeType: 'audio/pcm' } }],
+    ['audio that is no blob', { audio: 'AAAA' }],
+  ])('closes with 1007 on %s', async (_, realtimeInput) => {
+    using wire = await GeminiWire.ready(gemini.url);
+    wire.send({ realtimeInput });
+    expect((await wire.ended()).code).toBe(1007);
+  });
+
+  it('takes the older form of media, and says nothing to silence', async () => {
+    using wire = await GeminiWire.ready(gemini.url);
+    wire.send({ realtimeInput: { mediaChunks: [{ data: 'AAAA', mimeType: 'audio/pcm;rate=16000' }] } });
+    await gemini.waitFor(() => gemini.connections.last?.inputSamples === 1);
+    expect(wire.story).toEqual(['setupComplete']);
+  });
+});
+
 describe('Gemini emulator: models of 3.x', () => {
   const setup = { model: 'models/gemini-3.1-flash-live-preview', ...TEXT };
 
@@ -393,9 +413,9 @@ describe('Gemini emulator: resumption', () => {
 
 describe('Gemini emulator: limits', () => {
   it('says goAway before the lifetime of a connection ends, goes on, and ends it', async () => {
-    await restart({ connectionLifetimeMs: 300, goAwayLeadMs: 200 });
+    await restart({ connectionLifetimeMs: 1_500, goAwayLeadMs: 500 });
     using wire = await GeminiWire.ready(gemini.url, TEXT);
-    expect(await wire.message('goAway')).toEqual({ goAway: { timeLeft: '0.2s' } });
+    expect(await wire.message('goAway')).toEqual({ goAway: { timeLeft: '0.5s' } });
     wire.sendText('still there?');
     await wire.message('turnComplete');
     expect(await wire.ended()).toEqual(GEMINI_CLOSES.deadline);

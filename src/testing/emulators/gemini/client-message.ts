@@ -1,4 +1,5 @@
 import { isBase64, rateOfMimeType } from '../../../protocol/index.ts';
+import { MAX_RATE_HZ, MIN_RATE_HZ } from '../../../speech/index.ts';
 import { GEMINI_CLOSES, Refusal, invalid } from './refusals.ts';
 import { isObject, listAt, normaliseFields, objectAt, textAt } from './proto-json.ts';
 import type { JsonObject } from './proto-json.ts';
@@ -100,7 +101,9 @@ function parseBlob(blob: unknown): RealtimeInput {
   if (mimeType.startsWith('image/') || mimeType.startsWith('video/')) return { kind: 'video' };
   const rateHz = rateOfMimeType(mimeType);
   const base64 = textAt(blob, 'data') ?? '';
-  if (rateHz === undefined || rateHz === 0) throw new Refusal(GEMINI_CLOSES.invalidArgument);
+  if (rateHz === undefined || rateHz < MIN_RATE_HZ || rateHz > MAX_RATE_HZ) {
+    throw new Refusal(GEMINI_CLOSES.invalidArgument);
+  }
   if (!isBase64(base64)) throw new Refusal(invalid('Invalid JSON payload received. Base64 decoding failed.'));
   return { kind: 'audio', base64, rateHz };
 }

@@ -10,7 +10,7 @@ import { EmulatedConnection } from './emulated-connection.ts';
 import type { EmulatedService } from './emulated-connection.ts';
 import { EmulatedSocket, errorBody } from './emulated-socket.ts';
 import { parseEmulatorOptions } from './emulator-options.ts';
-import type { GeminiEmulatorOptions, ServiceProfile } from './emulator-options.ts';
+import type { GeminiEmulatorOptions } from './emulator-options.ts';
 import { FaultPlan } from './fault-plan.ts';
 import { parseFault } from './fault-script.ts';
 import type { Fault, FaultScript } from './fault-script.ts';
@@ -46,6 +46,7 @@ export class GeminiEmulator implements AsyncDisposable {
   readonly closed: Promise<CloseReport>;
 
   readonly #lifetime: Lifetime;
+  readonly #server: Server;
   readonly #service: EmulatedService;
   readonly #webSockets: WebSocketServer;
   readonly #waits: ConditionWaits;
@@ -78,14 +79,10 @@ export class GeminiEmulator implements AsyncDisposable {
       },
     });
     try {
-      await listen(server, profile);
+      await listen(server, profile.host, profile.port);
     } catch (error) {
       await lifetime.abort('could not listen', error);
-      throw new InvalidOptionError(
-        `The emulator cannot listen on port ${profile.port} of ${profile.host}: ${describeError(error)}. ` +
-          'Give another port, or 0 for any free one.',
-        { cause: error },
-      );
+      throw error;
     }
     const handles = new ResumptionHandles(lifetime.clock, random, profile.handleTtlMs);
     return new GeminiEmulator(lifetime, server, { profile, random, faults, handles });
@@ -94,6 +91,7 @@ export class GeminiEmulator implements AsyncDisposable {
   private constructor(lifetime: Lifetime, server: Server, service: EmulatedService) {
     const { host } = service.profile;
     this.#lifetime = lifetime;
+    this.#server = server;
     this.#service = service;
     this.closed = lifetime.closed;
     this.port = (server.address() as AddressInfo).port;
@@ -156,6 +154,20 @@ export class GeminiEmulator implements AsyncDisposable {
     }
   }
 
+  /** Goes down: whoever dials is refused (`ECONNREFUSED`). Connections that are open go on. */
+  stopListening(): void {
+    this.#server.close();
+  }
+
+  /**
+   * Comes back, at the same address.
+   * @throws InvalidOptionError when somebody else has taken the port meanwhile.
+   */
+  async listenAgain(): Promise<void> {
+    this.#lifetime.throwIfClosing();
+    if (!this.#server.listening) await listen(this.#server, this.#service.profile.host, this.port);
+  }
+
   /** Every handle issued so far becomes unknown. */
   forgetHandles(): void {
     this.#service.handles.forgetAll();
@@ -211,12 +223,20 @@ export class GeminiEmulator implements AsyncDisposable {
   }
 }
 
-function listen(server: Server, { port, host }: ServiceProfile): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve();
+async function listen(server: Server, host: string, port: number): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, host, () => {
+        server.off('error', reject);
+        resolve();
+      });
     });
-  });
+  } catch (cause) {
+    throw new InvalidOptionError(
+      `The emulator cannot listen on port ${port} of ${host}: ${describeError(cause)}. ` +
+        'Give another port, or 0 for any free one.',
+      { cause },
+    );
+  }
 }
