@@ -77,8 +77,10 @@ describe('holdfast call', () => {
   });
 
   it('takes its flags from the environment too', async () => {
-    vi.stubEnv('HOLDFAST_CALL_TEXT', 'From outside');
-    const { out } = await call(url, '--json').finally(() => vi.unstubAllEnvs());
+    process.env['HOLDFAST_CALL_TEXT'] = 'From outside';
+    const { out, err } = await call(url, '--json');
+    delete process.env['HOLDFAST_CALL_TEXT'];
+    expect(err).toBe('');
     expect(JSON.parse(out)).toMatchObject([{ text: 'From outside' }]);
   });
 

@@ -42,37 +42,42 @@ interface CallFlags {
 
 /** Adds `holdfast call`. It sets the exit code: 0 good, 1 bad, 2 for a command line that cannot be carried out. */
 export function callCommand(program: Command): void {
-  const command = program
+  program
     .command('call')
     .description('Make a call to a server: speak a recording or say a text, and judge what comes back.')
     .argument('<url>', 'the server, such as http://127.0.0.1:8000')
-    .option('--wav <file>', 'speak this recording, in real time')
-    .option('--text <text>', 'say this text')
-    .option('--out <file>', 'write what came back to this WAV')
+    .addOption(flag('--wav <file>', 'speak this recording, in real time'))
+    .addOption(flag('--text <text>', 'say this text'))
+    .addOption(flag('--out <file>', 'write what came back to this WAV'))
+    .addOption(flag('--wire <wire>', 'which wire to speak').choices(['holdfast', 'adk']).default('holdfast'))
+    .addOption(flag('--app <name>', 'which app to call; default: the first one of the server'))
+    .addOption(flag('--user <id>', 'as which user').default('user'))
+    .addOption(flag('--session <id>', 'an existing session to go on with; default: a new one'))
     .addOption(
-      new Option('--wire <wire>', 'which wire to speak').choices(['holdfast', 'adk']).default('holdfast'),
-    )
-    .option('--app <name>', 'which app to call; default: the first one of the server')
-    .option('--user <id>', 'as which user', 'user')
-    .option('--session <id>', 'an existing session to go on with; default: a new one')
-    .option('--sessions <n>', `how many calls to make at once, at most ${MAX_CALLS}`, wholeUpTo(MAX_CALLS), 1)
-    .option(
-      '--timeout <seconds>',
-      'how long to wait for the answer',
-      wholeUpTo(86_400),
-      DEFAULT_ANSWER_TIMEOUT_S,
+      flag('--sessions <n>', `how many calls to make at once, at most ${MAX_CALLS}`)
+        .argParser(wholeUpTo(MAX_CALLS))
+        .default(1),
     )
     .addOption(
-      new Option('--verify <how>', 'judge the answer as an echo; auto: where it is or sounds like one')
+      flag('--timeout <seconds>', 'how long to wait for the answer')
+        .argParser(wholeUpTo(86_400))
+        .default(DEFAULT_ANSWER_TIMEOUT_S),
+    )
+    .addOption(
+      flag('--verify <how>', 'judge the answer as an echo; auto: where it is or sounds like one')
         .choices(VERIFY_MODES)
         .default('auto'),
     )
-    .option('--json', 'print the result as JSON')
+    .addOption(flag('--json', 'print the result as JSON'))
     .action(async (url: string, flags: CallFlags) => {
       process.exitCode = await runCalls(url, flags);
     });
-  // Under a name of their own: HOLDFAST_MODEL or HOLDFAST_PORT of a server on the same machine mean nothing here.
-  for (const option of command.options) option.env(`HOLDFAST_CALL_${option.name().toUpperCase()}`);
+}
+
+/** A flag with its environment variable, which has `CALL` in its name: HOLDFAST_SESSIONS would be a server's. */
+function flag(flags: string, description: string): Option {
+  const option = new Option(flags, description);
+  return option.env(`HOLDFAST_CALL_${option.name().toUpperCase()}`);
 }
 
 function wholeUpTo(most: number): (text: string) => number {
