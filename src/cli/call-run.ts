@@ -243,7 +243,10 @@ export class CallRun {
     this.record.end = { code: end.code, reason: end.reason, reconnect: end.reconnect };
     if (this.#lifetime.isOpen && this.#wasOpen) {
       const why = end.reason === '' ? '' : `: ${end.reason}`;
-      this.record.failure ??= `The server ended the call with ${end.code}${why}.`;
+      this.record.failure ??=
+        end.code === 1006
+          ? 'The connection to the server was lost: the server or the network went away without a word.'
+          : `The server ended the call with ${end.code}${why}.`;
     }
     this.#finished.resolve();
   }
