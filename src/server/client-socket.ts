@@ -17,6 +17,9 @@ export interface ClientSocketSink {
 /** How far above the rate a burst may go: seconds of it that are saved up while a client says little. */
 const BURST_SECONDS = 2;
 
+/** Pings go out this many times within the time a client may be silent. */
+const PINGS_PER_SILENCE = 3;
+
 /**
  * One client's WebSocket, bounded in every direction: how large a message may be, how many come in a second, how much
  * waits to be read, and how long a goodbye may take. It belongs to the scope it is made under, and is closed with
@@ -31,6 +34,7 @@ export class ClientSocket {
   #sink: ClientSocketSink | undefined;
   #allowance: number;
   #allowanceAtMs: number;
+  #heardAtMs: number;
 
   constructor(socket: WebSocket, scope: Lifetime, limits: ServerLimits, goodbye: SocketGoodbye) {
     this.#socket = socket;
@@ -39,6 +43,10 @@ export class ClientSocket {
     this.goodbye = goodbye;
     this.#allowance = limits.maxMessagesPerSecond * BURST_SECONDS;
     this.#allowanceAtMs = scope.clock.now();
+    this.#heardAtMs = this.#allowanceAtMs;
+    socket.on('pong', () => {
+      this.#heardAtMs = scope.clock.now();
+    });
     socket.on('message', (data, isBinary) => this.#message(data, isBinary));
     socket.on('close', () => this.#sink?.gone());
     // A broken frame or a reset: 'close' follows, and that is where it is handled.
@@ -50,6 +58,7 @@ export class ClientSocket {
       close: (held) => sayGoodbye(held, this.goodbye),
       abort: (held) => held.terminate(),
     });
+    this.#armPing();
   }
 
   /** Says who is told from now on. Before it is set nothing is read from the wire twice, and nothing is lost. */
@@ -86,12 +95,28 @@ export class ClientSocket {
     }
   }
 
+  /** A peer that is gone without a word answers no ping, and is cut off: no close could reach it (clause L). */
+  #armPing(): void {
+    const { clientSilenceTimeoutMs } = this.#limits;
+    this.#scope.timer('client ping', clientSilenceTimeoutMs / PINGS_PER_SILENCE, () => {
+      const silentMs = this.#scope.clock.now() - this.#heardAtMs;
+      if (silentMs >= clientSilenceTimeoutMs) {
+        this.#scope.log.info('client vanished', { silentMs: Math.round(silentMs) });
+        this.#socket.terminate();
+        return;
+      }
+      if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping();
+      this.#armPing();
+    });
+  }
+
   /** One message of the rate; false when it is used up. */
   #takeAllowance(): boolean {
     const nowMs = this.#scope.clock.now();
     const rate = this.#limits.maxMessagesPerSecond;
     const earned = ((nowMs - this.#allowanceAtMs) * rate) / 1_000;
     this.#allowanceAtMs = nowMs;
+    this.#heardAtMs = nowMs;
     this.#allowance = Math.min(rate * BURST_SECONDS, this.#allowance + earned) - 1;
     return this.#allowance >= 0;
   }

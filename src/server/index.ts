@@ -8,6 +8,7 @@ export type { ServerCloseReport } from './holdfast-server.ts';
 export type { ListenAddress } from './http-listener.ts';
 export { AGENT_FILES, loadAgents } from './load-agents.ts';
 export {
+  DEFAULT_CLIENT_SILENCE_TIMEOUT_MS,
   DEFAULT_DRAIN_PROGRESS_MS,
   DEFAULT_DRAIN_TIMEOUT_MS,
   DEFAULT_HELLO_TIMEOUT_MS,

@@ -31,6 +31,9 @@ export const DEFAULT_MAX_LIVE_SESSIONS = 1_000;
 /** A text turn that says nothing for two minutes will not say anything. */
 export const DEFAULT_RUN_TIMEOUT_MS = 120_000;
 
+/** Three unanswered pings: a phone in a tunnel is back by then, and a socket without a peer does not bill for long. */
+export const DEFAULT_CLIENT_SILENCE_TIMEOUT_MS = 60_000;
+
 /** A client of `holdfast.v1` speaks first, in the same breath in which it connects. */
 export const DEFAULT_HELLO_TIMEOUT_MS = 10_000;
 
@@ -66,6 +69,8 @@ export interface ServerOptions {
   readonly maxLiveSessions?: number;
   /** How long a text turn may take. Default `DEFAULT_RUN_TIMEOUT_MS`. */
   readonly runTimeoutMs?: number;
+  /** How long a client may leave pings unanswered. Default `DEFAULT_CLIENT_SILENCE_TIMEOUT_MS`. */
+  readonly clientSilenceTimeoutMs?: number;
   /** How long a client of `holdfast.v1` may take to say hello. Default `DEFAULT_HELLO_TIMEOUT_MS`. */
   readonly helloTimeoutMs?: number;
   /** How long a client is given to answer a close. Default `DEFAULT_SOCKET_CLOSE_TIMEOUT_MS`. */
@@ -99,6 +104,7 @@ const limitsSchema = z.object({
   maxBufferedBytes: count.default(DEFAULT_MAX_BUFFERED_BYTES),
   maxLiveSessions: count.default(DEFAULT_MAX_LIVE_SESSIONS),
   runTimeoutMs: boundMs.default(DEFAULT_RUN_TIMEOUT_MS),
+  clientSilenceTimeoutMs: boundMs.default(DEFAULT_CLIENT_SILENCE_TIMEOUT_MS),
   helloTimeoutMs: boundMs.default(DEFAULT_HELLO_TIMEOUT_MS),
   socketCloseTimeoutMs: boundMs.default(DEFAULT_SOCKET_CLOSE_TIMEOUT_MS),
   closeTimeoutMs: boundMs.optional(),

@@ -1,3 +1,7 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startServer, until } from '../support/live-server.ts';
 
@@ -5,6 +9,19 @@ const SESSIONS = '/apps/demo/users/u/sessions';
 const TURN = { appName: 'demo', userId: 'u', sessionId: 's1', newMessage: { parts: [{ text: 'hi' }] } };
 
 const json = (text: string): Record<string, unknown> => JSON.parse(text) as Record<string, unknown>;
+
+/** A path as it stands: `fetch` would tidy it up first. */
+function rawGet(url: string, path: string): Promise<{ status: number; text: string }> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const request = get({ hostname, port, path }, (response) => {
+      let text = '';
+      response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+    });
+    request.on('error', reject);
+  });
+}
 
 describe('the routes', () => {
   it('list the apps, tell the version, and answer probes', async () => {
@@ -90,6 +107,36 @@ describe('the routes', () => {
       });
     });
     expect(status).toBe(403);
+  });
+});
+
+describe('the page', () => {
+  it('is served beside the routes, and nothing outside its folder is', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-page-'));
+    try {
+      mkdirSync(join(folder, 'ui', 'assets'), { recursive: true });
+      writeFileSync(join(folder, 'ui', 'index.html'), '<title>page</title>');
+      writeFileSync(join(folder, 'ui', 'assets', 'a.js'), '1');
+      writeFileSync(join(folder, 'secret'), 'secret');
+      await using test = await startServer({ pageDir: join(folder, 'ui') });
+      const page = await test.request('/');
+      expect([page.status, page.text]).toEqual([200, '<title>page</title>']);
+      expect(page.headers.get('content-type')).toContain('text/html');
+      expect((await test.request('/assets/a.js')).headers.get('content-type')).toContain('javascript');
+      expect(json((await test.request('/list-apps')).text)).toEqual(['demo']);
+      for (const path of [
+        '/../secret',
+        '/%2e%2e/secret',
+        '/..%2fsecret',
+        '/assets/..%5c..%5csecret',
+        '//etc/passwd',
+      ]) {
+        const { status, text } = await rawGet(test.url, path);
+        expect([path, status, text.includes('secret') || text.includes('root:')]).toEqual([path, 404, false]);
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 });
 

@@ -1,4 +1,6 @@
+import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { VirtualClock } from '../../src/kernel/index.ts';
 import { decodeAudioFrame, encodeAudioFrame } from '../../src/protocol/index.ts';
 import { ConnectionLostError } from '../../src/session/index.ts';
 import { ramp } from '../support/scripted-model.ts';
@@ -122,7 +124,7 @@ describe('run_live, bad input on the ADK wire', () => {
     client.send(message);
     client.sendText('still there?');
     await until('the model hears what is right', () => test.model.connections[0]?.received.length === 1);
-    expect(client.having('errorCode', 'HOLDFAST_BAD_MESSAGE')).toHaveLength(1);
+    await until('it is told', () => client.having('errorCode', 'HOLDFAST_BAD_MESSAGE').length === 1);
   });
 
   it('binary where text is due is answered with a typed error, and the session goes on', async () => {
@@ -131,7 +133,8 @@ describe('run_live, bad input on the ADK wire', () => {
     client.socket.send(Buffer.alloc(640));
     client.sendText('still there?');
     await until('the model hears what is right', () => test.model.connections[0]?.received.length === 1);
-    expect(client.having('errorCode', 'HOLDFAST_BAD_MESSAGE')[0]?.['errorMessage']).toContain('Binary');
+    await until('it is told', () => client.having('errorCode', 'HOLDFAST_BAD_MESSAGE').length === 1);
+    expect(client.having('errorCode')[0]?.['errorMessage']).toContain('Binary');
   });
 
   it.each([
@@ -168,6 +171,31 @@ describe('run_live, bad input on the ADK wire', () => {
   });
 });
 
+describe('L run_live, a client without a word', () => {
+  it('L is cut off when it answers no ping, and kept when it does, however long it says nothing', async () => {
+    const clock = new VirtualClock();
+    await using test = await startServer({ clock, idleTimeoutMs: 10_000_000 });
+    const quiet = await test.adk(await test.createSession('quiet')).opened();
+    const id = await test.createSession('gone');
+    const url = `${test.url.replace('http', 'ws')}/run_live?app_name=demo&user_id=u&session_id=${id}`;
+    const gone = await new TestClient(url, [], {}, { autoPong: false }).opened();
+    await until('both are connected', () => test.model.openConnections === 2);
+    for (let round = 0; round < 10; round += 1) {
+      let answered = false;
+      quiet.socket.once('ping', () => (answered = true));
+      await clock.advance(20_000);
+      await until('a ping arrives', () => answered);
+      // The pong is on its way back; a message after it has passed it when the server answers that one.
+      const answers = quiet.texts.length;
+      quiet.send('{');
+      await until('the server has heard', () => quiet.texts.length > answers);
+    }
+    expect(await gone.closed).toMatchObject({ code: 1006 });
+    await until('one is left', () => test.server.liveSessions === 1);
+    expect(quiet.socket.readyState).toBe(quiet.socket.OPEN);
+  });
+});
+
 describe('run_live, the upgrade', () => {
   it('refuses an unknown subprotocol with words', async () => {
     await using test = await startServer();
@@ -198,6 +226,22 @@ describe('run_live, the upgrade', () => {
     await using test = await startServer();
     const url = `${test.url.replace('http', 'ws')}/run_live?app_name=demo&user_id=u&session_id=s1`;
     expect((await new TestClient(url, [], headers).refused).status).toBe(403);
+  });
+
+  it('forgets an upgrade that comes to nothing', async () => {
+    await using test = await startServer();
+    const { host, port } = new URL(test.url.replace('localhost', '127.0.0.1'));
+    const socket = connect(Number(port), host.split(':')[0]);
+    socket.write(
+      `GET /run_live?app_name=demo&user_id=u&session_id=s HTTP/1.1\r\nHost: ${host}\r\n` +
+        'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n',
+    );
+    const answer = await new Promise((resolve) =>
+      socket.once('data', (data: Buffer) => resolve(String(data))),
+    );
+    expect(answer).toMatch(/^HTTP\/1.1 400 /);
+    await until('nothing is held', () => test.server.liveSessions === 0);
+    expect(test.server.resources()).toEqual(['http server']);
   });
 
   it('refuses another path', async () => {
@@ -288,6 +332,7 @@ describe('run_live, holdfast.v1', () => {
     client.socket.send(message);
     client.send({ type: 'text', text: 'still there?' });
     await until('the model hears what is right', () => test.model.connections[0]?.received.length === 1);
+    await until('it is told', () => client.having('type', 'error').length === 1);
     expect(client.having('type', 'error')[0]).toMatchObject({ code: 'HOLDFAST_BAD_MESSAGE' });
   });
 

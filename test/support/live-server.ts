@@ -1,4 +1,5 @@
 import { WebSocket } from 'ws';
+import type { ClientOptions } from 'ws';
 import { HOLDFAST_SUBPROTOCOL } from '../../src/protocol/index.ts';
 import { createServer } from '../../src/server/index.ts';
 import type { HoldfastServer, ServerOptions } from '../../src/server/index.ts';
@@ -31,8 +32,13 @@ export class TestClient {
   /** The HTTP status and body of a refused upgrade. */
   readonly refused: Promise<{ status: number; headers: Record<string, unknown>; body: string }>;
 
-  constructor(url: string, protocols: readonly string[] = [], headers: Record<string, string> = {}) {
-    this.socket = new WebSocket(url, [...protocols], { headers });
+  constructor(
+    url: string,
+    protocols: readonly string[] = [],
+    headers: Record<string, string> = {},
+    options: ClientOptions = {},
+  ) {
+    this.socket = new WebSocket(url, [...protocols], { ...options, headers });
     this.socket.on('message', (data, isBinary) => {
       if (isBinary) this.binaries.push(data as Buffer);
       else this.texts.push(String(data));
