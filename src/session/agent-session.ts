@@ -366,6 +366,8 @@ export class AgentSession implements AsyncDisposable {
   #finish(report: CloseReport): SessionCloseReport {
     this.#conversation.finish();
     this.session.updatedAtMs = this.#lifetime.clock.wallTime();
+    // An error keeps every `this` of its stack alive until the stack is first read; whoever keeps the report has it.
+    if (report.error instanceof Error) this.#lifetime.log.debug('ended', { stack: report.error.stack });
     const whole: SessionCloseReport = {
       ...report,
       reason: endReasonOf(report.reason),

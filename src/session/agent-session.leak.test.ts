@@ -1,0 +1,153 @@
+import { describe, expect, it } from 'vitest';
+import { isCollected, settledHeapBytes } from '../../test/support/garbage.ts';
+import { LiveRig, frame } from '../../test/support/live-rig.ts';
+import { Lifetime, VirtualClock } from '../kernel/index.ts';
+import { textContent } from '../protocol/index.ts';
+import { ScriptedModel } from '../testing/scripted-model.ts';
+import { Agent } from './agent.ts';
+import { AgentSession } from './agent-session.ts';
+import { LiveRequestQueue } from './live-request-queue.ts';
+import { runLive } from './run-live.ts';
+import { tool } from './tool.ts';
+
+/** Whatever hangs in these tests hangs for good, because something outside keeps the promise that never settles. */
+const outside: unknown[] = [];
+function never(): Promise<never> {
+  const promise = new Promise<never>((resolve) => outside.push(resolve));
+  outside.push(promise);
+  return promise;
+}
+
+interface Scene {
+  readonly clock: VirtualClock;
+  readonly owner: Lifetime;
+  readonly model: ScriptedModel;
+  readonly queue: LiveRequestQueue;
+}
+
+/** Runs a live session of this scene to its end and forgets it; what the scene holds stays. */
+async function forgotten(
+  { clock, owner, model, queue }: Scene,
+  agent: Agent,
+  during: (session: AgentSession, model: ScriptedModel) => void,
+): Promise<WeakRef<object>> {
+  const session = new AgentSession({ agent, model, clock, owner, queue });
+  session.on('event', () => never());
+  outside.push(session.closed, session.session);
+  session.start().catch(() => undefined);
+  await clock.settle();
+  during(session, model);
+  await clock.settle();
+  void session.close();
+  await clock.advance(5_000);
+  outside.push(await session.closed);
+  return new WeakRef(session);
+}
+
+function scene(script = {}): Scene {
+  const clock = new VirtualClock();
+  const kept: Scene = {
+    clock,
+    owner: Lifetime.root({ name: 'server', clock }),
+    model: new ScriptedModel(script),
+    queue: new LiveRequestQueue(),
+  };
+  outside.push(kept);
+  return kept;
+}
+
+describe('AgentSession, memory', () => {
+  it('C6 idle: a closed session is collected while its queue, model, agent, owner and report are kept', async () => {
+    const ref = await forgotten(scene(), new Agent({ name: 'agent' }), () => undefined);
+    expect(await isCollected(ref)).toBe(true);
+  });
+
+  it('C6 tool: a closed session is collected while one of its tools never settles', async () => {
+    const hang = tool({
+      name: 'hang',
+      description: '',
+      execute: (_, context) => {
+        outside.push(context);
+        return never();
+      },
+    });
+    const agent = new Agent({ name: 'agent', tools: [hang] });
+    const ref = await forgotten(scene(), agent, (session, model) => {
+      session.queue.sendContent(textContent('user', 'Hello'));
+      model.connection.output({ type: 'toolCall', calls: [{ id: '1', name: 'hang', args: {} }] });
+    });
+    expect(await isCollected(ref)).toBe(true);
+  });
+
+  it('C6 dial: a closed session is collected while the model never answers and keeps its sink', async () => {
+    const kept = scene({ acceptsAtOnce: false });
+    const ref = await forgotten(kept, new Agent({ name: 'agent' }), () => undefined);
+    expect(kept.model.dials).toHaveLength(1);
+    expect(await isCollected(ref)).toBe(true);
+  });
+
+  it('C6 instructions: a closed session is collected while its instructions never come', async () => {
+    const agent = new Agent({ name: 'agent', instructions: () => never() });
+    const ref = await forgotten(scene(), agent, () => undefined);
+    expect(await isCollected(ref)).toBe(true);
+  });
+
+  it('C6 error: a session that failed is collected while its report and error are kept', async () => {
+    const ref = await forgotten(scene(), new Agent({ name: 'agent' }), (_, model) => model.connection.end());
+    expect(await isCollected(ref)).toBe(true);
+    const refused = scene({ acceptsAtOnce: false });
+    const other = await forgotten(refused, new Agent({ name: 'agent' }), (_, model) =>
+      model.connection.refuse(new Error('refused')),
+    );
+    expect(await isCollected(other)).toBe(true);
+  });
+
+  it('C6 signal: a loop that has ended is collected while the signal it heeded lives on', async () => {
+    const kept = scene();
+    const controller = new AbortController();
+    outside.push(controller);
+    const made = async (): Promise<WeakRef<object>> => {
+      const { clock, model, owner } = kept;
+      const run = runLive({
+        agent: new Agent({ name: 'agent' }),
+        model,
+        clock,
+        owner,
+        signal: controller.signal,
+      });
+      await run.next();
+      await clock.settle();
+      await run.return();
+      return new WeakRef(run);
+    };
+    expect(await isCollected(await made())).toBe(true);
+  });
+
+  it('S5 frames: an hour of audio both ways, 50 frames a second, leaves the heap flat', async () => {
+    let heard = 0;
+    const run = await LiveRig.live({ script: { onInput: () => void (heard += 1) } });
+    const { connection } = run.model;
+    const audio = frame();
+    const talk = async (minutes: number): Promise<void> => {
+      for (let second = 0; second < minutes * 60; second += 1) {
+        for (let count = 0; count < 50; count += 1) {
+          run.session.queue.sendAudio(audio);
+          connection.output({ type: 'audio', audio });
+        }
+        // The rig writes everything down, which is its own affair.
+        run.events.length = 0;
+        connection.inputs.length = 0;
+        if (second % 60 === 0) await run.clock.advance(60_000);
+      }
+    };
+    await talk(2);
+    const before = await settledHeapBytes();
+    await talk(60);
+    const grown = (await settledHeapBytes()) - before;
+    expect(heard).toBe(62 * 60 * 50);
+    // 180 000 frames each way: a promise or closure kept for each would be tens of megabytes.
+    expect(grown).toBeLessThan(500_000);
+    void run.session.close();
+    await run.clock.advance(5_000);
+  });
+});

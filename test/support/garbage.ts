@@ -1,0 +1,24 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+/** Collects until `ref` is gone. A weak reference lives to the end of the turn that read it, so turns pass between. */
+export async function isCollected(ref: WeakRef<object>): Promise<boolean> {
+  for (let round = 0; round < 20; round += 1) {
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+    if (ref.deref() === undefined) return true;
+  }
+  return false;
+}
+
+/** Bytes in use after everything that can be collected was. */
+export async function settledHeapBytes(): Promise<number> {
+  for (let round = 0; round < 3; round += 1) {
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+  }
+  return process.memoryUsage().heapUsed;
+}
