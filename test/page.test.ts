@@ -85,7 +85,10 @@ async function photograph(page: Page, name: string): Promise<void> {
     await page.setViewportSize({ width, height });
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });
-      await page.screenshot({ path: join(SCREENSHOTS, `${name}-${device}-${colorScheme}.png`) });
+      await page.screenshot({
+        path: join(SCREENSHOTS, `${name}-${device}-${colorScheme}.png`),
+        animations: 'disabled',
+      });
     }
   }
   await page.setViewportSize({ width: 1280, height: 800 });
@@ -125,6 +128,7 @@ describe('the page', () => {
       expect((await held()).inUse).toEqual([]);
       await nobodyIsOnCall();
       await photograph(page, 'ended');
+      expect(await page.locator('.event-problem').allInnerTexts()).toEqual([]);
 
       await press(page, 'Call again');
       await reach(page, 'live');

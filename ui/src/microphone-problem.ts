@@ -27,9 +27,9 @@ export function explainMicrophoneProblem(problem: MicrophoneProblem): string {
     case 'insecurePage':
       return 'Browsers give the microphone to secure pages only. Open this page through https, or as localhost.';
     case 'refused':
-      return 'The microphone was not allowed. Allow it for this page in the browser’s address bar, then speak again.';
+      return 'The microphone was not allowed. Allow it for this page beside the browser’s address, then speak again, or type instead.';
     case 'missing':
-      return 'No microphone was found. Connect one, then speak again.';
+      return 'No microphone was found. Connect one, then speak again, or type instead.';
     case 'busy':
       return 'The microphone cannot be opened. Another program may be using it: end that one, then speak again.';
     case 'other':

@@ -38,7 +38,8 @@ function buttonOf(call: CallState, { speak, hangUp }: Telephone): { label: strin
     case 'idle':
       return { label: 'Speak', act: speak };
     case 'ended':
-      return { label: 'Call again', act: speak };
+      // Without a microphone there was no call yet.
+      return { label: call.ending.kind === 'noMicrophone' ? 'Speak' : 'Call again', act: speak };
     case 'connecting':
       return { label: 'Cancel', act: hangUp };
     case 'live':

@@ -4,13 +4,13 @@ import { useFollowEnd } from './use-follow-end.ts';
 
 /** Everything the server told, audio left out. Closed until somebody wants to know. */
 export function EventList({ log }: { readonly log: EventLog }): ComponentChild {
-  const end = useFollowEnd<HTMLOListElement>(log);
+  const end = useFollowEnd<HTMLDetailsElement>(log);
   return (
-    <details class="events">
+    <details class="events" ref={end}>
       <summary>
         Events <span class="count">{log.total}</span>
       </summary>
-      <ol class="event-lines" ref={end} tabIndex={0}>
+      <ol class="event-lines">
         {log.lines.map((line) => (
           <EventItem key={line.id} line={line} />
         ))}

@@ -14,20 +14,26 @@ export function SpeakerLine({
   return <p class="speaker">{call.tag === 'live' ? speakerText(call, voices) : invitation(call)}</p>;
 }
 
-function speakerText({ agent, microphone }: LiveCallState, voices: Voices): string {
+function speakerText({ microphone }: LiveCallState, voices: Voices): string {
   switch (whoSpeaks(voices)) {
     case 'user':
       return 'You are speaking';
     case 'agent':
-      return `${agent} is speaking`;
+      return 'The agent is speaking';
     case 'nobody':
       return microphone.tag === 'on' ? 'Listening' : 'The microphone is off';
   }
 }
 
 function invitation(call: CallState): string {
-  if (call.tag === 'idle') return 'Press the button and say something.';
-  return call.tag === 'connecting' && call.microphone.tag === 'opening'
-    ? 'Your browser asks whether this page may use it.'
-    : '';
+  switch (call.tag) {
+    case 'connecting':
+      return call.microphone.tag === 'opening' ? 'Your browser asks whether this page may use it.' : '';
+    case 'live':
+    case 'ending':
+      return '';
+    case 'idle':
+    case 'ended':
+      return 'Press the button and say something.';
+  }
 }

@@ -15,7 +15,7 @@ export function TrafficTable({ traffic }: { readonly traffic: Traffic }): Compon
         <dd data-fact="received">{seconds(receivedMs)}</dd>
       </div>
       <div title="From your last sound or message to the first audio of the last spoken answer">
-        <dt>First audio after</dt>
+        <dt>First audio</dt>
         <dd data-fact="latency">{firstAudioMs === undefined ? '–' : `${Math.round(firstAudioMs)} ms`}</dd>
       </div>
     </dl>
