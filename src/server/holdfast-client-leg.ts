@@ -1,6 +1,7 @@
 import type { Lifetime, Timer } from '../kernel/index.ts';
 import {
   AudioChunk,
+  BYTES_PER_SAMPLE,
   HOLDFAST_PROTOCOL,
   decodeAudioFrame,
   encodeAudioFrame,
@@ -88,7 +89,11 @@ export class HoldfastClientLeg implements ClientLeg {
 
   event(event: LiveEvent): void {
     if (event.type === 'audio') {
-      this.#socket.send(encodeAudioFrame('output', event.positionSamples, event.audio.pcm));
+      const { sampleCount, pcm } = event.audio;
+      // A model that sends half a sample, or none, has sent nothing that could be heard.
+      if (sampleCount === 0) return;
+      const whole = pcm.subarray(0, sampleCount * BYTES_PER_SAMPLE);
+      this.#socket.send(encodeAudioFrame('output', event.positionSamples, whole));
     } else {
       this.#socket.send(encodeServerMessage({ type: 'event', event }));
     }

@@ -45,7 +45,7 @@ export function adkGoodbye(end: LegEnd): SocketGoodbye {
 }
 
 function adkSessionGoodbye(reason: EndReason): SocketGoodbye {
-  const { code, reason: words } = CLOSE_CODES[nameOf(reason)];
+  const { reason: words } = CLOSE_CODES[nameOf(reason)];
   switch (reason) {
     case 'replaced':
       return { code: ADK_CLOSE_CODES.replaced, reason: words };
@@ -54,9 +54,15 @@ function adkSessionGoodbye(reason: EndReason): SocketGoodbye {
     case 'error':
     case 'aborted':
       return { code: ADK_CLOSE_CODES.failed, reason: words };
-    default:
-      // Clients show the reason of a normal close as if something were wrong, unless there is none.
-      return { code: ADK_CLOSE_CODES.ended, reason: reason === 'limit' || code < 0 ? words : '' };
+    case 'limit':
+      return { code: ADK_CLOSE_CODES.ended, reason: words };
+    case 'user_initiated':
+    case 'participant_disconnected':
+    case 'consumer_left':
+    case 'drained':
+    case 'task_completed':
+      // Clients of this wire show the reason of a normal close as if something were wrong, unless there is none.
+      return { code: ADK_CLOSE_CODES.ended, reason: '' };
   }
 }
 

@@ -32,5 +32,5 @@ export function sessionJson(session: StoredSession, agentName: string): Record<s
 
 /** The same in a list: without events, which a list of a hundred sessions is too long for. */
 export function sessionSummaryJson(session: StoredSession, agentName: string): Record<string, unknown> {
-  return { ...sessionJson({ ...session, history: [] }, agentName) };
+  return sessionJson({ ...session, history: [] }, agentName);
 }

@@ -20,7 +20,6 @@ export function sessionRoutes(context: ServerContext): Hono {
     const appName = c.req.param('app') ?? '';
     const agent = apps.get(appName);
     const body = await jsonBody(c);
-    // The path with an id takes the state itself as its body, or, like the other one, an object with `state`.
     const id = idInPath ?? stringField(body, 'sessionId', 'session_id');
     const state = objectField(body, 'state');
     const session = await store.create({

@@ -41,7 +41,7 @@ export class TestClient {
     this.socket = new WebSocket(url, [...protocols], { ...options, headers });
     this.socket.on('message', (data, isBinary) => {
       if (isBinary) this.binaries.push(data as Buffer);
-      else this.texts.push(String(data));
+      else this.texts.push((data as Buffer).toString());
     });
     this.socket.on('error', () => undefined);
     this.closed = new Promise((resolve) => {
