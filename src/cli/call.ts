@@ -101,9 +101,10 @@ async function runCalls(url: string, flags: CallFlags): Promise<number> {
     const appName = flags.app ?? (await firstApp(url));
     const calls = await makeCalls(url, appName, flags, input, scope);
     const [only] = calls;
-    if (flags.out !== undefined && only !== undefined) await writeAnswer(flags.out, only.record);
     if (flags.json === true) console.log(JSON.stringify(calls.map(callJson), undefined, 2));
     else console.log(calls.length === 1 && only !== undefined ? describeCall(only) : describeLoad(calls));
+    // After the verdict: a call that was made is told of, also where its answer cannot be kept.
+    if (flags.out !== undefined && only !== undefined) await writeAnswer(flags.out, only.record);
     return calls.every(({ verdict }) => verdict.good) ? EXIT_GOOD : EXIT_BAD;
   } catch (error) {
     // What is not ours to explain keeps its stack.
@@ -176,6 +177,7 @@ async function makeCalls(
   }
 }
 
+/** @throws InvalidOptionError when the file cannot be written. */
 async function writeAnswer(path: string, record: CallRecord): Promise<void> {
   const samples = new Int16Array(record.audio.reduce((sum, turn) => sum + turn.length, 0));
   let at = 0;
@@ -183,5 +185,9 @@ async function writeAnswer(path: string, record: CallRecord): Promise<void> {
     samples.set(turn, at);
     at += turn.length;
   }
-  await writeFile(path, formatWav(samples, record.rateHz));
+  try {
+    await writeFile(path, formatWav(samples, record.rateHz));
+  } catch (cause) {
+    throw new InvalidOptionError(`--out ${path} cannot be written: ${describeError(cause)}.`, { cause });
+  }
 }

@@ -93,7 +93,7 @@ describe.concurrent('a spoken call to the echo model', () => {
   });
 });
 
-describe.concurrent('a spoken call through Gemini', () => {
+describe('a spoken call through Gemini', () => {
   let provider: Service;
   let server: Service;
   beforeAll(async () => {
@@ -111,17 +111,19 @@ describe.concurrent('a spoken call through Gemini', () => {
   const told = (message: string): Record<string, unknown>[] =>
     provider.process.log.filter(({ msg }) => msg === message);
 
-  it.each(WIRES)('comes back whole over the wire %s', { timeout: CALL_BOUND_MS }, async (wire) => {
-    await expectSpokenEcho(server.url, wire, SPOKEN, 3);
+  describe.concurrent('holds several calls at a time', () => {
+    it.each(WIRES)('comes back whole over the wire %s', { timeout: CALL_BOUND_MS }, async (wire) => {
+      await expectSpokenEcho(server.url, wire, SPOKEN, 3);
+    });
+
+    it.each(WIRES)('answers a text over the wire %s', { timeout: CALL_BOUND_MS }, async (wire) => {
+      const result = await call(server.url, wire, ['--text', 'Are you there?']);
+      expect(result).toMatchObject({ good: true, turns: 1 });
+    });
   });
 
-  it.each(WIRES)('answers a text over the wire %s', { timeout: CALL_BOUND_MS }, async (wire) => {
-    const result = await call(server.url, wire, ['--text', 'Are you there?']);
-    expect(result).toMatchObject({ good: true, turns: 1 });
-  });
-
-  // Not concurrent, so it runs when the calls are over.
-  it.sequential('leaves no connection at the provider', async () => {
+  // When the calls above are over.
+  it('leaves no connection at the provider', async () => {
     const dialled = told('client dialled').length;
     expect(dialled).toBeGreaterThanOrEqual(4);
     await provider.process.until(() => told('client gone').length === dialled, 'to be left by everybody');
