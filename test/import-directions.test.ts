@@ -60,9 +60,13 @@ function listSources(folder: string): string[] {
     .map((entry) => relative(CHECKOUT, join(entry.parentPath, entry.name)));
 }
 
-/** 'src/kernel/clock.ts' → 'kernel', 'src/index.ts' → 'index', anything else → 'outside'. */
+/** What tests share: it stands on every room, and no product source may import it. */
+const TEST_EQUIPMENT = ['testing', 'test/support'];
+
+/** 'src/kernel/clock.ts' → 'kernel', 'src/index.ts' → 'index', 'test/support/…' → itself, all else → 'outside'. */
 function roomOf(path: string): string {
   const [top, room, ...rest] = path.split('/');
+  if (top === 'test' && room === 'support') return 'test/support';
   if (top !== 'src' || room === undefined) return 'outside';
   return rest.length === 0 ? room.replace(/\.ts$/, '') : room;
 }
@@ -98,12 +102,12 @@ describe('import directions', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('lets a test beside its source import what the source may, and the testing room', () => {
+  it('lets a test beside its source import what the source may, the testing room, and test/support', () => {
     const wrong = listSources('src')
       .filter(isTest)
       .flatMap(mentionsOf)
       .filter(({ room, target }) => {
-        if (target === undefined || target === room || target === 'testing') return false;
+        if (target === undefined || target === room || TEST_EQUIPMENT.includes(target)) return false;
         return !MAY_IMPORT[room]?.includes(target);
       })
       .map(({ where, specifier }) => `${where}: ${specifier}; what crosses layers belongs into test/`);

@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { LiveRig, frame, historyOf } from '../../test/support/live-rig.ts';
 import type { LiveRigOptions } from '../../test/support/live-rig.ts';
-import { HoldfastError, VirtualClock } from '../kernel/index.ts';
+import { HoldfastError } from '../kernel/index.ts';
 import { textContent } from '../protocol/index.ts';
 import type { Usage } from '../protocol/index.ts';
-import { MemorySessionStore } from '../store/memory.ts';
 import { ConnectionLostError, QueueFullError } from './errors.ts';
 import { LiveRequestQueue } from './live-request-queue.ts';
 import { SEND_HIGH_WATER_BYTES } from './model-leg.ts';
@@ -209,8 +208,8 @@ describe('AgentSession, the connection', () => {
   });
 
   it('R2 seeding: a fresh connection gets the whole history once, spoken turns and tool results included', async () => {
-    const store = new MemorySessionStore({ clock: new VirtualClock() });
-    const session = await store.create({ appName: 'app', userId: 'user' });
+    const about = { id: '1', appName: 'app', userId: 'user', createdAtMs: 0, updatedAtMs: 0 };
+    const session = { ...about, state: {}, history: [] };
     const tools = [tool({ name: 'look', description: '', execute: () => ({ found: 1 }) })];
     const first = await LiveRig.live({ session, tools });
     first.model.connection.output(
