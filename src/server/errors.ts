@@ -46,11 +46,6 @@ export class ListenError extends HoldfastError {
   readonly code = 'HOLDFAST_LISTEN';
 }
 
-/** A client sends more messages than a live session can use. */
-export class MessageFloodError extends HoldfastError {
-  readonly code = 'HOLDFAST_MESSAGE_FLOOD';
-}
-
 /** A text turn was not answered in time. */
 export class RunTimeoutError extends HoldfastError {
   readonly code = 'HOLDFAST_RUN_TIMEOUT';
