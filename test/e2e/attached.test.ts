@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { CHECKOUT } from '../support/checkout.ts';
 import { ProcessUnderTest, runHoldfast, serviceOf } from '../support/process.ts';
 
-// A program of somebody who has a server already, with our package installed beside it.
+// A program of somebody who has a server already.
 
 const BOUND_MS = 60_000;
 const HELLO = join(CHECKOUT, 'test/fixtures/hello.wav');

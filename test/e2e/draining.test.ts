@@ -76,7 +76,7 @@ describe.concurrent('TERM with a spoken call under way', () => {
   );
 });
 
-describe('a signal to a server', () => {
+describe.concurrent('a signal to a server', () => {
   it('D5 ends it at once when nothing is under way', { timeout: BOUND_MS }, async () => {
     await using server = await serve();
     const { process } = server;

@@ -20,7 +20,14 @@ const HELLO = join(CHECKOUT, 'test/fixtures/hello.wav');
 const CALL_BOUND_MS = 60_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-call-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+let server: Service;
+beforeAll(async () => {
+  server = await startService(['api-server', '--port', '0']);
+});
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 /** The result `holdfast call --json` prints, as far as it is looked at here. */
 interface CallResult {
@@ -68,14 +75,8 @@ async function expectSpokenEcho(url: string, wire: Wire, spokenPath: string, tur
   expectEcho(spokenPath, answerPath);
 }
 
-describe.concurrent('a spoken call to the echo model', () => {
-  let server: Service;
-  beforeAll(async () => {
-    server = await startService(['api-server', '--port', '0']);
-  });
-  afterAll(() => server[Symbol.asyncDispose]());
-
-  it.each(WIRES)('comes back whole over the wire %s', { timeout: CALL_BOUND_MS }, async (wire) => {
+describe.concurrent('a spoken call', () => {
+  it.each(WIRES)('comes back whole from the echo model over %s', { timeout: CALL_BOUND_MS }, async (wire) => {
     await expectSpokenEcho(server.url, wire, SPOKEN, 3);
   });
 
@@ -86,49 +87,39 @@ describe.concurrent('a spoken call to the echo model', () => {
     await expectSpokenEcho(server.url, 'holdfast', path, 1);
   });
 
-  it.each(WIRES)('answers a text with itself over the wire %s', { timeout: CALL_BOUND_MS }, async (wire) => {
+  it.each(WIRES)('by text is answered with the text over %s', { timeout: CALL_BOUND_MS }, async (wire) => {
     const text = 'Grüße, "are" you there? ☎';
     const result = await call(server.url, wire, ['--verify', 'echo', '--text', text]);
     expect(result).toMatchObject({ good: true, text });
   });
-});
 
-describe('a spoken call through Gemini', () => {
-  let provider: Service;
-  let server: Service;
-  beforeAll(async () => {
-    provider = await startService(['emulate', 'gemini', '--port', '0']);
-    server = await startService(
-      ['api-server', '--port', '0', '--model', 'gemini:gemini-2.5-flash-native-audio-latest'],
-      { env: { GOOGLE_GEMINI_BASE_URL: provider.url, GEMINI_API_KEY: 'anything' } },
-    );
-  });
-  afterAll(async () => {
-    await server[Symbol.asyncDispose]();
-    await provider[Symbol.asyncDispose]();
-  });
-
-  const told = (message: string): Record<string, unknown>[] =>
-    provider.process.log.filter(({ msg }) => msg === message);
-
-  describe.concurrent('holds several calls at a time', () => {
-    it.each(WIRES)('comes back whole over the wire %s', { timeout: CALL_BOUND_MS }, async (wire) => {
-      await expectSpokenEcho(server.url, wire, SPOKEN, 3);
-    });
-
-    it.each(WIRES)('answers a text over the wire %s', { timeout: CALL_BOUND_MS }, async (wire) => {
-      const result = await call(server.url, wire, ['--text', 'Are you there?']);
-      expect(result).toMatchObject({ good: true, turns: 1 });
-    });
-  });
-
-  // When the calls above are over.
-  it('leaves no connection at the provider', async () => {
-    const dialled = told('client dialled').length;
-    expect(dialled).toBeGreaterThanOrEqual(4);
-    await provider.process.until(() => told('client gone').length === dialled, 'to be left by everybody');
-    expect(told('client gone').map(({ by, code }) => ({ by, code }))).toEqual(
-      Array.from({ length: dialled }, () => ({ by: 'client', code: 1000 })),
-    );
-  });
+  it(
+    'comes back whole through Gemini on both wires at a time, texts too, and no connection is left there',
+    { timeout: CALL_BOUND_MS },
+    async () => {
+      await using provider = await startService(['emulate', 'gemini', '--port', '0']);
+      await using agents = await startService(
+        ['api-server', '--port', '0', '--model', 'gemini:gemini-2.5-flash-native-audio-latest'],
+        { env: { GOOGLE_GEMINI_BASE_URL: provider.url, GEMINI_API_KEY: 'anything' } },
+      );
+      await Promise.all(
+        WIRES.map(async (wire) => {
+          await expectSpokenEcho(agents.url, wire, SPOKEN, 3);
+          const answered = await call(agents.url, wire, ['--text', 'Are you there?']);
+          expect(answered).toMatchObject({ good: true, turns: 1 });
+        }),
+      );
+      const told = (message: string): Record<string, unknown>[] =>
+        provider.process.log.filter(({ msg }) => msg === message);
+      const dialled = 2 * WIRES.length;
+      await provider.process.until(() => told('client gone').length >= dialled, 'to be left by everybody');
+      expect(told('client dialled')).toHaveLength(dialled);
+      expect(told('client gone').map(({ by, code }) => ({ by, code }))).toEqual(
+        Array.from({ length: dialled }, () => ({ by: 'client', code: 1000 })),
+      );
+      agents.process.signal('SIGTERM');
+      expect(await agents.process.exit()).toEqual({ status: 0, signal: null });
+      expect(agents.process.text).not.toMatch(/"level":[45]0/);
+    },
+  );
 });
