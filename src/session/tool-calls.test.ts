@@ -187,6 +187,24 @@ describe('tool calls', () => {
     await ended(rig);
   });
 
+  it('R10 tools: a result is sent once, also when its answer makes a listener send', async () => {
+    const rig = await LiveRig.live({
+      tools: [tool({ name: 'it', description: '', execute: () => 1 })],
+      script: {
+        onInput: (input, connection) => {
+          if (input.type === 'toolResponse') connection.output({ type: 'text', text: 'Thanks' });
+        },
+      },
+    });
+    rig.session.on('event', ({ type }) => {
+      if (type === 'text') rig.session.queue.sendActivityStart();
+    });
+    rig.model.connection.output({ type: 'toolCall', calls: [call('it')] });
+    await rig.clock.settle();
+    expect(rig.model.connection.inputs.map(({ type }) => type)).toEqual(['toolResponse', 'activityStart']);
+    await ended(rig);
+  });
+
   it('R10 history: it never ends in the middle of a call, whatever the tool does after the close', async () => {
     for (const verb of ['close', 'abort'] as const) {
       const late = [Promise.withResolvers<string>(), Promise.withResolvers<string>()];
