@@ -1,3 +1,4 @@
+import { createHook } from 'node:async_hooks';
 import { describe, expect, it } from 'vitest';
 import { isCollected, settledHeapBytes } from '../../test/support/garbage.ts';
 import { LiveRig, frame } from '../../test/support/live-rig.ts';
@@ -121,6 +122,23 @@ describe('AgentSession, memory', () => {
       return new WeakRef(run);
     };
     expect(await isCollected(await made())).toBe(true);
+  });
+
+  it('S5 frames: a frame makes no promise on its way, in either direction', async () => {
+    const rig = await LiveRig.live();
+    const audio = frame();
+    let promises = 0;
+    const hook = createHook({ init: (_, type) => void (promises += type === 'PROMISE' ? 1 : 0) }).enable();
+    for (let count = 0; count < 1_000; count += 1) {
+      rig.session.queue.sendAudio(audio);
+      rig.model.connection.output({ type: 'audio', audio });
+    }
+    hook.disable();
+    expect(promises).toBe(0);
+    expect(rig.model.connection.inputs).toHaveLength(1_000);
+    expect(rig.of('audio')).toHaveLength(1_000);
+    void rig.session.close();
+    await rig.clock.advance(5_000);
   });
 
   it('S5 frames: an hour of audio both ways, 50 frames a second, leaves the heap flat', async () => {
