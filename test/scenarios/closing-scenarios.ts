@@ -58,7 +58,7 @@ export const closingScenarios: readonly Scenario[] = [
   },
   {
     clause: 'C11',
-    name: `close with ${QUEUED} queued items, connection ready`,
+    name: `close, ${QUEUED} queued, connection ready`,
     also: 'all of them arrive',
     expected: { outcome: 'returned', ...BY_CLOSE, boundMs: DEFAULT_FLUSH_TIMEOUT_MS + BY_CLOSE.boundMs },
     play: async (stage) => {
@@ -73,7 +73,7 @@ export const closingScenarios: readonly Scenario[] = [
   },
   {
     clause: 'C11',
-    name: `close with ${QUEUED} queued items, setup ${SETUP_AWAY_MS} ms away`,
+    name: `close, ${QUEUED} queued, setup ${SETUP_AWAY_MS} ms away`,
     also: 'they are reported unsent',
     provider: { setupDelayMs: SETUP_AWAY_MS },
     expected: { outcome: 'returned', ...BY_CLOSE, unsent: QUEUED },
@@ -88,7 +88,7 @@ export const closingScenarios: readonly Scenario[] = [
   },
   {
     clause: 'C10',
-    name: 'close while the upgrade is unanswered',
+    name: 'close, upgrade not answered yet',
     provider: { faults: [{ what: { type: 'neverAnswerUpgrade' } }] },
     expected: { outcome: 'returned', ...BY_CLOSE },
     play: (stage) =>
@@ -112,7 +112,7 @@ export const closingScenarios: readonly Scenario[] = [
   },
   {
     clause: 'C10',
-    name: 'close on a half-open peer',
+    name: 'close, half-open peer',
     also: `its socket is destroyed after ${DEFAULT_SOCKET_CLOSE_TIMEOUT_MS} ms`,
     expected: { outcome: 'returned', ...BY_CLOSE },
     play: async (stage) => {
@@ -129,20 +129,20 @@ export const closingScenarios: readonly Scenario[] = [
   },
   {
     clause: 'C10',
-    name: 'close on a peer that ignores the close frame',
+    name: 'close, peer ignores the close frame',
     provider: { faults: [{ what: { type: 'ignoreClose' } }] },
     expected: { outcome: 'returned', ...BY_CLOSE },
     play: (stage) => stage.loopUntilConnected(stage.run(), () => stage.queue.close()),
   },
   {
     clause: 'C5',
-    name: `close with a ${TOOL_MS / 1_000} s tool in flight that heeds its signal`,
+    name: `close, ${TOOL_MS / 1_000} s tool that heeds its signal`,
     expected: { outcome: 'returned', ...BY_CLOSE, boundMs: TOOL_UNWIND_MS + BY_CLOSE.boundMs },
     play: (stage) => closeInLookup(stage, true),
   },
   {
     clause: 'C4',
-    name: `close with a ${TOOL_MS / 1_000} s tool in flight that does not`,
+    name: `close, ${TOOL_MS / 1_000} s tool that does not`,
     also: 'the report names it, abandoned',
     expected: { outcome: 'returned', ...BY_CLOSE, boundMs: TOOL_UNWIND_MS + BY_CLOSE.boundMs },
     play: async (stage) => {
@@ -154,7 +154,7 @@ export const closingScenarios: readonly Scenario[] = [
   },
   {
     clause: 'C11',
-    name: 'in-band { close: true } through send()',
+    name: 'in-band { close: true }, send()',
     also: 'isClosed at once',
     expected: { outcome: 'returned', ...BY_CLOSE },
     play: (stage) =>
@@ -185,7 +185,7 @@ export const closingScenarios: readonly Scenario[] = [
   },
   {
     clause: 'C2',
-    name: 'close on a half-open peer, then abort()',
+    name: 'close, half-open peer, then abort()',
     also: 'the abort does not wait for the close',
     expected: { outcome: 'returned', reason: 'user_initiated', boundMs: 0 },
     play: async (stage) => {
@@ -200,7 +200,7 @@ export const closingScenarios: readonly Scenario[] = [
   },
   {
     clause: 'C11',
-    name: 'drain() with a question just queued',
+    name: 'drain() with a question queued',
     also: 'the answer comes whole',
     expected: { outcome: 'returned', reason: 'drained', boundMs: 5_000 },
     play: async (stage) => {

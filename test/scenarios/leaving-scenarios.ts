@@ -85,7 +85,7 @@ export const leavingScenarios: readonly Scenario[] = [
   },
   {
     clause: 'C7',
-    name: 'made and never looped over, then disposed of',
+    name: 'made, never looped over, disposed of',
     also: 'nothing is dialled',
     expected: { outcome: 'returned', ...BY_LEAVING, dials: 0 },
     play: async (stage) => {

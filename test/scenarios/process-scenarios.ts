@@ -32,7 +32,7 @@ async function runProgram(stage: Stage): Promise<Ending> {
 export const processScenarios: readonly Scenario[] = [
   {
     clause: 'C6',
-    name: 'a program that only closes its queue',
+    name: 'program that only closes its queue',
     also: 'nothing keeps its process',
     expected: { outcome: 'returned', boundMs: EXIT_BOUND_MS },
     play: runProgram,

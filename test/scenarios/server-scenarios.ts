@@ -92,7 +92,7 @@ const FAILED = { adk: 1011, 'holdfast.v1': CLOSE_CODES.failed.code } as const;
 function vanishing(wire: Wire): Scenario {
   return {
     clause: 'C7',
-    name: `a client that vanishes, ${wire}`,
+    name: `${wire}: client vanishes`,
     expected: { outcome: 'returned', reason: 'participant_disconnected', boundMs: BOUND_MS },
     play: (stage) => serve(stage, wire, async ({ client }) => client.terminate()),
   };
@@ -101,7 +101,7 @@ function vanishing(wire: Wire): Scenario {
 function closingInBand(wire: Wire): Scenario {
   return {
     clause: 'C11',
-    name: `in-band ${JSON.stringify(CLOSE_MESSAGE[wire])} over ${wire}`,
+    name: `${wire}: in-band close`,
     also: `the client is closed with ${ENDED[wire]}`,
     expected: { outcome: 'returned', reason: 'user_initiated', boundMs: BOUND_MS },
     play: (stage) =>
@@ -115,7 +115,7 @@ function closingInBand(wire: Wire): Scenario {
 function failing(wire: Wire): Scenario {
   return {
     clause: 'E',
-    name: `provider lost under a call, ${wire}`,
+    name: `${wire}: provider lost`,
     also: `the client is closed with ${FAILED[wire]} and the error's code`,
     expected: { outcome: 'returned', reason: 'error', boundMs: BOUND_MS },
     play: (stage) =>
@@ -131,7 +131,7 @@ function failing(wire: Wire): Scenario {
 function shuttingDown(wire: Wire): Scenario {
   return {
     clause: 'D3',
-    name: `server closed under a call, ${wire}`,
+    name: `${wire}: server closes`,
     also: `the client is closed with ${DRAINING[wire]}`,
     expected: { outcome: 'returned', reason: 'shutdown', boundMs: BOUND_MS },
     play: (stage) =>

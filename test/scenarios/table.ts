@@ -43,14 +43,17 @@ const COLUMNS: readonly Column[] = [
 
 const GAP = '  ';
 
-/** The least a name is cut to where the terminal is narrow; what is shorter says nothing. */
-const LEAST_NAME = 30;
+/** Where a terminal is narrow, these are cut, in this order and down to this many characters. */
+const CUT: readonly (readonly [title: string, least: number])[] = [
+  ['reason', 14],
+  [SCENARIO, 30],
+];
 
 export type Painter = (color: 'green' | 'red' | 'dim' | 'bold', text: string) => string;
 
 export interface TableOptions {
   readonly paint: Painter;
-  /** How wide a line may be; names are cut to fit, down to 30 characters. */
+  /** How wide a line may be; the longest columns are cut to fit, as far as that makes sense. */
   readonly columns: number;
 }
 
@@ -64,10 +67,13 @@ export class ScenarioTable {
     const widths = COLUMNS.map(({ title, least }) =>
       Math.max(title.length, ...scenarios.map((scenario) => least(scenario).length)),
     );
-    const width = widths.reduce((sum, one) => sum + one + GAP.length, -GAP.length);
-    const name = COLUMNS.findIndex(({ title }) => title === SCENARIO);
-    const fitting = Math.max(LEAST_NAME, (widths[name] ?? 0) - Math.max(0, width - columns));
-    this.#widths = widths.with(name, Math.min(widths[name] ?? 0, fitting));
+    for (const [title, least] of CUT) {
+      const index = COLUMNS.findIndex((column) => column.title === title);
+      const wanted = widths[index] ?? 0;
+      const excess = widths.reduce((sum, one) => sum + one + GAP.length, -GAP.length) - columns;
+      if (excess > 0) widths[index] = Math.min(wanted, Math.max(least, wanted - excess));
+    }
+    this.#widths = widths;
   }
 
   head(): string {
