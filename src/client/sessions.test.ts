@@ -40,6 +40,15 @@ describe('sessions of a server', () => {
     await expect(listApps({ url: 'nowhere' })).rejects.toThrow(InvalidOptionError);
   });
 
+  it('says what the server says of a refusal, not the JSON around it', async () => {
+    const refusal = (body: string) => listApps({ url: 'http://127.0.0.1:9', fetch: answering(404, body) });
+    await expect(refusal('{"error":"No such app.","code":"X"}')).rejects.toThrow(/with 404: No such app\.$/);
+    await expect(refusal('{"detail":"Gone."}')).rejects.toThrow(/with 404: Gone\.$/);
+    for (const body of ['null', '{"error":{}}', '<html>']) {
+      await expect(refusal(body)).rejects.toThrow(`with 404: ${body}`);
+    }
+  });
+
   it('P1 the live address carries the names as a query', () => {
     const parts = { appName: 'a b', userId: 'u', sessionId: 's' };
     expect(liveUrl({ url: 'https://host/x', ...parts })).toBe(

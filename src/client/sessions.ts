@@ -76,7 +76,7 @@ async function request(
     );
   }
   if (!response.ok) {
-    const message = `${method} ${address.href} was answered with ${response.status}: ${text.slice(0, 300)}`;
+    const message = `${method} ${address.href} was answered with ${response.status}: ${refusalIn(text)}`;
     throw new ServerResponseError(message, response.status);
   }
   try {
@@ -85,3 +85,19 @@ async function request(
     throw new ServerResponseError(`${method} ${address.href} was not answered with JSON.`, response.status);
   }
 }
+
+/** What an error answer says: the text its JSON holds, or the beginning of whatever else it is. */
+function refusalIn(body: string): string {
+  const excerpt = body.slice(0, MAX_EXCERPT_CHARACTERS);
+  try {
+    const { error, detail } = JSON.parse(body) as { readonly error?: unknown; readonly detail?: unknown };
+    return (
+      [error, detail].find((text) => typeof text === 'string')?.slice(0, MAX_EXCERPT_CHARACTERS) ?? excerpt
+    );
+  } catch {
+    return excerpt;
+  }
+}
+
+/** As much of a foreign error page as a line can show. */
+const MAX_EXCERPT_CHARACTERS = 300;
