@@ -95,8 +95,9 @@ async function photograph(page: Page, name: string): Promise<void> {
   await page.emulateMedia({ colorScheme: 'light' });
 }
 
-const nobodyIsOnCall = (): Promise<void> =>
-  expect.poll(() => server.liveSessions, { timeout: STEP_TIMEOUT_MS }).toBe(0);
+async function nobodyIsOnCall(): Promise<void> {
+  await expect.poll(() => server.liveSessions, { timeout: STEP_TIMEOUT_MS }).toBe(0);
+}
 
 describe('the page', () => {
   it(
@@ -146,7 +147,10 @@ describe('the page', () => {
     'makes a call in writing without asking for the microphone, and takes it in when it is wanted',
     async () => {
       const { page, complaints, held } = await openPage(browser, url);
-      await write(page, 'No microphone, please.');
+      await press(page, 'Type instead');
+      await reach(page, 'live');
+      await page.keyboard.type('No microphone, please.');
+      await page.keyboard.press('Enter');
       await see(page, '.said-agent:has-text("No microphone, please.")');
       expect((await held()).microphonesOpened).toBe(0);
       expect(await page.locator('.speaker').innerText()).toBe('The microphone is off');

@@ -46,7 +46,8 @@ export class Call {
   /** The first ending counts: the others follow from it. */
   #ending: CallEnding | undefined;
   #client: LiveClient | undefined;
-  #microphone: Microphone | undefined;
+  /** Also while it is opening. */
+  #microphone: Promise<Microphone> | undefined;
   #playback: Playback | undefined;
   /** Typed before the connection was open. */
   readonly #unsent: string[] = [];
@@ -170,32 +171,50 @@ export class Call {
   }
 
   async #openPlayback(rateHz: number): Promise<void> {
-    const playback = await Playback.start({
-      rateHz,
-      workletUrl: new URL('playback-worklet.js', this.#options.url).href,
-      onPlayout: (positionSamples) => {
-        this.#client?.reportPlayout(positionSamples);
-        this.#tell({ type: 'playedTo', positionSamples });
-      },
-    });
-    this.#playback = this.#lifetime.own('loudspeaker', playback, { close: (held) => held.close() });
+    this.#playback = await this.#own(
+      'loudspeaker',
+      Playback.start({
+        rateHz,
+        workletUrl: new URL('playback-worklet.js', this.#options.url).href,
+        onPlayout: (positionSamples) => {
+          this.#client?.reportPlayout(positionSamples);
+          this.#tell({ type: 'playedTo', positionSamples });
+        },
+      }),
+    );
   }
 
   async #openMicrophone(rateHz: number): Promise<void> {
-    const microphone = await Microphone.start({
+    const microphone = Microphone.start({
       rateHz,
       workletUrl: new URL('microphone-worklet.js', this.#options.url).href,
       onFrame: (samples) => this.#speak(samples, rateHz),
     });
-    this.#microphone = this.#lifetime.own('microphone', microphone, { close: (held) => held.close() });
+    this.#microphone = microphone;
+    await this.#own('microphone', microphone);
     this.#tell({ type: 'microphoneOpened' });
   }
 
   #closeMicrophone(): void {
-    if (this.#microphone === undefined) return;
-    this.#lifetime.release(this.#microphone);
-    void this.#microphone.close();
+    const microphone = this.#microphone;
+    if (microphone === undefined) return;
     this.#microphone = undefined;
+    microphone
+      .then((held) => held.close())
+      // One that never opened is nothing to close; why it did not is told where it was asked for.
+      .catch(() => undefined)
+      .finally(() => this.#lifetime.release(microphone));
+  }
+
+  /** Owns what has only begun to open: a call that ends meanwhile waits for it and lets it go. */
+  async #own<Device extends Microphone | Playback>(name: string, opening: Promise<Device>): Promise<Device> {
+    void this.#lifetime.own(name, opening, { close: async (held) => (await held).close() });
+    try {
+      return await opening;
+    } catch (error) {
+      this.#lifetime.release(opening);
+      throw error;
+    }
   }
 
   #speak(samples: Int16Array, rateHz: number): void {

@@ -3,6 +3,9 @@ import { useRef } from 'preact/hooks';
 import type { CallState } from '../call-state.ts';
 import type { AppsState } from '../page-state.ts';
 
+/** Where the page puts the focus when the user wants to write. */
+export const COMPOSER_FIELD_ID = 'composer-text';
+
 /** Writes to the agent, at any time: without a call it makes one. */
 export function Composer({
   apps,
@@ -25,11 +28,11 @@ export function Composer({
   const isClosed = call.tag === 'ending' || apps.tag !== 'listed';
   return (
     <form class="composer" onSubmit={submit}>
-      <label class="sr-only" for="composer-text">
+      <label class="sr-only" for={COMPOSER_FIELD_ID}>
         Write to the agent
       </label>
       <input
-        id="composer-text"
+        id={COMPOSER_FIELD_ID}
         ref={field}
         type="text"
         autocomplete="off"

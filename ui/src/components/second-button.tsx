@@ -2,6 +2,7 @@ import type { ComponentChild } from 'preact';
 import type { CallState } from '../call-state.ts';
 import type { AppsState } from '../page-state.ts';
 import type { Telephone } from '../telephone.ts';
+import { COMPOSER_FIELD_ID } from './composer.tsx';
 
 /** Below the big button: a call without a microphone, or the microphone of the call there is. */
 export function SecondButton({
@@ -29,5 +30,11 @@ function buttonOf(call: CallState, telephone: Telephone): { label: string; act: 
       ? { label: 'Mute the microphone', act: telephone.mute }
       : { label: 'Use the microphone', act: telephone.unmute };
   }
-  return { label: 'Type instead', act: telephone.callInWriting };
+  return {
+    label: 'Type instead',
+    act: () => {
+      telephone.callInWriting();
+      document.getElementById(COMPOSER_FIELD_ID)?.focus();
+    },
+  };
 }
