@@ -8,8 +8,6 @@ export class Arrivals {
   spoiled = 0;
   /** Connections that ended without having been told to. */
   lostConnections = 0;
-  /** Told of whatever was read. */
-  onRead: (() => void) | undefined;
   /** Told of every frame; for who sends the next one when one has arrived. */
   onFrame: (() => void) | undefined;
 

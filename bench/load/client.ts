@@ -83,7 +83,6 @@ export class Client implements Sender {
     else {
       this.#now = nowMicros();
       this.#reader.read(chunk);
-      this.#options.arrivals.onRead?.();
     }
     return true;
   }

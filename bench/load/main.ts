@@ -21,7 +21,6 @@ const arrivals = new Arrivals();
 const provider = new Provider(arrivals);
 const pacer = new Pacer();
 const clients: Client[] = [];
-arrivals.onRead = () => pacer.sendDue();
 let madeSessions = 0;
 
 export interface Target {

@@ -89,7 +89,6 @@ class ProviderConnection implements Sender {
     this.#now = nowMicros();
     if (this.#head === undefined) {
       this.#reader.read(chunk);
-      this.#arrivals.onRead?.();
       return;
     }
     this.#head += chunk.toString('latin1');
