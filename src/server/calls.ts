@@ -1,4 +1,8 @@
 import type { Clock } from '../kernel/index.ts';
+import type { EndReason } from '../session/index.ts';
+
+/** Why the server ends a call: a newer client took over, it shuts down, or the session is deleted on demand. */
+export type CallEnd = Extract<EndReason, 'replaced' | 'shutdown' | 'user_initiated'>;
 
 export type CallKind = 'run_live' | 'run_sse' | 'run';
 
@@ -8,8 +12,8 @@ export interface Call {
   readonly startedAtMs: number;
   /** Settles, without rejecting, when the call is over and what was said in it is stored. */
   readonly ended: Promise<void>;
-  /** Ends it politely: a newer client took over, or the server shuts down. */
-  end(reason: 'replaced' | 'shutdown'): void;
+  /** Ends it politely. */
+  end(reason: CallEnd): void;
   /** Tells the client that the server is going away. */
   goAway(timeLeftMs: number): void;
 }

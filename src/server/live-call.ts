@@ -12,7 +12,7 @@ import type { Content, LiveEvent } from '../protocol/index.ts';
 import { AdkClientLeg } from './adk-client-leg.ts';
 import type { ServedAgent } from './app-registry.ts';
 import { sessionKey } from './calls.ts';
-import type { Call } from './calls.ts';
+import type { Call, CallEnd } from './calls.ts';
 import type { ClientLeg, LegOwner } from './client-leg.ts';
 import { ClientSocket } from './client-socket.ts';
 import { AppNotFoundError } from './errors.ts';
@@ -86,7 +86,7 @@ export class LiveCall implements Call {
       .then(this.#resolveEnded, this.#resolveEnded);
   }
 
-  end(reason: 'replaced' | 'shutdown'): void {
+  end(reason: CallEnd): void {
     this.#finish({ tag: 'session', reason });
     if (this.#session === undefined) void this.#scope.close(reason);
     else void this.#session.close(reason);

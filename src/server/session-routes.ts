@@ -61,7 +61,7 @@ export function sessionRoutes(context: ServerContext): Hono {
 async function endCallOf({ calls }: ServerContext, key: SessionKey): Promise<void> {
   const call = calls.holding(sessionKey(key));
   if (call === undefined) return;
-  call.end('replaced');
+  call.end('user_initiated');
   await call.ended;
 }
 

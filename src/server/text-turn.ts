@@ -1,12 +1,12 @@
 import { ClosedError, randomId } from '../kernel/index.ts';
-import type { Lifetime } from '../kernel/index.ts';
+import type { HoldfastError, Lifetime } from '../kernel/index.ts';
 import { encodeAdkEvent } from '../protocol/index.ts';
 import type { AdkEventContext, Content, LiveEvent } from '../protocol/index.ts';
 import { AgentSession } from '../session/index.ts';
 import type { SessionCloseReport, SessionKey, StoredSession } from '../session/index.ts';
 import type { ServedAgent } from './app-registry.ts';
 import { sessionKey } from './calls.ts';
-import type { Call } from './calls.ts';
+import type { Call, CallEnd } from './calls.ts';
 import { ReplacedError, RunTimeoutError, SessionNotFoundError, UnavailableError } from './errors.ts';
 import { LiveCall } from './live-call.ts';
 import type { ServerContext } from './server-context.ts';
@@ -24,6 +24,13 @@ export interface TextTurnOptions {
   /** Given every event as ADK JSON. */
   emit(event: string): void;
 }
+
+/** What the client of an unfinished turn is told. */
+const ERRORS: Readonly<Record<CallEnd, () => HoldfastError>> = {
+  replaced: () => new ReplacedError('A newer client took this session over.'),
+  shutdown: () => new UnavailableError('The server shut down before the answer came.', 1),
+  user_initiated: () => new SessionNotFoundError('The session was deleted before the answer came.'),
+};
 
 /**
  * One message and its answer: a live session that is closed when the answer is complete. Where the session is live
@@ -69,12 +76,8 @@ export class TextTurn implements Call {
     }
   }
 
-  end(reason: 'replaced' | 'shutdown'): void {
-    const error =
-      reason === 'replaced'
-        ? new ReplacedError('A newer client took this session over.')
-        : new UnavailableError('The server shut down before the answer came.', 1);
-    this.#done.reject(error);
+  end(reason: CallEnd): void {
+    this.#done.reject(ERRORS[reason]());
     void this.#session?.close(reason);
   }
 

@@ -63,7 +63,7 @@ describe('the routes', () => {
     const client = await test.adk(await test.createSession()).opened();
     await until('connected', () => test.model.connections.length === 1);
     await fetch(`${test.url}${SESSIONS}/s1`, { method: 'DELETE' });
-    expect(await client.closed).toMatchObject({ code: 4001 });
+    expect(await client.closed).toMatchObject({ code: 1000 });
     expect((await test.request(`${SESSIONS}/s1`)).status).toBe(404);
   });
 
