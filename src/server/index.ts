@@ -6,7 +6,8 @@ export * from './errors.ts';
 export { HoldfastServer, createServer } from './holdfast-server.ts';
 export type { ServerCloseReport } from './holdfast-server.ts';
 export type { ListenAddress } from './http-listener.ts';
-export { AGENT_FILES, loadAgents } from './load-agents.ts';
+export { AGENT_FILES, DEFAULT_AGENT_LOAD_TIMEOUT_MS, loadAgents } from './load-agents.ts';
+export type { LoadAgentsOptions } from './load-agents.ts';
 export {
   DEFAULT_CLIENT_SILENCE_TIMEOUT_MS,
   DEFAULT_DRAIN_PROGRESS_MS,

@@ -1,7 +1,8 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { HoldfastError, describeError } from '../kernel/index.ts';
+import { HoldfastError, describeError, systemClock } from '../kernel/index.ts';
+import type { Clock } from '../kernel/index.ts';
 import type { Agent } from '../session/agent.ts';
 import { describeImportFailure, helpModulesIn } from './agent-modules.ts';
 import { AppRegistry, isAppName } from './app-registry.ts';
@@ -10,6 +11,15 @@ import { AgentLoadError } from './errors.ts';
 
 /** What an app's file may be called, in the order they are looked for. */
 export const AGENT_FILES = ['agent.ts', 'agent.js', 'agent.mjs'] as const;
+
+/** An agent's file may fetch its configuration as it loads; what takes longer than this never ends. */
+export const DEFAULT_AGENT_LOAD_TIMEOUT_MS = 30_000;
+
+export interface LoadAgentsOptions {
+  /** How long one agent's file may take to load, in milliseconds. Default `DEFAULT_AGENT_LOAD_TIMEOUT_MS`. */
+  readonly loadTimeoutMs?: number | undefined;
+  readonly clock?: Clock | undefined;
+}
 
 /**
  * Loads the agents of a folder: `<agentsDir>/<app>/agent.ts` (or `.js`, `.mjs`) that exports `rootAgent`, or the agent
@@ -20,14 +30,14 @@ export const AGENT_FILES = ['agent.ts', 'agent.js', 'agent.mjs'] as const;
  * agent file are no apps.
  * @throws AgentLoadError when there is no such folder.
  */
-export async function loadAgents(agentsDir: string): Promise<AppRegistry> {
+export async function loadAgents(agentsDir: string, options: LoadAgentsOptions = {}): Promise<AppRegistry> {
   const folder = await realFolder(agentsDir);
   helpModulesIn(folder);
   const entries = await readdir(folder, { withFileTypes: true });
   const names = entries
     .map((entry) => entry.name)
     .filter((name) => !name.startsWith('.') && name !== 'node_modules');
-  const apps = await Promise.all(names.sort().map((name) => loadApp(folder, name)));
+  const apps = await Promise.all(names.sort().map((name) => loadApp(folder, name, options)));
   return new AppRegistry(apps.filter((app) => app !== undefined));
 }
 
@@ -44,11 +54,11 @@ async function realFolder(agentsDir: string): Promise<string> {
   throw new AgentLoadError(`'${agentsDir}' is a file. Give the folder that holds one folder for each agent.`);
 }
 
-async function loadApp(folder: string, name: string): Promise<App | undefined> {
+async function loadApp(folder: string, name: string, options: LoadAgentsOptions): Promise<App | undefined> {
   const file = await findAgentFile(join(folder, name));
   if (file === undefined || !isAppName(name)) return undefined;
   try {
-    return { name, agent: agentOf(await importModule(file), file) };
+    return { name, agent: agentOf(await importInTime(file, options), file) };
   } catch (error) {
     return { name, error: error instanceof HoldfastError ? error : new AgentLoadError(describeError(error)) };
   }
@@ -69,6 +79,20 @@ async function isFile(path: string): Promise<boolean> {
     // Whatever cannot be looked at cannot be imported either.
     return false;
   }
+}
+
+/** A module that awaits what never comes would hold up every other app, and in the end the process would just stop. */
+function importInTime(file: string, options: LoadAgentsOptions): Promise<Record<string, unknown>> {
+  const { loadTimeoutMs = DEFAULT_AGENT_LOAD_TIMEOUT_MS, clock = systemClock } = options;
+  const { promise, resolve, reject } = Promise.withResolvers<Record<string, unknown>>();
+  const bound = clock.setTimer(loadTimeoutMs, () => {
+    const advice = 'Look for an await at its top level that never settles.';
+    reject(new AgentLoadError(`${file} was not loaded within ${loadTimeoutMs} ms. ${advice}`));
+  });
+  importModule(file)
+    .finally(() => bound.cancel())
+    .then(resolve, reject);
+  return promise;
 }
 
 async function importModule(file: string): Promise<Record<string, unknown>> {

@@ -16,12 +16,15 @@ interface Loaded {
 const SERVER = pathToFileURL(join(CHECKOUT, 'src/server/index.ts')).href;
 const SESSION = pathToFileURL(join(CHECKOUT, 'src/session/index.ts')).href;
 
+/** Many times what a good agent takes to load on a busy machine. */
+const LOAD_TIMEOUT_MS = 5_000;
+
 /** Loads in a process of its own, because hooks on modules are for a whole process. */
 const LOADER = `
 import { loadAgents } from '${SERVER}';
 import { Agent } from '${SESSION}';
 try {
-  const apps = await loadAgents(process.argv[2]);
+  const apps = await loadAgents(process.argv[2], { loadTimeoutMs: ${LOAD_TIMEOUT_MS} });
   const broken = Object.fromEntries(apps.broken.map(({ name, error }) => [name, error.code + ' ' + error.message]));
   let asked = '';
   try { apps.get('broken'); } catch (error) { asked = error.code; }
@@ -100,6 +103,7 @@ describe('loading agents from a folder outside any project', () => {
     ['no agent', 'export const x = 1;', 'export const rootAgent'],
     ['something else than an agent', 'export const rootAgent = { name: 3 };', 'Export an Agent'],
     ['code that throws', `throw new Error('boom');`, 'boom'],
+    ['code that awaits for ever', 'await new Promise(() => {}); export const x = 1;', 'never settles'],
   ])('says what to do about %s, and serves the others', async (_name, text, advice) => {
     write('broken/agent.ts', text);
     write(
