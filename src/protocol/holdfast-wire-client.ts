@@ -3,8 +3,8 @@ import { textContent } from './content.ts';
 import type { Content } from './content.ts';
 import type { LiveRequest } from './live-request.ts';
 import { readContent } from './wire-content.ts';
-import { isCount, isJsonObject, parseJsonObject, refused } from './wire-json.ts';
-import type { JsonObject, ParseResult, ParseLimits } from './wire-json.ts';
+import { isCount, isJsonObject, parseMessage, refused } from './wire-json.ts';
+import type { JsonObject, MessageReaders, ParseResult, ParseLimits } from './wire-json.ts';
 
 /** The WebSocket subprotocol that chooses this wire. */
 export const HOLDFAST_SUBPROTOCOL = 'holdfast.v1';
@@ -51,14 +51,7 @@ export function encodeClientMessage(message: ClientMessage): string {
 
 /** Reads a client's text message. Fields it does not know are left out of the result. */
 export function parseClientMessage(text: string, limits?: ParseLimits): ParseResult<ClientMessage> {
-  const parsed = parseJsonObject(text, limits);
-  if (!parsed.ok) return parsed;
-  const { type } = parsed.value;
-  if (typeof type !== 'string') return refused("The message has no 'type'.");
-  if (!Object.hasOwn(READERS, type)) {
-    return refused(`The message type '${type.slice(0, 40)}' is not known.`);
-  }
-  return READERS[type as ClientMessageType](parsed.value);
+  return parseMessage(text, READERS, limits);
 }
 
 /** What a client's message asks of the live session; undefined for those between client and server alone. */
@@ -81,9 +74,7 @@ export function requestOfClientMessage(message: ClientMessage): LiveRequest | un
   }
 }
 
-type Reader = (value: JsonObject) => ParseResult<ClientMessage>;
-
-const READERS: Readonly<Record<ClientMessageType, Reader>> = {
+const READERS: MessageReaders<ClientMessage> = {
   hello: readHello,
   content: readContentMessage,
   text: ({ text }) =>

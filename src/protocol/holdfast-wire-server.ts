@@ -1,8 +1,8 @@
 import type { HOLDFAST_PROTOCOL } from './holdfast-wire-client.ts';
 import { readWireEvent } from './holdfast-wire-event.ts';
 import type { WireEvent } from './holdfast-wire-event.ts';
-import { isCount, isJsonObject, parseJsonObject, refused } from './wire-json.ts';
-import type { JsonObject, ParseResult, ParseLimits } from './wire-json.ts';
+import { isCount, isJsonObject, parseMessage, refused } from './wire-json.ts';
+import type { JsonObject, MessageReaders, ParseResult, ParseLimits } from './wire-json.ts';
 
 /** A stream of audio as the wire carries it. */
 export interface WireAudioFormat {
@@ -62,19 +62,10 @@ export function encodeServerMessage(message: ServerMessage): string {
 
 /** Reads a server's text message. An event of an unknown type comes as an event of type `unknown`. */
 export function parseServerMessage(text: string, limits?: ParseLimits): ParseResult<ServerMessage> {
-  const parsed = parseJsonObject(text, limits);
-  if (!parsed.ok) return parsed;
-  const { type } = parsed.value;
-  if (typeof type !== 'string') return refused("The message has no 'type'.");
-  if (!Object.hasOwn(READERS, type)) {
-    return refused(`The message type '${type.slice(0, 40)}' is not known.`);
-  }
-  return READERS[type as ServerMessageType](parsed.value);
+  return parseMessage(text, READERS, limits);
 }
 
-type Reader = (value: JsonObject) => ParseResult<ServerMessage>;
-
-const READERS: Readonly<Record<ServerMessageType, Reader>> = {
+const READERS: MessageReaders<ServerMessage> = {
   hello: readHello,
   event: ({ event }) => {
     const read = readWireEvent(event);

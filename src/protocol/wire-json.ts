@@ -46,6 +46,25 @@ export function parseJsonObject(text: string, limits: ParseLimits = {}): ParseRe
   return fault === undefined ? { ok: true, value } : refused(fault);
 }
 
+/** How each type of a wire's messages is read. */
+export type MessageReaders<Message extends { readonly type: string }> = Readonly<
+  Record<Message['type'], (value: JsonObject) => ParseResult<Message>>
+>;
+
+/** Reads one message of a wire: an object whose `type` says which of the readers it is for. */
+export function parseMessage<Message extends { readonly type: string }>(
+  text: string,
+  readers: MessageReaders<Message>,
+  limits?: ParseLimits,
+): ParseResult<Message> {
+  const parsed = parseJsonObject(text, limits);
+  if (!parsed.ok) return parsed;
+  const { type } = parsed.value;
+  if (typeof type !== 'string') return refused("The message has no 'type'.");
+  if (!Object.hasOwn(readers, type)) return refused(`The message type '${type.slice(0, 40)}' is not known.`);
+  return readers[type as Message['type']](parsed.value);
+}
+
 function faultIn(value: object, depth: number): string | undefined {
   if (depth > MAX_JSON_DEPTH) return `The message nests deeper than ${MAX_JSON_DEPTH} levels.`;
   if (Array.isArray(value)) {
