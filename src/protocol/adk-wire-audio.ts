@@ -1,5 +1,5 @@
 import { AudioChunk, BYTES_PER_SAMPLE, DEFAULT_INPUT_RATE_HZ, rateOfMimeType } from './audio-chunk.ts';
-import { base64ByteLength, isBase64 } from './base64.ts';
+import { decodeBase64 } from './base64.ts';
 
 /** What can be resampled: below it is no speech, above it no equipment. */
 export const MIN_INPUT_RATE_HZ = 1_000;
@@ -14,9 +14,11 @@ export function inputRateOf(mimeType: string): number | undefined {
   return rateHz;
 }
 
-/** Whether a text is base64 of at least one whole PCM16 sample. */
-export function isPcmBase64(data: string): boolean {
-  return data !== '' && base64ByteLength(data) % BYTES_PER_SAMPLE === 0 && isBase64(data);
+/** The audio in a base64 text; undefined where it is not base64 of at least one whole PCM16 sample. */
+export function audioOfBase64(data: string, rateHz: number): AudioChunk | undefined {
+  const pcm = decodeBase64(data);
+  const isPcm = pcm !== undefined && pcm.byteLength > 0 && pcm.byteLength % BYTES_PER_SAMPLE === 0;
+  return isPcm ? AudioChunk.fromBoth(pcm, data, rateHz) : undefined;
 }
 
 // JSON's own white space, and strings of printable ASCII without escapes; whatever else there is goes to the parser.
@@ -32,8 +34,8 @@ const HEAD_DATA_FIRST = new RegExp(`${OPEN}${DATA}`, 'y');
 const TAIL_DATA_FIRST = new RegExp(`${SPACE},${SPACE}${MIME_TYPE}${SHUT}`, 'y');
 
 /**
- * The audio of a frame that is exactly `{"blob":{"mime_type":"audio/pcm…","data":"…"}}`, found without parsing and
- * with its base64 left as it is. Undefined for every other frame, also for one that is wrong: the parser is the one
+ * The audio of a frame that is exactly `{"blob":{"mime_type":"audio/pcm…","data":"…"}}`, found without parsing.
+ * Undefined for every other frame, also for one that is wrong: the parser is the one
  * that judges.
  */
 export function scanAudioFrame(text: string): AudioChunk | undefined {
@@ -57,5 +59,5 @@ export function scanAudioFrame(text: string): AudioChunk | undefined {
 
 function audioOf(mimeType: string, data: string): AudioChunk | undefined {
   const rateHz = inputRateOf(mimeType);
-  return rateHz !== undefined && isPcmBase64(data) ? AudioChunk.fromBase64(data, rateHz) : undefined;
+  return rateHz === undefined ? undefined : audioOfBase64(data, rateHz);
 }

@@ -1,4 +1,3 @@
-import { urlSafeBase64 } from './base64.ts';
 import type { Content } from './content.ts';
 import type { LiveEvent, LiveEventOf, LiveEventStamp, Usage } from './live-event.ts';
 
@@ -57,12 +56,13 @@ export function encodeAdkError(
 
 /** The frame there are fifty of every second: a template, and the base64 as it came. */
 function encodeAudio(event: LiveEventOf<'audio'>, { invocationId }: AdkEventContext): string {
+  const invocation = JSON.stringify(invocationId);
   return (
-    `{"id":${JSON.stringify(`${invocationId}-${event.seq}`)},"invocationId":${JSON.stringify(invocationId)},` +
+    `{"id":${invocation.slice(0, -1)}-${event.seq}","invocationId":${invocation},` +
     `"author":${JSON.stringify(event.author)},"timestamp":${event.atMs / 1_000},` +
     `"content":{"role":"model","parts":[{"inlineData":{"mimeType":"audio/pcm;rate=${event.audio.rateHz}","data":"` +
     // What the api server of the ADK emits.
-    urlSafeBase64(event.audio.base64) +
+    event.audio.urlSafeBase64 +
     AUDIO_END
   );
 }

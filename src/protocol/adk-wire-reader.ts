@@ -1,5 +1,6 @@
-import { AudioChunk, rateOfMimeType } from './audio-chunk.ts';
-import { isPcmBase64 } from './adk-wire-audio.ts';
+import { audioOfBase64 } from './adk-wire-audio.ts';
+import { rateOfMimeType } from './audio-chunk.ts';
+import type { AudioChunk } from './audio-chunk.ts';
 import type { AdkError } from './adk-wire-event.ts';
 import type { Content, FunctionCall, FunctionResponse, Part } from './content.ts';
 import { readWireEvent } from './holdfast-wire-event.ts';
@@ -100,9 +101,7 @@ export class AdkEventReader {
 
 function audioOf({ mimeType, data }: { mimeType: string; data: string }): AudioChunk | undefined {
   const rateHz = rateOfMimeType(mimeType, DEFAULT_OUTPUT_RATE_HZ);
-  return rateHz !== undefined && rateHz > 0 && isPcmBase64(data)
-    ? AudioChunk.fromBase64(data, rateHz)
-    : undefined;
+  return rateHz !== undefined && rateHz > 0 ? audioOfBase64(data, rateHz) : undefined;
 }
 
 function resultBody(result: FunctionResponse): LiveEventBody {

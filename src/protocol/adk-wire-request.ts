@@ -1,5 +1,4 @@
-import { inputRateOf, isPcmBase64, scanAudioFrame } from './adk-wire-audio.ts';
-import { AudioChunk } from './audio-chunk.ts';
+import { audioOfBase64, inputRateOf, scanAudioFrame } from './adk-wire-audio.ts';
 import { isBase64 } from './base64.ts';
 import type { LiveRequest } from './live-request.ts';
 import { readContent } from './wire-content.ts';
@@ -112,6 +111,7 @@ function readBlob(blob: unknown): ParseResult<LiveRequest | undefined> {
     );
   }
   if (data === '') return { ok: true, value: undefined };
-  if (!isPcmBase64(data)) return refused("'blob.data' ends in half a sample: PCM has two bytes a sample.");
-  return { ok: true, value: { type: 'audio', audio: AudioChunk.fromBase64(data, rateHz) } };
+  const audio = audioOfBase64(data, rateHz);
+  if (audio === undefined) return refused("'blob.data' ends in half a sample: PCM has two bytes a sample.");
+  return { ok: true, value: { type: 'audio', audio } };
 }

@@ -1,4 +1,10 @@
-import { base64ByteLength, decodeBase64, encodeBase64 } from './base64.ts';
+import {
+  base64ByteLength,
+  decodeBase64,
+  encodeBase64,
+  encodeUrlSafeBase64,
+  urlSafeBase64,
+} from './base64.ts';
 
 /** PCM16 is two bytes a sample. */
 export const BYTES_PER_SAMPLE = 2;
@@ -7,7 +13,7 @@ export const BYTES_PER_SAMPLE = 2;
  * A piece of audio: 16-bit little-endian mono PCM at a rate.
  *
  * It holds the form it came in, bytes or base64, and makes the other one only when asked: between two legs that both
- * speak base64 nothing is ever decoded.
+ * speak base64 nothing is ever encoded again.
  */
 export class AudioChunk {
   readonly rateHz: number;
@@ -62,6 +68,11 @@ export class AudioChunk {
   get base64(): string {
     this.#base64 ??= encodeBase64(this.#pcm ?? new Uint8Array(0));
     return this.#base64;
+  }
+
+  /** Base64 in the URL-safe alphabet, with padding. Not kept: it is asked for once, by the leg that sends it. */
+  get urlSafeBase64(): string {
+    return this.#pcm === undefined ? urlSafeBase64(this.#base64 ?? '') : encodeUrlSafeBase64(this.#pcm);
   }
 
   /** The samples; a copy only where the bytes do not lie on an even address. */

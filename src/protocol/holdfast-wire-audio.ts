@@ -1,5 +1,6 @@
 import { InvalidOptionError } from '../kernel/index.ts';
 import { BYTES_PER_SAMPLE } from './audio-chunk.ts';
+import { allocateBytes } from './node-buffer.ts';
 
 /**
  * A binary frame of `holdfast.v1`:
@@ -53,7 +54,7 @@ export function encodeAudioFrame(
       `A position is a whole number of samples up to 2^48 - 1; it was ${positionSamples}.`,
     );
   }
-  const frame = new Uint8Array(AUDIO_FRAME_HEADER_BYTES + pcm.byteLength);
+  const frame = allocateBytes(AUDIO_FRAME_HEADER_BYTES + pcm.byteLength);
   const high = Math.floor(positionSamples / TWO_TO_THE_32);
   const low = positionSamples >>> 0;
   frame[0] = kind === 'input' ? KIND_INPUT : KIND_OUTPUT;

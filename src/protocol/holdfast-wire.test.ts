@@ -34,7 +34,12 @@ describe('audio frames of holdfast.v1', () => {
         fc.nat(255),
         (kind, positionSamples, samples, flags) => {
           const frame = decodeAudioFrame(encodeAudioFrame(kind, positionSamples, samples, flags));
-          expect(frame).toEqual({ kind, flags, positionSamples, pcm: samples });
+          expect(frame && { ...frame, pcm: Uint8Array.from(frame.pcm) }).toEqual({
+            kind,
+            flags,
+            positionSamples,
+            pcm: samples,
+          });
         },
       ),
     );
