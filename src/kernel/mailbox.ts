@@ -47,6 +47,8 @@ export class Mailbox<Item> implements AsyncIterableIterator<Item, undefined> {
   /** Takes the oldest item without waiting. */
   shift(): Item | undefined {
     if (this.size === 0) return undefined;
+    // One in, one out is what nearly always happens: then nothing is allocated.
+    if (this.#items.length === 1) return this.#items.pop();
     const item = this.#items[this.#head];
     this.#items[this.#head] = undefined as Item;
     this.#head += 1;

@@ -20,6 +20,8 @@ const BURST_SECONDS = 2;
 /** Pings go out this many times within the time a client may be silent. */
 const PINGS_PER_SILENCE = 3;
 
+const AS_TEXT = { binary: false };
+
 /**
  * One client's WebSocket, bounded in every direction: how large a message may be, how many come in a second, how much
  * waits to be read, and how long a goodbye may take. It belongs to the scope it is made under, and is closed with
@@ -74,7 +76,9 @@ export class ClientSocket {
       this.#broken({ tag: 'slowClient' });
       return;
     }
-    this.#socket.send(data);
+    // As bytes, because the library would count a text's bytes, and measure and encode it again to write it.
+    if (typeof data === 'string') this.#socket.send(Buffer.from(data), AS_TEXT);
+    else this.#socket.send(data);
   }
 
   #message(data: RawData, isBinary: boolean): void {
