@@ -78,7 +78,8 @@ export class AudioChunk {
   /** The samples; a copy only where the bytes do not lie on an even address. */
   get samples(): Int16Array {
     const bytes = this.pcm;
-    const aligned = bytes.byteOffset % BYTES_PER_SAMPLE === 0 ? bytes : bytes.slice();
+    // Not `bytes.slice()`: bytes from a socket are often a Buffer, whose slice is a view on the same odd address.
+    const aligned = bytes.byteOffset % BYTES_PER_SAMPLE === 0 ? bytes : new Uint8Array(bytes);
     return new Int16Array(
       aligned.buffer,
       aligned.byteOffset,
