@@ -41,26 +41,28 @@ describe('playback', () => {
     expect(posted).toEqual([5]);
   });
 
-  it('P19 an interruption silences everything from its sample on, and what comes after it is heard', () => {
+  it('P19 an interruption silences what was sent before its sample, and what comes after it is heard', () => {
     const { processor } = load(PLAYBACK_WORKLET);
     processor.port.onmessage({ data: { samples: Int16Array.of(1, 2, 3, 4), position: 10 } });
     processor.port.onmessage({ data: { samples: Int16Array.of(5, 6), position: 14 } });
     expect(play(processor, 1)).toEqual([1]);
-    processor.port.onmessage({ data: { forgetFrom: 12 } });
+    processor.port.onmessage({ data: { forgetBefore: 16 } });
     processor.port.onmessage({ data: { samples: Int16Array.of(7), position: 16 } });
-    expect(play(processor, 4)).toEqual([2, 7, 0, 0]);
+    expect(play(processor, 3)).toEqual([7, 0, 0]);
     processor.port.onmessage({ data: { samples: Int16Array.of(8, 9), position: 17 } });
-    processor.port.onmessage({ data: { forgetFrom: 0 } });
+    processor.port.onmessage({ data: { forgetBefore: Infinity } });
     expect(play(processor, 2)).toEqual([0, 0]);
   });
 
-  it('forgets what is playing from its middle on, and starts the next chunk at its first sample', () => {
+  it('keeps what is queued of the next answer, also where it begins within a chunk', () => {
     const { processor } = load(PLAYBACK_WORKLET);
     processor.port.onmessage({ data: { samples: Int16Array.of(1, 2, 3), position: 0 } });
-    expect(play(processor, 2)).toEqual([1, 2]);
-    processor.port.onmessage({ data: { forgetFrom: 1 } });
-    processor.port.onmessage({ data: { samples: Int16Array.of(7, 8), position: 3 } });
-    expect(play(processor, 2)).toEqual([7, 8]);
+    processor.port.onmessage({ data: { samples: Int16Array.of(4, 5, 6), position: 3 } });
+    expect(play(processor, 1)).toEqual([1]);
+    processor.port.onmessage({ data: { forgetBefore: 4 } });
+    expect(play(processor, 1)).toEqual([5]);
+    processor.port.onmessage({ data: { forgetBefore: 2 } });
+    expect(play(processor, 2)).toEqual([6, 0]);
   });
 });
 

@@ -21,7 +21,7 @@ export const DEFAULT_PLAYBACK_RATE_HZ = 24_000;
 
 /**
  * Runs in the audio thread: plays chunks one after the other, tells what has been heard, and forgets on demand
- * everything from a position on.
+ * everything up to a position.
  */
 export const PLAYBACK_WORKLET = `
 registerProcessor('holdfast-playback', class extends AudioWorkletProcessor {
@@ -33,18 +33,16 @@ registerProcessor('holdfast-playback', class extends AudioWorkletProcessor {
     this.told = 0;
     this.port.onmessage = ({ data }) => {
       if (data.samples) this.chunks.push(data);
-      else this.forgetFrom(data.forgetFrom);
+      else this.forgetBefore(data.forgetBefore);
     };
   }
-  forgetFrom(position) {
-    this.chunks = this.chunks.filter((chunk, index) => {
-      const kept = position - chunk.position;
-      if (kept >= chunk.samples.length) return true;
-      if (kept <= (index === 0 ? this.offset : 0)) return false;
-      chunk.samples = chunk.samples.subarray(0, kept);
-      return true;
-    });
-    if (this.chunks.length === 0) this.offset = 0;
+  forgetBefore(position) {
+    while (this.chunks.length > 0 && this.chunks[0].position + this.chunks[0].samples.length <= position) {
+      this.chunks.shift();
+      this.offset = 0;
+    }
+    const first = this.chunks[0];
+    if (first) this.offset = Math.max(this.offset, position - first.position);
   }
   process(_inputs, [output]) {
     const block = output[0];
@@ -104,9 +102,12 @@ export class Playback implements AsyncDisposable {
     if (this.#lifetime.isOpen) this.#worklet.port.postMessage({ samples, position: positionSamples });
   }
 
-  /** Forgets everything from this sample on; without one, everything. What the `interrupted` event asks for. */
-  interrupt(fromPositionSamples = 0): void {
-    if (this.#lifetime.isOpen) this.#worklet.port.postMessage({ forgetFrom: fromPositionSamples });
+  /**
+   * Forgets what was queued before this sample and has not been heard; without one, everything. Give it the
+   * `positionSamples` of the `interrupted` event: what comes after that is the next answer.
+   */
+  interrupt(beforePositionSamples = Infinity): void {
+    if (this.#lifetime.isOpen) this.#worklet.port.postMessage({ forgetBefore: beforePositionSamples });
   }
 
   close(): Promise<CloseReport> {

@@ -144,7 +144,7 @@ export class Call {
 
   #hear(event: ClientEvent): void {
     // Whatever came before this event is not to be heard any more, and what comes after it has not come yet.
-    if (event.type === 'interrupted') this.#playback?.interrupt();
+    if (event.type === 'interrupted') this.#playback?.interrupt(event.positionSamples);
     this.#tell({ type: 'event', atMs: this.#now(), event });
   }
 
