@@ -92,7 +92,8 @@ export class HoldfastClientLeg implements ClientLeg {
       const { sampleCount, pcm } = event.audio;
       // A model that sends half a sample, or none, has sent nothing that could be heard.
       if (sampleCount === 0) return;
-      const whole = pcm.subarray(0, sampleCount * BYTES_PER_SAMPLE);
+      const wholeBytes = sampleCount * BYTES_PER_SAMPLE;
+      const whole = pcm.byteLength === wholeBytes ? pcm : pcm.subarray(0, wholeBytes);
       this.#socket.send(encodeAudioFrame('output', event.positionSamples, whole));
     } else {
       this.#socket.send(encodeServerMessage({ type: 'event', event }));

@@ -90,7 +90,7 @@ export class Conversation {
       case 'content':
         this.#takeFloor();
         this.#agentParts.push(...output.content.parts);
-        this.#emit({ ...output });
+        this.#emit(output);
         return;
       case 'transcript':
         if (output.speaker === 'user') this.#hearUser(output);
@@ -101,7 +101,7 @@ export class Conversation {
         if (!this.#interrupted) this.#commitUser();
         this.#commitAgent();
         this.#history.push({ role: 'model', parts: output.calls.map((functionCall) => ({ functionCall })) });
-        this.#emit({ ...output });
+        this.#emit(output);
         return;
       case 'interrupted':
         this.#commitUser();
@@ -114,7 +114,7 @@ export class Conversation {
         return;
       case 'voiceActivity':
         if (output.activity === 'end' && this.#floor === 'open') this.#owe();
-        this.#emit({ ...output });
+        this.#emit(output);
         return;
       case 'usage':
         this.#usage = addUsage(this.#usage, output.usage);
@@ -123,8 +123,7 @@ export class Conversation {
       case 'resumption':
         return;
       default:
-        // A copy, because an event is stamped and the message is the model's own.
-        this.#emit({ ...output });
+        this.#emit(output);
     }
   }
 
