@@ -63,7 +63,7 @@ export function parseSettings(args: readonly string[]): Settings | 'help' {
   });
   if (values.help) return 'help';
   const { quick } = values;
-  const measureMs = numberOf('seconds', values.seconds, quick ? 0.3 : 5) * 1_000;
+  const measureMs = numberOf('seconds', values.seconds, quick ? 0.2 : 5) * 1_000;
   return {
     json: values.json,
     parts: (values.only ?? PARTS.filter((name) => name !== 'profile')).map((name) =>

@@ -21,8 +21,8 @@ export const BOUND_P99_MS = 10;
 const SOUGHT_FROM_SHARE = 0.6;
 /** Above this the load itself is late, and what it measures is its own delay. */
 const LOAD_LIMIT_PERCENT = 95;
-/** Something else may take the core for a moment: a step counts as failed when it fails twice. */
-const TRIES = 2;
+/** Something else may take the core for a moment: a step counts as failed when it fails three times. */
+const TRIES = 3;
 
 /** Sessions added step by step until frames are late: how many one core carries. */
 export async function measureCapacity(

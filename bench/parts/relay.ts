@@ -49,21 +49,21 @@ async function measureWire(
   }
   const rows: RelayRow[] = [];
   for (const count of sessions) {
-    const cpu = new Map<RelayKind, number>();
+    const measured: Omit<RelayRow, 'toNaive' | 'toBare'>[] = [];
     for (const run of runs) {
       await run.connect(count);
       const figures = await run.measure(count, settleMs, measureMs);
-      const left = await run.disconnect();
-      cpu.set(run.kind, figures.cpuMicrosPerFrame);
-      rows.push({
-        wire: wire.id,
-        relay: run.kind,
-        ...figures,
-        toNaive: ratio(figures.cpuMicrosPerFrame, cpu.get('naive') ?? cpu.get('bare')),
-        toBare: ratio(figures.cpuMicrosPerFrame, cpu.get('bare')),
-        left,
-      });
+      measured.push({ wire: wire.id, relay: run.kind, ...figures, left: await run.disconnect() });
     }
+    const cpuOf = (kind: RelayKind): number | undefined =>
+      measured.find(({ relay }) => relay === kind)?.cpuMicrosPerFrame;
+    rows.push(
+      ...measured.map((row) => ({
+        ...row,
+        toNaive: ratio(row.cpuMicrosPerFrame, cpuOf('naive') ?? cpuOf('bare')),
+        toBare: ratio(row.cpuMicrosPerFrame, cpuOf('bare')),
+      })),
+    );
   }
   return rows;
 }
