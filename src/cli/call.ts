@@ -148,6 +148,7 @@ async function makeCalls(
     if (scope.isOpen) void scope.close('hung up');
     for (const run of runs) run.hangUp();
   };
+  // To the end of the process: npm forwards a terminal's Ctrl-C a second time, and that must not kill the verdict.
   process.on('SIGINT', hangUp);
   const line = new LiveLine(records, scope, process.stderr);
   try {
@@ -173,7 +174,6 @@ async function makeCalls(
     return ended.map((record) => ({ record, verdict: judge(record, input, flags.verify) }));
   } finally {
     line.stop();
-    process.off('SIGINT', hangUp);
   }
 }
 

@@ -69,6 +69,17 @@ describe('holdfast emulate gemini', () => {
     },
   );
 
+  it('takes no harm from an echo of the signal that arrives while it ends', async () => {
+    running = new Running('--port', '0');
+    await running.said(/GOOGLE_GEMINI_BASE_URL/);
+    const echoes = setInterval(() => running?.process.kill('SIGINT'), 0);
+    try {
+      expect(await running.exited).toBe(0);
+    } finally {
+      clearInterval(echoes);
+    }
+  });
+
   it('refuses a fault script that is wrong, and says where', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-faults-'));
     try {

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
+import { systemClock } from '../kernel/index.ts';
 import {
   DEFAULT_CONNECTION_LIFETIME_MS,
   DEFAULT_GENERATION_SPEED,
@@ -8,6 +9,8 @@ import {
 } from '../testing/index.ts';
 import type { GeminiEmulatorOptions } from '../testing/index.ts';
 import { createLogger } from './logger.ts';
+import { SignalLadder, listenToSignals } from './signals.ts';
+import type { LadderTarget } from './signals.ts';
 
 /** Not the port of `holdfast web`, so that both run side by side. */
 export const DEFAULT_EMULATOR_PORT = 8_080;
@@ -125,12 +128,16 @@ async function emulateGemini(flags: EmulateFlags): Promise<void> {
       '',
     ].join('\n'),
   );
-  const end = (signal: NodeJS.Signals): void => void gemini.close(signal);
-  process.once('SIGINT', end);
-  process.once('SIGTERM', end);
+  listenToSignals(new SignalLadder(ladderOf(gemini), { clock: systemClock, tell: () => undefined }));
   await gemini.closed;
-  process.off('SIGINT', end);
-  process.off('SIGTERM', end);
+  // At once: a process that winds down by itself lets go of its signals first, and an echo would kill it.
+  process.exit(0);
+}
+
+/** An emulator has no calls that are worth waiting for: the first signal closes it, and a second does not wait. */
+function ladderOf(gemini: GeminiEmulator): LadderTarget {
+  const abort = (): unknown => gemini.abort('signal');
+  return { liveSessions: 0, drain: () => gemini.close('signal'), close: abort, abort };
 }
 
 function optionsOf(flags: EmulateFlags): GeminiEmulatorOptions {

@@ -49,8 +49,8 @@ function untilSignalled(server: HoldfastServer): Promise<ServerCloseReport> {
   const tell = (line: string): void => {
     if (process.stderr.isTTY) process.stderr.write(`${line}\n`);
   };
-  const stopListening = listenToSignals(new SignalLadder(server, { clock: systemClock, tell }));
-  return server.closed.finally(stopListening);
+  listenToSignals(new SignalLadder(server, { clock: systemClock, tell }));
+  return server.closed;
 }
 
 /** Whatever is still open in this process, a client's idle connection say, does not keep it. */

@@ -56,12 +56,10 @@ function callsInWords(count: number): string {
   return count === 1 ? '1 call' : `${count} calls`;
 }
 
-/** Listens to SIGTERM and SIGINT; returns the function that stops listening. */
-export function listenToSignals(ladder: SignalLadder): () => void {
-  const listener = (): void => ladder.signal();
-  const signals = ['SIGTERM', 'SIGINT'] as const;
-  for (const name of signals) process.on(name, listener);
-  return () => {
-    for (const name of signals) process.removeListener(name, listener);
-  };
+/**
+ * Has SIGTERM and SIGINT climb the ladder, to the end of the process: one that stopped listening when its work is
+ * done would be killed, and exit with 130, by the echo of the very signal that made it end.
+ */
+export function listenToSignals(ladder: SignalLadder): void {
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => ladder.signal());
 }

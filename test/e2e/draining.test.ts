@@ -86,6 +86,21 @@ describe.concurrent('a signal to a server', () => {
     expect(await process.exit()).toEqual({ status: 0, signal: null });
   });
 
+  it(
+    'D4 takes no harm from an echo of the signal that arrives while it ends',
+    { timeout: BOUND_MS },
+    async () => {
+      await using server = await serve();
+      const { process } = server;
+      const echoes = setInterval(() => process.signal('SIGINT'), 0);
+      try {
+        expect(await process.exit()).toEqual({ status: 0, signal: null });
+      } finally {
+        clearInterval(echoes);
+      }
+    },
+  );
+
   it.each(WIRES)(
     'D3 cuts the call over %s at the deadline, and says so',
     { timeout: BOUND_MS },

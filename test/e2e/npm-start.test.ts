@@ -59,10 +59,11 @@ describe.concurrent('npm start', () => {
     'D4 lets the call go on after one Ctrl-C, says what it waits for, and exits 0 after it',
     { timeout: BOUND_MS },
     async () => {
-      // -e: the exit code is that of the command, as a shell would see it.
+      // -e: the exit code is that of the command. `exec`, because a shell between them (dash, where SHELL is not
+      // set) takes the Ctrl-C too and then reports 130, whatever its command exits with.
       const terminal = ProcessUnderTest.start(
         findScript() ?? 'script',
-        ['-qfec', 'npm start', '/dev/null'],
+        ['-qfec', 'exec npm start', '/dev/null'],
         ON_ANY_PORT,
       );
       await using service = await serviceOf(terminal);

@@ -178,6 +178,11 @@ export class GeminiEmulator implements AsyncDisposable {
     return this.#lifetime.close(reason);
   }
 
+  /** Destroys every socket, now. */
+  abort(reason = 'aborted'): Promise<CloseReport> {
+    return this.#lifetime.abort(reason);
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.#lifetime[Symbol.asyncDispose]();
   }
