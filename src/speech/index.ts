@@ -1,4 +1,4 @@
-export { ANSWER_CHUNK_SAMPLES, ANSWER_RATE_HZ } from './echo-answer.ts';
+export { ANSWER_CHUNK_SAMPLES, ANSWER_RATE_HZ, EchoAnswer } from './echo-answer.ts';
 export {
   EchoBrain,
   MAX_UTTERANCE_MS,
@@ -6,6 +6,7 @@ export {
   type EchoBrainOptions,
   type EchoBrainSink,
 } from './echo-brain.ts';
+export { EchoEar, type EchoEarListener, type EchoEarOptions, type Utterance } from './echo-ear.ts';
 export {
   END_SILENCE_MS,
   END_THRESHOLD_DB,

@@ -1,14 +1,21 @@
 import { isBase64, rateOfMimeType } from '../../../protocol/index.ts';
 import { MAX_RATE_HZ, MIN_RATE_HZ } from '../../../speech/index.ts';
 import { GEMINI_CLOSES, Refusal, invalid } from './refusals.ts';
-import { isObject, listAt, normaliseFields, objectAt, textAt } from './proto-json.ts';
+import { enumAt, isObject, listAt, normaliseFields, objectAt, textAt } from './proto-json.ts';
 import type { JsonObject } from './proto-json.ts';
 
 export interface ToolResult {
-  readonly id: string;
+  /** Undefined only on Vertex, where the name will do. */
+  readonly id: string | undefined;
   readonly name: string;
   readonly response: JsonObject;
+  /** What is made of the result of a function that held nothing up. Default `WHEN_IDLE`. */
+  readonly scheduling: (typeof SCHEDULINGS)[number];
+  /** Whether another result of the same call will follow. */
+  readonly willContinue: boolean;
 }
+
+const SCHEDULINGS = ['WHEN_IDLE', 'INTERRUPT', 'SILENT'] as const;
 
 export interface Turn {
   readonly role: 'user' | 'model';
@@ -109,7 +116,12 @@ function parseBlob(blob: unknown): RealtimeInput {
 }
 
 function parseResult(value: unknown): ToolResult {
-  const id = isObject(value) ? textAt(value, 'id') : undefined;
-  if (!isObject(value) || id === undefined) throw new Refusal(GEMINI_CLOSES.invalidArgument);
-  return { id, name: textAt(value, 'name') ?? '', response: objectAt(value, 'response') ?? {} };
+  if (!isObject(value)) throw new Refusal(GEMINI_CLOSES.invalidArgument);
+  return {
+    id: textAt(value, 'id'),
+    name: textAt(value, 'name') ?? '',
+    response: objectAt(value, 'response') ?? {},
+    scheduling: enumAt(value, 'scheduling', SCHEDULINGS) ?? 'WHEN_IDLE',
+    willContinue: value.willContinue === true,
+  };
 }

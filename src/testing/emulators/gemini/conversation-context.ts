@@ -25,20 +25,27 @@ export class ConversationContext {
   readonly turns: readonly ContextTurn[];
   /** Input samples heard in all, whatever their rate and on however many connections. */
   readonly inputSamples: number;
+  /** Where the brain stands in what it has to say. */
+  readonly place: number;
 
-  private constructor(turns: readonly ContextTurn[], inputSamples: number) {
+  private constructor(turns: readonly ContextTurn[], inputSamples: number, place: number) {
     this.turns = turns;
     this.inputSamples = inputSamples;
+    this.place = place;
   }
 
-  static readonly empty = new ConversationContext([], 0);
+  static readonly empty = new ConversationContext([], 0, 0);
 
   plus(turn: Turn, audioMs = 0): ConversationContext {
-    return new ConversationContext([...this.turns, { ...turn, audioMs }], this.inputSamples);
+    return new ConversationContext([...this.turns, { ...turn, audioMs }], this.inputSamples, this.place);
   }
 
-  withInputSamples(inputSamples: number): ConversationContext {
-    return new ConversationContext(this.turns, inputSamples);
+  plusInputSamples(samples: number): ConversationContext {
+    return new ConversationContext(this.turns, this.inputSamples + samples, this.place);
+  }
+
+  at(place: number): ConversationContext {
+    return new ConversationContext(this.turns, this.inputSamples, place);
   }
 
   get tokens(): readonly TokenCount[] {
@@ -58,7 +65,7 @@ export class ConversationContext {
     ) {
       turns = turns.slice(1);
     }
-    return new ConversationContext(turns, this.inputSamples);
+    return new ConversationContext(turns, this.inputSamples, this.place);
   }
 }
 

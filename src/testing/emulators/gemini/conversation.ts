@@ -1,34 +1,28 @@
-import type { Lifetime } from '../../../kernel/index.ts';
 import { AudioChunk } from '../../../protocol/index.ts';
-import type { FunctionCall } from '../../../protocol/index.ts';
-import { EchoBrain } from '../../../speech/index.ts';
-import type { EchoBrainSink } from '../../../speech/index.ts';
-import { AnswerPacer } from './answer-pacer.ts';
-import type { Pace } from './answer-pacer.ts';
+import { EchoEar, MAX_UTTERANCE_MS } from '../../../speech/index.ts';
+import type { Utterance } from '../../../speech/index.ts';
+import { AnswerPlayer } from './answer-player.ts';
+import type { AnswerMoment, AnswerPort, SaidTurn } from './answer-player.ts';
+import { describeSpeech } from './brains/index.ts';
+import type { AnswerStep, Brain, Reply, UserTurn } from './brains/index.ts';
 import type { ClientMessage, RealtimeInput, ToolResult, Turn } from './client-message.ts';
 import { countTokens } from './conversation-context.ts';
 import type { ConversationContext } from './conversation-context.ts';
 import { GEMINI_CLOSES, invalid } from './refusals.ts';
 import type { CloseFrame } from './refusals.ts';
-import type { JsonObject } from './proto-json.ts';
 import * as messages from './server-messages.ts';
 import type { EmulatedSetup } from './setup-message.ts';
-import { ToneVoice } from './tone-voice.ts';
-import { requestedCalls } from './tool-trigger.ts';
 
 /** What happens in a conversation that a fault can hang on. */
-export type ConversationMoment = 'turn' | 'answerAudio' | 'toolCall' | 'toolResponse';
+export type ConversationMoment = AnswerMoment | 'turn' | 'toolResponse';
 
 /** What a conversation needs of the connection it is held over. */
-export interface ConversationPort {
-  readonly scope: Lifetime;
-  readonly pace: Pace;
+export interface ConversationPort extends Pick<AnswerPort, 'scope' | 'pace' | 'send'> {
   readonly vertex: boolean;
   /** Tokens after which the context is full. */
   readonly contextTokens: number;
-  /** `silent`: hears everything and never answers. */
-  readonly brain: 'echo' | 'silent';
-  send(message: JsonObject): void;
+  /** What decides the answers. */
+  readonly brain: Brain;
   /** Ends the connection with a close frame. */
   refuse(frame: CloseFrame): void;
   /** Gives faults their chance. False: what was about to happen does not. */
@@ -36,76 +30,59 @@ export interface ConversationPort {
   issueHandle(context: ConversationContext): string;
   /** Index of the client's message that was taken last. */
   lastMessageIndex(): number;
+  /** A picture came in: the session is one with video. */
+  sawVideo(): void;
 }
 
-/** What the model is doing for the user's last turn. */
-type Answer =
-  | { readonly tag: 'none' }
-  /** Speaking what it heard. */
-  | { readonly tag: 'echo'; readonly text: string; readonly durationMs: number }
-  /** Speaking or writing a text. */
-  | { readonly tag: 'text'; readonly text: string; readonly durationMs: number }
-  /** Waiting for the client's functions. */
-  | {
-      readonly tag: 'tools';
-      readonly calls: readonly FunctionCall[];
-      readonly results: readonly ToolResult[];
-    };
-
-const NO_ANSWER: Answer = { tag: 'none' };
-
-/** Answers that may wait for the one under way to end; only without interruptions can there be any. */
+/** Answers that may wait for the one under way to end; without interruptions there can be some. */
 const MAX_WAITING_ANSWERS = 4;
 
 /** Whether the client may speak yet: with `historyConfig`, the history so far comes first. */
 type Phase = 'seeding' | 'talking';
 
-/** The model's side of one connection: what it makes of the client's messages after the setup. */
+/** The protocol's side of a conversation: whose turn it is, what is remembered, and when an answer begins and ends. */
 export class Conversation {
   readonly #port: ConversationPort;
   readonly #setup: EmulatedSetup;
-  readonly #brain: EchoBrain;
-  readonly #pacer: AnswerPacer;
+  readonly #ear: EchoEar;
+  readonly #player: AnswerPlayer;
   #phase: Phase;
   #context: ConversationContext;
-  readonly #samplesBefore: number;
-  #answer: Answer = NO_ANSWER;
+  #heardMs = 0;
   #waiting: (() => void)[] = [];
   /** Texts of the user that no answer has followed yet. */
   #unanswered: string[] = [];
-  #heardText = '';
-  #spokenText = '';
-  #callCount = 0;
-  readonly #cancelled = new Set<string>();
+  /** Whether the spoken turn under way has given a part already. */
+  #partHeard = false;
 
   constructor(port: ConversationPort, setup: EmulatedSetup, context: ConversationContext) {
     this.#port = port;
     this.#setup = setup;
     this.#context = context;
-    this.#samplesBefore = context.inputSamples;
     this.#phase = setup.initialHistory ? 'seeding' : 'talking';
-    this.#pacer = new AnswerPacer(port.scope, port.pace);
-    this.#brain = new EchoBrain(this.#makeSink(), {
-      turnDetection: setup.turnDetection,
-      interruptions: setup.interruptions,
-      answerWith: setup.modality === 'TEXT' ? 'text' : 'audio',
-      vad: {
-        ...(setup.prefixPaddingMs === undefined ? {} : { prefixPaddingMs: setup.prefixPaddingMs }),
-        ...(setup.endSilenceMs === undefined ? {} : { endSilenceMs: setup.endSilenceMs }),
+    this.#ear = this.#makeEar();
+    this.#player = new AnswerPlayer(
+      {
+        scope: port.scope,
+        pace: port.pace,
+        send: (message) => port.send(message),
+        reached: (moment) => port.reached(moment),
+        turnOver: (said) => this.#turnOver(said),
+        resultsLate: (steps, output, scheduling) => this.#answerLate(steps, output, scheduling),
       },
-    });
+      setup,
+    );
   }
 
   /** What the model remembers at this moment. */
   get context(): ConversationContext {
-    return this.#context.withInputSamples(this.#samplesBefore + this.#brain.heardSamples);
+    return this.#context;
   }
 
   /** Ends without a word: the connection is gone. */
   stop(): void {
-    this.#pacer.stop();
     this.#waiting = [];
-    this.#answer = NO_ANSWER;
+    this.#player.stop();
   }
 
   /** Tells the client the handle of this moment, if it asked for handles. */
@@ -156,9 +133,10 @@ export class Conversation {
     const manual = this.#setup.turnDetection === 'manual';
     switch (input.kind) {
       case 'audio':
-        this.#brain.hearAudio(AudioChunk.fromBase64(input.base64, input.rateHz).samples, input.rateHz);
+        this.#hear(AudioChunk.fromBase64(input.base64, input.rateHz).samples, input.rateHz);
         return;
       case 'video':
+        this.#port.sawVideo();
         return;
       case 'text':
         this.#interrupt();
@@ -168,7 +146,7 @@ export class Conversation {
         return;
       case 'audioStreamEnd':
         if (manual) this.#port.refuse(GEMINI_CLOSES.invalidArgument);
-        else this.#brain.audioStreamEnd();
+        else this.#ear.shut();
         return;
       case 'activityStart':
       case 'activityEnd':
@@ -178,87 +156,111 @@ export class Conversation {
               'Explicit activity control is not supported when automatic activity detection is enabled.',
             ),
           );
-        } else if (input.kind === 'activityStart') this.#brain.activityStart();
-        else this.#brain.activityEnd();
+        } else if (input.kind === 'activityStart') this.#ear.open();
+        else this.#ear.shut();
     }
   }
 
   #takeResults(results: readonly ToolResult[]): void {
     if (!this.#port.reached('toolResponse')) return;
-    for (const result of results) {
-      // It may have been on its way when the call was cancelled.
-      if (this.#cancelled.delete(result.id)) continue;
-      const answer = this.#answer;
-      const pending = answer.tag === 'tools' ? answer.calls.filter(({ id }) => id === result.id) : [];
-      if (answer.tag !== 'tools' || pending.length === 0) {
-        this.#port.refuse(GEMINI_CLOSES.entityNotFound);
-        return;
+    // The Gemini API asks for an id; on Vertex the name will do.
+    if (!this.#port.vertex && results.some(({ id }) => id === undefined)) {
+      this.#port.refuse(GEMINI_CLOSES.invalidArgument);
+    } else if (!results.every((result) => this.#player.takeResult(result))) {
+      this.#port.refuse(GEMINI_CLOSES.entityNotFound);
+    }
+  }
+
+  #hear(samples: Int16Array, rateHz: number): void {
+    this.#context = this.#context.plusInputSamples(samples.length);
+    this.#ear.hear(samples, rateHz);
+    this.#heardMs += (samples.length * 1000) / rateHz;
+  }
+
+  #makeEar(): EchoEar {
+    const { turnDetection, prefixPaddingMs, endSilenceMs, interruptions } = this.#setup;
+    const vad = {
+      ...(prefixPaddingMs === undefined ? {} : { prefixPaddingMs }),
+      ...(endSilenceMs === undefined ? {} : { endSilenceMs }),
+    };
+    return new EchoEar(
+      { turnDetection, vad, maxUtteranceMs: MAX_UTTERANCE_MS },
+      {
+        speechStarted: () => {
+          this.#partHeard = false;
+          this.#signalVoice('ACTIVITY_START');
+          if (interruptions === 'start-of-speech') this.#interrupt();
+        },
+        speechPart: (utterance) => {
+          this.#partHeard = true;
+          this.#answerSpeech(utterance, true);
+        },
+        speechEnded: (utterance) => {
+          this.#signalVoice('ACTIVITY_END');
+          const saidNothing = utterance === undefined;
+          if (saidNothing && (this.#partHeard || !this.#player.isFree)) return;
+          this.#answerSpeech(utterance, false);
+        },
+      },
+    );
+  }
+
+  #signalVoice(type: 'ACTIVITY_START' | 'ACTIVITY_END'): void {
+    if (this.#setup.explicitVadSignal) this.#port.send(messages.voiceActivity(type, this.#heardMs));
+  }
+
+  #answerSpeech(utterance: Utterance | undefined, goesOn: boolean): void {
+    const reply = this.#decide({ kind: 'speech', utterance, goesOn });
+    const heard =
+      utterance === undefined ? '' : `(${describeSpeech(utterance)}${goesOn ? ', going on' : ''})`;
+    const text = reply.transcript ?? heard;
+    if (text !== '' && this.#setup.inputTranscription) {
+      for (const message of messages.transcription('inputTranscription', text, !goesOn)) {
+        this.#port.send(message);
       }
-      this.#answer = { ...answer, results: [...answer.results, result] };
     }
-    const { calls, results: given } =
-      this.#answer.tag === 'tools' ? this.#answer : { calls: [], results: [] };
-    if (calls.length > 0 && calls.every(({ id }) => given.some((result) => result.id === id))) {
-      this.#say(given.map(outputOf).join('\n'));
-    }
+    const audioMs = utterance === undefined ? 0 : (utterance.samples.length * 1000) / utterance.rateHz;
+    this.#whenFree(() => {
+      this.#context = this.#context.plus({ role: 'user', text }, audioMs);
+      this.#answer(reply);
+    });
   }
 
   #answerTexts(): void {
     const text = this.#unanswered.join('\n');
     this.#unanswered = [];
-    if (!this.#mayAnswer()) return;
-    const calls = requestedCalls(text, this.#setup.functions, () => `function-call-${++this.#callCount}`);
-    if (calls.length === 0) {
-      this.#say(text === '' ? '(nothing was asked)' : text);
-    } else if (this.#begin({ tag: 'tools', calls, results: [] }) && this.#port.reached('toolCall')) {
-      this.#port.send(messages.toolCall(calls));
-    }
+    this.#answer(this.#decide({ kind: 'text', text }));
   }
 
-  #mayAnswer(): boolean {
-    return this.#port.reached('turn') && this.#port.brain !== 'silent';
+  #decide(turn: UserTurn): Reply {
+    const functions = new Set(this.#setup.functions.keys());
+    const reply = this.#port.brain.reply(turn, { functions, place: this.#context.place });
+    if (reply.place !== undefined) this.#context = this.#context.at(reply.place);
+    return reply;
   }
 
-  /** Answers with a text: written, or spoken as a hum with a transcript. */
-  #say(text: string): void {
-    const written = this.#setup.modality === 'TEXT';
-    const voice = new ToneVoice(text);
-    if (!this.#begin({ tag: 'text', text, durationMs: written ? 0 : voice.durationMs })) return;
-    if (written) {
-      for (const piece of messages.piecesOf(text)) this.#port.send(messages.modelText(piece));
-      this.#port.send(messages.generationComplete);
-      this.#finishTurn();
-      return;
-    }
-    this.#transcribe('outputTranscription', text);
-    this.#pacer.start({
-      durationMs: voice.durationMs,
-      speakNext: () => {
-        this.#sendAudio(voice.nextChunk());
-        if (voice.finished) this.#port.send(messages.generationComplete);
-        return !voice.finished;
-      },
-      playedOut: () => this.#finishTurn(),
+  #answer({ steps }: Reply): void {
+    if (this.#port.reached('turn') && steps.length > 0 && this.#makeRoom()) this.#player.play(steps);
+  }
+
+  /** Results of functions that held nothing up: said at once, when the model is free, or kept to itself. */
+  #answerLate(steps: readonly AnswerStep[], output: string, scheduling: ToolResult['scheduling']): void {
+    this.#context = this.#context.plus({ role: 'user', text: output });
+    if (scheduling === 'INTERRUPT') this.#interrupt();
+    this.#whenFree(() => {
+      if (scheduling === 'SILENT' || steps.length === 0) this.announceHandle();
+      else if (this.#makeRoom()) this.#player.play(steps, output);
     });
   }
 
-  #startEcho(durationMs: number, heard: string, text: string): void {
-    this.#context = this.#context.plus({ role: 'user', text: heard }, durationMs);
-    if (!this.#mayAnswer() || !this.#begin({ tag: 'echo', text, durationMs })) {
-      // The brain's answer is dropped; without an answer under way nothing is told of it.
-      this.#brain.interrupt();
-      return;
-    }
-    this.#transcribe('outputTranscription', text);
-    this.#pacer.start({
-      durationMs,
-      speakNext: () => this.#brain.speakNextChunk(),
-      playedOut: () => this.#brain.playedOut(),
-    });
+  /** Answers now, or after the answer under way. */
+  #whenFree(start: () => void): void {
+    if (this.#player.isFree) start();
+    else if (this.#waiting.length < MAX_WAITING_ANSWERS) this.#waiting.push(start);
   }
 
-  /** Enters an answer; false when the context is full. A generation under way makes the session unresumable. */
-  #begin(answer: Answer): boolean {
+  /** Makes room in the context; false when it is full. A generation under way makes the session unresumable. */
+  #makeRoom(): boolean {
     const { compression, resumption } = this.#setup;
     if (compression !== undefined && this.#context.tokenCount > compression.triggerTokens) {
       this.#context = this.#context.slideTo(compression.targetTokens);
@@ -267,114 +269,30 @@ export class Conversation {
       this.#port.refuse(GEMINI_CLOSES.invalidArgument);
       return false;
     }
-    if (this.#answer.tag === 'none' && resumption !== undefined) {
-      this.#port.send(messages.resumptionUpdate(undefined, undefined));
-    }
-    this.#answer = answer;
+    if (resumption !== undefined) this.#port.send(messages.resumptionUpdate(undefined, undefined));
     return true;
   }
 
-  #finishTurn(): void {
-    const answer = this.#answer;
-    this.#answer = NO_ANSWER;
-    const spoken = answer.tag === 'echo' || answer.tag === 'text' ? answer : { text: '', durationMs: 0 };
-    const turn = { role: 'model', text: spoken.text, audioMs: spoken.durationMs } as const;
-    const usage = { prompt: this.#context.tokens, response: countTokens([turn]) };
-    this.#context = this.#context.plus(turn, turn.audioMs);
-    this.#port.send(messages.turnComplete(usage, this.#port.vertex));
-    this.announceHandle();
+  #turnOver({ text, audioMs }: SaidTurn): void {
+    const turn = { role: 'model', text, audioMs } as const;
+    const instructions = { text: this.#setup.instructions, audioMs: 0 };
+    const usage = {
+      prompt: countTokens([instructions, ...this.#context.turns]),
+      response: countTokens([turn]),
+    };
+    this.#context = this.#context.plus(turn, audioMs);
+    const idle = this.#waiting.length === 0 && !this.#player.awaitsResults;
+    const dialect = { vertex: this.#port.vertex, generation: this.#setup.generation };
+    for (const message of messages.turnEnd(usage, idle, dialect)) this.#port.send(message);
+    // Without a handle, calls that are open would refer to nothing on another connection.
+    if (!this.#player.awaitsResults) this.announceHandle();
     // One that a fault silences leaves room for the next.
-    while (this.#answer === NO_ANSWER && this.#waiting.length > 0) this.#waiting.shift()?.();
+    while (this.#player.isFree && this.#waiting.length > 0) this.#waiting.shift()?.();
   }
 
-  /** What the user does always ends what the model does: on the realtime path, and with content. */
+  /** What the user does ends what the model does: on the realtime path, and with content. */
   #interrupt(): void {
     this.#waiting = [];
-    this.#brain.interrupt();
-    this.#interruptOwn();
+    this.#player.interrupt();
   }
-
-  /** Ends an answer that is not the brain's. */
-  #interruptOwn(): void {
-    const answer = this.#answer;
-    if (answer.tag !== 'text' && answer.tag !== 'tools') return;
-    this.#pacer.stop();
-    if (answer.tag === 'tools') {
-      const ids = answer.calls.map(({ id }) => id);
-      for (const id of ids) this.#cancelled.add(id);
-      this.#port.send(messages.toolCallCancellation(ids));
-    }
-    this.#port.send(messages.interrupted);
-    this.#finishTurn();
-  }
-
-  #sendAudio(samples: Int16Array): void {
-    this.#port.send(messages.modelAudio(samples));
-    this.#port.reached('answerAudio');
-  }
-
-  #transcribe(kind: 'inputTranscription' | 'outputTranscription', text: string, finished = true): void {
-    if (!this.#setup[kind]) return;
-    const pieces = messages.piecesOf(text);
-    pieces.forEach((piece, index) =>
-      this.#port.send(messages.transcription(kind, piece, finished && index === pieces.length - 1)),
-    );
-  }
-
-  /** Answers now, or after the answer under way. */
-  #whenFree(start: () => void): void {
-    if (this.#answer.tag === 'none') start();
-    else if (this.#waiting.length < MAX_WAITING_ANSWERS) this.#waiting.push(start);
-  }
-
-  #signalVoice(type: 'ACTIVITY_START' | 'ACTIVITY_END'): void {
-    if (this.#setup.explicitVadSignal) this.#port.send(messages.voiceActivity(type, this.#brain.heardMs));
-  }
-
-  #makeSink(): EchoBrainSink {
-    const speakingEcho = (): boolean => this.#answer.tag === 'echo';
-    return {
-      speechStarted: () => {
-        this.#heardText = '';
-        this.#signalVoice('ACTIVITY_START');
-        if (this.#setup.interruptions === 'start-of-speech') this.#interruptOwn();
-      },
-      speechEnded: () => this.#signalVoice('ACTIVITY_END'),
-      inputTranscript: (text, finished) => {
-        this.#heardText = text;
-        this.#transcribe('inputTranscription', text, finished);
-      },
-      outputTranscript: (text) => {
-        this.#spokenText = text;
-      },
-      answerReady: (durationMs) => {
-        const [heard, spoken] = [this.#heardText, this.#spokenText];
-        this.#whenFree(() => this.#startEcho(durationMs, heard, spoken));
-      },
-      answerAudio: (samples) => this.#sendAudio(samples),
-      answerText: (text) => {
-        const heard = this.#heardText;
-        this.#whenFree(() => {
-          this.#context = this.#context.plus({ role: 'user', text: heard });
-          if (this.#mayAnswer()) this.#say(text);
-        });
-      },
-      interrupted: () => {
-        if (!speakingEcho()) return;
-        this.#pacer.stop();
-        this.#port.send(messages.interrupted);
-      },
-      generationComplete: () => {
-        if (speakingEcho()) this.#port.send(messages.generationComplete);
-      },
-      turnComplete: () => {
-        if (speakingEcho()) this.#finishTurn();
-      },
-    };
-  }
-}
-
-function outputOf({ response }: ToolResult): string {
-  const { output } = response;
-  return typeof output === 'string' ? output : JSON.stringify(output ?? response);
 }

@@ -3,11 +3,13 @@ import type { Socket } from 'node:net';
 import type { RawData } from 'ws';
 import { randomId } from '../../../kernel/index.ts';
 import type { Lifetime, Random } from '../../../kernel/index.ts';
+import type { Brain } from './brains/index.ts';
 import { parseClientMessage } from './client-message.ts';
 import type { ClientMessage } from './client-message.ts';
 import type { ConnectionRecord } from './connection-record.ts';
 import { Conversation } from './conversation.ts';
 import { ConversationContext } from './conversation-context.ts';
+import { EmulatedSession } from './emulated-session.ts';
 import type { EmulatedSocket } from './emulated-socket.ts';
 import type { ServiceProfile } from './emulator-options.ts';
 import { INSTEAD, combine, happen } from './fault-effects.ts';
@@ -20,7 +22,7 @@ import { GEMINI_CLOSES, Refusal, invalid } from './refusals.ts';
 import type { CloseFrame } from './refusals.ts';
 import type { JsonObject } from './proto-json.ts';
 import type { RequestTarget } from './request-target.ts';
-import type { EmulatedSession, ResumptionHandles } from './resumption-handles.ts';
+import type { Redeemed, ResumptionHandles } from './resumption-handles.ts';
 import * as messages from './server-messages.ts';
 import { parseSetup } from './setup-message.ts';
 import type { EmulatedSetup } from './setup-message.ts';
@@ -31,18 +33,16 @@ export interface EmulatedService {
   readonly random: Random;
   readonly faults: FaultPlan;
   readonly handles: ResumptionHandles;
-}
-
-/** A session and the connection that has it at this moment. */
-interface HeldSession extends EmulatedSession {
-  holder: EmulatedConnection | undefined;
+  readonly brain: Brain;
+  /** Whether as many WebSockets are open as may be. */
+  isFull(): boolean;
 }
 
 /** How far the protocol has come on a connection. */
 type State =
   | { readonly tag: 'dialled' }
   | { readonly tag: 'awaitingSetup' | 'settingUp'; readonly target: RequestTarget }
-  | { readonly tag: 'talking'; readonly conversation: Conversation; readonly session: HeldSession }
+  | { readonly tag: 'talking'; readonly conversation: Conversation; readonly session: EmulatedSession }
   /** Nothing that comes is understood any more. */
   | { readonly tag: 'over' };
 
@@ -114,8 +114,11 @@ export class EmulatedConnection {
       this.#peer.refuse(404, `There is no ${request.url?.split('?')[0] ?? ''} here.`);
     } else if (target.api === 'vertex' && !this.#isAccepted(target)) {
       this.#peer.refuse(401, 'Request had invalid authentication credentials.');
+    } else if (this.#service.isFull() && this.#service.profile.maxSessionsAnswer === 'status') {
+      this.#peer.refuse(429, GEMINI_CLOSES.quota.reason, { 'Retry-After': '1' });
     } else {
-      accept((socket) => this.#opened(socket, target));
+      const isFull = this.#service.isFull();
+      accept((socket) => this.#opened(socket, target, isFull));
     }
   }
 
@@ -126,7 +129,7 @@ export class EmulatedConnection {
     return accepted?.includes(credential) ?? true;
   }
 
-  #opened(socket: EmulatedSocket, target: RequestTarget): void {
+  #opened(socket: EmulatedSocket, target: RequestTarget, isFull: boolean): void {
     this.#state = { tag: 'awaitingSetup', target };
     this.#peer.upgraded(socket);
     this.record.opened(target);
@@ -136,15 +139,18 @@ export class EmulatedConnection {
     if (this.#reached('open').tag !== 'goOn') return;
     // The service accepts the WebSocket first and looks at the key then.
     if (!this.#isAccepted(target)) this.#peer.closeWith(GEMINI_CLOSES.keyNotValid);
+    else if (isFull) this.#peer.closeWith(GEMINI_CLOSES.quota);
   }
 
   #armLifetime(): void {
     const { connectionLifetimeMs, goAwayLeadMs, lifetimeClose } = this.#service.profile;
     const goAwayAtMs = Math.max(0, connectionLifetimeMs - goAwayLeadMs);
-    this.#scope.timer('goAway', goAwayAtMs, () => {
-      if (this.#state.tag !== 'talking' || this.#reached('goAway').tag !== 'goOn') return;
-      this.#send(messages.goAway(connectionLifetimeMs - goAwayAtMs));
-    });
+    if (goAwayLeadMs > 0) {
+      this.#scope.timer('goAway', goAwayAtMs, () => {
+        if (this.#state.tag !== 'talking' || this.#reached('goAway').tag !== 'goOn') return;
+        this.#send(messages.goAway(connectionLifetimeMs - goAwayAtMs));
+      });
+    }
     this.#scope.timer('lifetime', connectionLifetimeMs, () => this.#peer.closeWith(lifetimeClose));
   }
 
@@ -196,7 +202,8 @@ export class EmulatedConnection {
     const resumed = handle === undefined ? undefined : this.#redeem(handle, setup.model);
     if (this.#state.tag !== 'settingUp') return;
     const session = resumed?.session ?? this.#newSession(setup.model);
-    session.holder = this;
+    const limitReached = (): void => this.#peer.closeWith(this.#service.profile.sessionLimitClose);
+    session.hold(this, this.#scope, setup.compression === undefined ? limitReached : undefined);
     const context = resumed?.context ?? ConversationContext.empty;
     const conversation = this.#converse(setup, context, session, target.api === 'vertex');
     this.#state = { tag: 'talking', conversation, session };
@@ -213,15 +220,11 @@ export class EmulatedConnection {
   }
 
   /** What a handle stands for; without that, the connection is on its way to its end. */
-  #redeem(
-    handle: string,
-    model: string,
-  ): { readonly session: HeldSession; readonly context: ConversationContext } | undefined {
+  #redeem(handle: string, model: string): Extract<Redeemed, { tag: 'resumed' }> | undefined {
     const redeemed = this.#service.handles.redeem(handle, model);
     switch (redeemed.tag) {
       case 'resumed':
-        // Every session there is was made by `newSession`.
-        return { session: redeemed.session as HeldSession, context: redeemed.context };
+        return redeemed;
       case 'malformed':
         this.#peer.closeWith(GEMINI_CLOSES.invalidHandle);
         return undefined;
@@ -239,33 +242,29 @@ export class EmulatedConnection {
     }
   }
 
-  #newSession(model: string): HeldSession {
-    const session: HeldSession = {
-      id: randomId(this.#service.random),
-      model,
-      holder: undefined,
-      isConnected: () => session.holder?.isConnected ?? false,
-    };
-    return session;
+  #newSession(model: string): EmulatedSession {
+    return new EmulatedSession(randomId(this.#service.random), model, this.#service.profile);
   }
 
   #converse(
     setup: EmulatedSetup,
     context: ConversationContext,
-    session: HeldSession,
+    session: EmulatedSession,
     vertex: boolean,
   ): Conversation {
-    const { profile, handles } = this.#service;
+    const { profile, handles, brain } = this.#service;
     const port = {
       scope: this.#scope,
       pace: profile,
-      brain: profile.brain,
+      brain,
       contextTokens: profile.contextTokens,
       vertex,
       send: (message: JsonObject) => this.#send(message),
       refuse: (frame: CloseFrame) => this.#peer.closeWith(frame),
       reached: (moment: FaultMoment) => this.#reached(moment).tag === 'goOn',
-      issueHandle: (known: ConversationContext) => handles.issue(session, known),
+      issueHandle: (known: ConversationContext) =>
+        handles.issue(session, known, profile.handleTtlMs[vertex ? 'vertex' : 'gemini']),
+      sawVideo: () => session.sawVideo(),
       lastMessageIndex: () => this.#clientMessages - 1,
     };
     return new Conversation(port, setup, context);
@@ -290,7 +289,7 @@ export class EmulatedConnection {
     this.#state = { tag: 'over' };
     if (state.tag !== 'talking') return;
     state.conversation.stop();
-    if (state.session.holder === this) state.session.holder = undefined;
+    state.session.letGo(this, this.#scope.clock.now());
   }
 
   #makeFaultTarget(): FaultTarget {

@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { WebSocketServer } from 'ws';
 import { InvalidOptionError, Lifetime, describeError, systemRandom } from '../../../kernel/index.ts';
 import type { CloseReport } from '../../../kernel/index.ts';
+import { makeBrain } from './brains/index.ts';
 import { ConditionWaits } from './condition-waits.ts';
 import { ConnectionLog } from './connection-log.ts';
 import { EmulatedConnection } from './emulated-connection.ts';
@@ -84,15 +85,19 @@ export class GeminiEmulator implements AsyncDisposable {
       await lifetime.abort('could not listen', error);
       throw error;
     }
-    const handles = new ResumptionHandles(lifetime.clock, random, profile.handleTtlMs);
-    return new GeminiEmulator(lifetime, server, { profile, random, faults, handles });
+    const handles = new ResumptionHandles(lifetime.clock, random);
+    const brain = makeBrain(profile.choice);
+    return new GeminiEmulator(lifetime, server, { profile, random, faults, handles, brain });
   }
 
-  private constructor(lifetime: Lifetime, server: Server, service: EmulatedService) {
-    const { host } = service.profile;
+  private constructor(lifetime: Lifetime, server: Server, service: Omit<EmulatedService, 'isFull'>) {
+    const { host, maxSessions } = service.profile;
     this.#lifetime = lifetime;
     this.#server = server;
-    this.#service = service;
+    this.#service = {
+      ...service,
+      isFull: () => maxSessions !== undefined && this.connections.open >= maxSessions,
+    };
     this.closed = lifetime.closed;
     this.port = (server.address() as AddressInfo).port;
     this.url = `http://${host.includes(':') ? `[${host}]` : host}:${this.port}`;

@@ -1,3 +1,5 @@
+import { Refusal, invalid } from './refusals.ts';
+
 /** A JSON object as it came, keys in camelCase. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -35,6 +37,22 @@ export function listAt(value: JsonObject, field: string): readonly unknown[] {
 export function textAt(value: JsonObject, field: string): string | undefined {
   const found = value[field];
   return typeof found === 'string' ? found : undefined;
+}
+
+/**
+ * One of the names of an enum. Its zero, `…_UNSPECIFIED`, is the same as none.
+ * @throws Refusal when it is another: the service's parser refuses names it does not know.
+ */
+export function enumAt<Name extends string>(
+  value: JsonObject,
+  field: string,
+  names: readonly Name[],
+): Name | undefined {
+  const found = value[field];
+  if (found == null || (typeof found === 'string' && found.endsWith('_UNSPECIFIED'))) return undefined;
+  const name = names.find((known) => known === found);
+  if (name === undefined) throw new Refusal(invalid(`Invalid value at '${field}': ${JSON.stringify(found)}`));
+  return name;
 }
 
 /** A duration as the service writes it: `57s`, `1.5s`. */

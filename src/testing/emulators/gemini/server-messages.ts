@@ -5,6 +5,7 @@ import { totalTokens } from './conversation-context.ts';
 import type { TokenCount } from './conversation-context.ts';
 import { formatDuration } from './proto-json.ts';
 import type { JsonObject } from './proto-json.ts';
+import type { ModelGeneration } from './setup-message.ts';
 
 /** The messages of the service, as it writes them: camelCase, durations as texts, 64-bit numbers as texts. */
 
@@ -12,22 +13,42 @@ export function setupComplete(sessionId: string): JsonObject {
   return { setupComplete: { sessionId } };
 }
 
-export function modelAudio(samples: Int16Array): JsonObject {
-  const data = AudioChunk.fromSamples(samples, ANSWER_RATE_HZ).base64;
-  const inlineData = { mimeType: `audio/pcm;rate=${ANSWER_RATE_HZ}`, data };
-  return { serverContent: { modelTurn: { role: 'model', parts: [{ inlineData }] } } };
+/** A model of 2.x puts one part into a message, later ones several. */
+const PARTS: Readonly<Record<ModelGeneration, number>> = { '2.x': 1, '3.x': 2 };
+
+function modelTurn(parts: readonly JsonObject[]): JsonObject {
+  return { serverContent: { modelTurn: { role: 'model', parts } } };
 }
 
-export function modelText(text: string): JsonObject {
-  return { serverContent: { modelTurn: { role: 'model', parts: [{ text }] } } };
+export function modelAudio(samples: Int16Array, generation: ModelGeneration): JsonObject {
+  const partSamples = Math.ceil(samples.length / PARTS[generation]);
+  const parts: JsonObject[] = [];
+  for (let at = 0; at < samples.length; at += partSamples) {
+    const data = AudioChunk.fromSamples(samples.subarray(at, at + partSamples), ANSWER_RATE_HZ).base64;
+    parts.push({ inlineData: { mimeType: `audio/pcm;rate=${ANSWER_RATE_HZ}`, data } });
+  }
+  return modelTurn(parts);
+}
+
+export function modelTexts(text: string, generation: ModelGeneration): JsonObject[] {
+  const parts = piecesOf(text).map((piece) => ({ text: piece }));
+  const made: JsonObject[] = [];
+  for (let at = 0; at < parts.length; at += PARTS[generation]) {
+    made.push(modelTurn(parts.slice(at, at + PARTS[generation])));
+  }
+  return made;
 }
 
 export function transcription(
   kind: 'inputTranscription' | 'outputTranscription',
   text: string,
   finished: boolean,
-): JsonObject {
-  return { serverContent: { [kind]: { text, ...(finished ? { finished } : {}) } } };
+): JsonObject[] {
+  const pieces = piecesOf(text);
+  return pieces.map((piece, index) => {
+    const last = finished && index === pieces.length - 1;
+    return { serverContent: { [kind]: { text: piece, ...(last ? { finished: true } : {}) } } };
+  });
 }
 
 export const generationComplete: JsonObject = { serverContent: { generationComplete: true } };
@@ -39,21 +60,28 @@ export interface TurnUsage {
   readonly response: readonly TokenCount[];
 }
 
-/** The end of a turn, with its usage alongside. Vertex has another name for the tokens of the response. */
-export function turnComplete(usage: TurnUsage, vertex: boolean): JsonObject {
+/**
+ * The end of a turn, with its usage: alongside on models of 2.x, in a message of its own on later ones, which also say
+ * whether they have more to do. Vertex has another name for the tokens of the response.
+ */
+export function turnEnd(
+  usage: TurnUsage,
+  idle: boolean,
+  { vertex, generation }: { readonly vertex: boolean; readonly generation: ModelGeneration },
+): JsonObject[] {
   const name = vertex ? 'candidates' : 'response';
   const promptTokenCount = totalTokens(usage.prompt);
   const responseTokenCount = totalTokens(usage.response);
-  return {
-    serverContent: { turnComplete: true },
-    usageMetadata: {
-      promptTokenCount,
-      [`${name}TokenCount`]: responseTokenCount,
-      totalTokenCount: promptTokenCount + responseTokenCount,
-      promptTokensDetails: usage.prompt,
-      [`${name}TokensDetails`]: usage.response,
-    },
+  const usageMetadata = {
+    promptTokenCount,
+    [`${name}TokenCount`]: responseTokenCount,
+    totalTokenCount: promptTokenCount + responseTokenCount,
+    promptTokensDetails: usage.prompt,
+    [`${name}TokensDetails`]: usage.response,
   };
+  if (generation === '2.x') return [{ serverContent: { turnComplete: true }, usageMetadata }];
+  const interactionStatus = idle ? 'IDLE' : 'IN_PROGRESS';
+  return [{ serverContent: {}, usageMetadata }, { serverContent: { turnComplete: true, interactionStatus } }];
 }
 
 export function toolCall(functionCalls: readonly FunctionCall[]): JsonObject {
@@ -83,7 +111,7 @@ export function voiceActivity(type: 'ACTIVITY_START' | 'ACTIVITY_END', offsetMs:
 const PIECE_CHARACTERS = 40;
 
 /** A text in the pieces it is sent in, cut behind spaces where there are any. Joined they are the text again. */
-export function piecesOf(text: string): string[] {
+function piecesOf(text: string): string[] {
   const pieces: string[] = [];
   let rest = text;
   while (rest.length > PIECE_CHARACTERS) {

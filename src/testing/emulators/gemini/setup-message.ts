@@ -1,18 +1,22 @@
 import { GEMINI_CLOSES, Refusal, invalid } from './refusals.ts';
-import { isObject, listAt, objectAt, textAt } from './proto-json.ts';
+import { enumAt, isObject, listAt, objectAt, textAt } from './proto-json.ts';
 import type { JsonObject } from './proto-json.ts';
 import type { RequestTarget } from './request-target.ts';
 
 /** Which of the service's two habits a model has: from 3.x on, content is taken as initial history only. */
 export type ModelGeneration = '2.x' | '3.x';
 
+export type FunctionBehavior = (typeof BEHAVIORS)[number];
+
+const BEHAVIORS = ['BLOCKING', 'NON_BLOCKING'] as const;
+
 /** What a setup asked for, as far as the emulator acts on it. */
 export interface EmulatedSetup {
   readonly model: string;
   readonly generation: ModelGeneration;
   readonly modality: 'AUDIO' | 'TEXT';
-  /** Names of the functions the client declared. */
-  readonly functions: ReadonlySet<string>;
+  /** The functions the client declared: whether the model waits for their results. */
+  readonly functions: ReadonlyMap<string, FunctionBehavior>;
   readonly turnDetection: 'automatic' | 'manual';
   readonly interruptions: 'start-of-speech' | 'none';
   readonly prefixPaddingMs: number | undefined;
@@ -66,16 +70,14 @@ export function parseSetup(
   if (api !== 'vertex' && setup.explicitVadSignal != null) throw new Refusal(GEMINI_CLOSES.invalidArgument);
   const model = parseModel(setup, api);
   const usedGeneration = generation ?? generationOf(model);
-  const detection =
-    objectAt(objectAt(setup, 'realtimeInputConfig') ?? {}, 'automaticActivityDetection') ?? {};
-  const handling = objectAt(setup, 'realtimeInputConfig')?.activityHandling;
+  const { detection, interruptions } = parseRealtimeConfig(setup);
   return {
     model,
     generation: usedGeneration,
     modality: parseModality(setup, model),
     functions: parseFunctions(setup),
     turnDetection: detection.disabled === true ? 'manual' : 'automatic',
-    interruptions: handling === 'NO_INTERRUPTION' ? 'none' : 'start-of-speech',
+    interruptions,
     prefixPaddingMs: numberAt(detection, 'prefixPaddingMs'),
     endSilenceMs: numberAt(detection, 'silenceDurationMs'),
     inputTranscription: isObject(setup.inputAudioTranscription),
@@ -119,21 +121,36 @@ function parseModality(setup: JsonObject, model: string): 'AUDIO' | 'TEXT' {
   return modality;
 }
 
-function parseFunctions(setup: JsonObject): Set<string> {
-  const names = listAt(setup, 'tools').flatMap((tool) =>
-    isObject(tool)
-      ? listAt(tool, 'functionDeclarations').map((declared) =>
-          isObject(declared) ? textAt(declared, 'name') : undefined,
-        )
-      : [],
+function parseFunctions(setup: JsonObject): Map<string, FunctionBehavior> {
+  const declarations = listAt(setup, 'tools').flatMap((tool) =>
+    isObject(tool) ? listAt(tool, 'functionDeclarations') : [],
   );
-  return new Set(
-    names.map((name) => {
-      if (name === undefined || !/^[A-Za-z_][\w.:-]*$/.test(name))
+  return new Map(
+    declarations.map((declared) => {
+      const name = isObject(declared) ? textAt(declared, 'name') : undefined;
+      if (!isObject(declared) || name === undefined || !/^[A-Za-z_][\w.:-]*$/.test(name)) {
         throw new Refusal(invalid('Invalid function name.'));
-      return name;
+      }
+      return [name, enumAt(declared, 'behavior', BEHAVIORS) ?? 'BLOCKING'];
     }),
   );
+}
+
+/** Reads it as strictly as the service: sensitivities and coverage are checked, though the emulator hears alike. */
+function parseRealtimeConfig(
+  setup: JsonObject,
+): { readonly detection: JsonObject } & Pick<EmulatedSetup, 'interruptions'> {
+  const config = objectAt(setup, 'realtimeInputConfig') ?? {};
+  const detection = objectAt(config, 'automaticActivityDetection') ?? {};
+  enumAt(detection, 'startOfSpeechSensitivity', ['START_SENSITIVITY_HIGH', 'START_SENSITIVITY_LOW']);
+  enumAt(detection, 'endOfSpeechSensitivity', ['END_SENSITIVITY_HIGH', 'END_SENSITIVITY_LOW']);
+  enumAt(config, 'turnCoverage', [
+    'TURN_INCLUDES_ONLY_ACTIVITY',
+    'TURN_INCLUDES_ALL_INPUT',
+    'TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO',
+  ]);
+  const handling = enumAt(config, 'activityHandling', ['START_OF_ACTIVITY_INTERRUPTS', 'NO_INTERRUPTION']);
+  return { detection, interruptions: handling === 'NO_INTERRUPTION' ? 'none' : 'start-of-speech' };
 }
 
 function parseCompression(setup: JsonObject): EmulatedSetup['compression'] {
