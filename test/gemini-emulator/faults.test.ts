@@ -40,7 +40,7 @@ describe('Gemini emulator: faults before the WebSocket', () => {
   it('never answers an upgrade, and lets the client go', async () => {
     await start([{ what: { type: 'neverAnswerUpgrade' } }]);
     using wire = new GeminiWire(gemini.url);
-    await gemini.waitFor(() => gemini.sockets === 1);
+    await gemini.waitFor(() => gemini.connections.count === 1);
     expect(wire.socket.readyState).toBe(wire.socket.CONNECTING);
     wire.socket.terminate();
     await gemini.waitFor(() => gemini.sockets === 0);

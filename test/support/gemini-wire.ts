@@ -120,6 +120,10 @@ export class GeminiWire implements Disposable {
     return parts.map((part: Json) => part.text ?? '').join('');
   }
 
+  said(kind: 'inputTranscription' | 'outputTranscription'): string {
+    return this.messages.map(({ serverContent }) => serverContent?.[kind]?.text ?? '').join('');
+  }
+
   [Symbol.dispose](): void {
     this.socket.terminate();
   }

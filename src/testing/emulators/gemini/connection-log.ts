@@ -1,5 +1,6 @@
 import type { Clock } from '../../../kernel/index.ts';
 import { ConnectionRecord } from './connection-record.ts';
+import type { Recorder } from './recorder.ts';
 
 /** Records kept; of more connections than that the oldest are forgotten. */
 const MAX_RECORDS = 10_000;
@@ -8,10 +9,13 @@ const MAX_RECORDS = 10_000;
 export class ConnectionLog implements Iterable<ConnectionRecord> {
   readonly #clock: Clock;
   readonly #changed: () => void;
+  readonly #recorder: Recorder | undefined;
   #records: ConnectionRecord[] = [];
   #count = 0;
 
-  constructor(clock: Clock, changed: () => void) {
+  /** `recorder`: where everything is recorded that happens on them. */
+  constructor(clock: Clock, changed: () => void, recorder?: Recorder) {
+    this.#recorder = recorder;
     this.#clock = clock;
     this.#changed = changed;
   }
@@ -41,7 +45,7 @@ export class ConnectionLog implements Iterable<ConnectionRecord> {
 
   add(): ConnectionRecord {
     this.#count += 1;
-    const record = new ConnectionRecord(this.#count, this.#clock, this.#changed);
+    const record = new ConnectionRecord(this.#count, this.#clock, this.#changed, this.#recorder);
     this.#records = [...this.#records.slice(1 - MAX_RECORDS), record];
     this.#changed();
     return record;

@@ -1,11 +1,15 @@
+import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../../kernel/index.ts';
 import { BYTES_PER_SAMPLE, base64ByteLength } from '../../../protocol/index.ts';
 import type { ClientMessage, RealtimeInput, ToolResult, Turn } from './client-message.ts';
 import type { ConversationContext } from './conversation-context.ts';
+import type { Fault } from './fault-script.ts';
 import type { JsonObject } from './proto-json.ts';
+import type { Recorder } from './recorder.ts';
+import { redactHeaders, redactTarget } from './redaction.ts';
 import type { RequestTarget } from './request-target.ts';
 
-/** How far a connection came. `dialled`: TCP only; `open`: a WebSocket; `ready`: set up; `closed`: its socket is gone. */
+/** How far a connection came. `dialled`: its first bytes are there; `open`: a WebSocket; `ready`: set up; `closed`: its socket is gone. */
 export type ConnectionStage = 'dialled' | 'open' | 'ready' | 'closed';
 
 /** How a connection ended, as seen from the server. */
@@ -35,6 +39,7 @@ export class ConnectionRecord {
   readonly number: number;
   readonly #clock: Clock;
   readonly #changed: () => void;
+  readonly #recorder: Recorder | undefined;
   #stage: ConnectionStage = 'dialled';
   #times: ConnectionTimes;
   #ending: ConnectionEnding | undefined;
@@ -50,11 +55,13 @@ export class ConnectionRecord {
   readonly #texts: string[] = [];
   readonly #toolResults: ToolResult[] = [];
 
-  constructor(number: number, clock: Clock, changed: () => void) {
+  constructor(number: number, clock: Clock, changed: () => void, recorder: Recorder | undefined) {
     this.number = number;
+    this.#recorder = recorder;
     this.#clock = clock;
     this.#changed = changed;
     this.#times = { dialledAtMs: clock.now() };
+    recorder?.add('dialled', number, {});
   }
 
   get stage(): ConnectionStage {
@@ -129,20 +136,42 @@ export class ConnectionRecord {
     return this.#sentMessages;
   }
 
+  /** The request to upgrade is there, or the plain request that took its place. */
+  requested({ method, url = '', headers }: Pick<IncomingMessage, 'method' | 'url' | 'headers'>): void {
+    this.#recorder?.add('request', this.number, {
+      method,
+      target: redactTarget(url),
+      headers: redactHeaders(headers),
+    });
+  }
+
   opened(target: RequestTarget): void {
     this.#target = target;
+    this.#recorder?.add('open', this.number, { api: target.api, version: target.version });
     this.#advance('open', { openedAtMs: this.#clock.now() });
   }
 
   ready(resumedFrom: string | undefined, context: ConversationContext): void {
+    this.#recorder?.add('ready', this.number, { resumed: resumedFrom !== undefined });
     this.#resumedFrom = resumedFrom;
     this.#resumedContext = { turns: context.turns.length, inputSamples: context.inputSamples };
     this.#advance('ready', { readyAtMs: this.#clock.now() });
   }
 
   closed(ending: ConnectionEnding): void {
+    this.#recorder?.add('closed', this.number, { ...ending });
     this.#ending = ending;
     this.#advance('closed', { closedAtMs: this.#clock.now() });
+  }
+
+  /** A frame is there, not yet read. */
+  heard(text: string): void {
+    this.#recorder?.message('in', this.number, text);
+  }
+
+  /** A fault happens. */
+  suffered(fault: Fault): void {
+    this.#recorder?.add('fault', this.number, { fault });
   }
 
   received(message: ClientMessage): void {
@@ -156,7 +185,8 @@ export class ConnectionRecord {
     this.#changed();
   }
 
-  sent(): void {
+  sent(text: string): void {
+    this.#recorder?.message('out', this.number, text);
     this.#sentMessages += 1;
     this.#changed();
   }

@@ -98,6 +98,7 @@ export class EmulatedConnection {
   /** Makes a fault happen now. */
   apply(fault: Fault): MomentOutcome {
     if (!this.#peer.isThere) return INSTEAD;
+    this.record.suffered(fault);
     this.#scope.log.info('fault', { connection: this.record.number, fault: fault.type });
     return happen(fault, this.#faultTarget);
   }
@@ -108,6 +109,7 @@ export class EmulatedConnection {
     target: RequestTarget | undefined,
     accept: (opened: (socket: EmulatedSocket) => void) => void,
   ): void {
+    this.record.requested(request);
     if (this.#reached('upgrade').tag === 'instead') {
       if (this.#peer.isThere) this.#peer.leaveUnanswered();
     } else if (target === undefined) {
@@ -156,8 +158,10 @@ export class EmulatedConnection {
 
   #take(data: RawData): void {
     if (this.#state.tag === 'over') return;
+    const text = textOf(data);
+    this.record.heard(text);
     try {
-      this.#takeMessage(parseClientMessage(textOf(data)));
+      this.#takeMessage(parseClientMessage(text));
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       this.#peer.closeWith(error.frame);
@@ -281,7 +285,7 @@ export class EmulatedConnection {
   }
 
   #sendText(text: string): void {
-    if (this.#peer.send(text)) this.record.sent();
+    if (this.#peer.send(text)) this.record.sent(text);
   }
 
   #over(): void {

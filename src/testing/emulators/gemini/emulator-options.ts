@@ -209,7 +209,7 @@ function chooseBrain(
   }
   if ((brain === 'tool') !== (call !== undefined)) {
     throw new InvalidOptionError(
-      `The brain '${brain}' ${brain === 'tool' ? 'needs' : 'takes no'} tool to call.`,
+      `The brain '${brain}' ${brain === 'tool' ? 'needs a' : 'takes no'} tool to call.`,
     );
   }
   if (brain === 'script' && dialogue !== undefined) return { brain, dialogue: checkDialogue(dialogue) };

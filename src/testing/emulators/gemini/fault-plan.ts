@@ -26,6 +26,11 @@ export class FaultPlan {
     }
   }
 
+  /** How many rules there are that may still happen. */
+  get size(): number {
+    return this.#rules.filter(({ left }) => left > 0).length;
+  }
+
   /** Takes every rule away: from here on nothing goes wrong that was not asked for. */
   clear(): void {
     this.#rules.length = 0;

@@ -6,7 +6,8 @@ import { MAX_CLOSE_REASON_BYTES } from '../../../protocol/index.ts';
 /**
  * The moments of a connection that a fault can hang on, in the order they come.
  *
- * - `dial`: TCP was accepted · `upgrade`: the request is there, unanswered · `open`: the WebSocket is open
+ * - `dial`: TCP was accepted and the first bytes are there · `upgrade`: the request is there, unanswered
+ * - `open`: the WebSocket is open
  * - `setup`: the setup is there, unanswered · `resume`: the same, with a handle · `setupComplete`: it was answered
  * - `clientMessage`: any message after the setup · `turn`: a turn of the user is about to be answered
  * - `answerAudio`: a chunk of an answer was sent · `toolCall`: a call is about to be sent
@@ -50,7 +51,7 @@ const closeReason = z
 const closeFrame = { code: closeCode.optional(), reason: closeReason.optional() };
 
 const faultSchema = z.discriminatedUnion('type', [
-  /** Accepts the TCP connection and resets it at once. (`emulator.stopListening()` refuses it outright.) */
+  /** Accepts the TCP connection and resets it at the first bytes. (`emulator.stopListening()` refuses it outright.) */
   z.strictObject({ type: z.literal('refuseTcp') }),
   /** Reads the upgrade request and never answers it. */
   z.strictObject({ type: z.literal('neverAnswerUpgrade') }),

@@ -1,20 +1,25 @@
 import { createServer } from 'node:http';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { WebSocketServer } from 'ws';
-import { InvalidOptionError, Lifetime, describeError, systemRandom } from '../../../kernel/index.ts';
+import { Lifetime, describeError, systemRandom } from '../../../kernel/index.ts';
 import type { CloseReport } from '../../../kernel/index.ts';
 import { makeBrain } from './brains/index.ts';
 import { ConditionWaits } from './condition-waits.ts';
 import { ConnectionLog } from './connection-log.ts';
+import { ControlServer } from './control-server.ts';
 import { EmulatedConnection } from './emulated-connection.ts';
 import type { EmulatedService } from './emulated-connection.ts';
 import { EmulatedSocket, errorBody } from './emulated-socket.ts';
 import { parseEmulatorOptions } from './emulator-options.ts';
-import type { GeminiEmulatorOptions } from './emulator-options.ts';
+import type { GeminiEmulatorOptions, ServiceProfile } from './emulator-options.ts';
 import { FaultPlan } from './fault-plan.ts';
 import { parseFault } from './fault-script.ts';
 import type { Fault, FaultScript } from './fault-script.ts';
+import { Listener } from './listener.ts';
+import type { JsonObject } from './proto-json.ts';
+import { Recorder } from './recorder.ts';
+import type { RecordedEvent } from './recorder.ts';
 import { parseTarget } from './request-target.ts';
 import { ResumptionHandles } from './resumption-handles.ts';
 
@@ -38,16 +43,18 @@ const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
  * that function, when the client declared it. Spoken answers to texts are a hum of that length, with a transcript.
  */
 export class GeminiEmulator implements AsyncDisposable {
-  /** Where it listens: `http://127.0.0.1:40123`. For `GOOGLE_GEMINI_BASE_URL`, or a client's base URL. */
-  readonly url: string;
-  readonly port: number;
   /** Every connection so far. */
   readonly connections: ConnectionLog;
   /** Resolves, and never rejects, when the emulator has ended. */
   readonly closed: Promise<CloseReport>;
+  /** Undefined: nothing is recorded. */
+  readonly recorder: Recorder | undefined;
 
   readonly #lifetime: Lifetime;
-  readonly #server: Server;
+  readonly #listener: Listener;
+  /** Reads requests; it listens to nothing itself. */
+  readonly #http = createServer();
+  #port = 0;
   readonly #service: EmulatedService;
   readonly #webSockets: WebSocketServer;
   readonly #waits: ConditionWaits;
@@ -72,51 +79,86 @@ export class GeminiEmulator implements AsyncDisposable {
         ...(clock === undefined ? {} : { clock }),
         ...(log === undefined ? {} : { log }),
       });
-    const server = lifetime.own('listener', createServer(), {
-      close: (held) => new Promise<void>((resolve) => held.close(() => resolve())),
-      abort: (held) => {
-        held.close();
-        held.closeAllConnections();
-      },
-    });
     try {
-      await listen(server, profile.host, profile.port);
+      const recorder = profile.record === false ? undefined : makeRecorder(lifetime, profile);
+      const handles = new ResumptionHandles(lifetime.clock, random);
+      const brain = makeBrain(profile.choice);
+      const emulator = new GeminiEmulator(lifetime, { profile, random, faults, handles, brain }, recorder);
+      await emulator.#listener.listen(profile.host, profile.port);
+      emulator.#port = emulator.#listener.port;
+      return emulator;
     } catch (error) {
-      await lifetime.abort('could not listen', error);
+      await lifetime.abort('could not start', error);
       throw error;
     }
-    const handles = new ResumptionHandles(lifetime.clock, random);
-    const brain = makeBrain(profile.choice);
-    return new GeminiEmulator(lifetime, server, { profile, random, faults, handles, brain });
   }
 
-  private constructor(lifetime: Lifetime, server: Server, service: Omit<EmulatedService, 'isFull'>) {
-    const { host, maxSessions } = service.profile;
+  private constructor(
+    lifetime: Lifetime,
+    service: Omit<EmulatedService, 'isFull'>,
+    recorder: Recorder | undefined,
+  ) {
+    const { host, maxSessions, compression } = service.profile;
     this.#lifetime = lifetime;
-    this.#server = server;
+    this.recorder = recorder;
     this.#service = {
       ...service,
       isFull: () => maxSessions !== undefined && this.connections.open >= maxSessions,
     };
     this.closed = lifetime.closed;
-    this.port = (server.address() as AddressInfo).port;
-    this.url = `http://${host.includes(':') ? `[${host}]` : host}:${this.port}`;
     this.#waits = new ConditionWaits(lifetime);
-    this.connections = new ConnectionLog(lifetime.clock, () => this.#waits.check());
+    this.connections = new ConnectionLog(lifetime.clock, () => this.#waits.check(), recorder);
     this.#webSockets = new WebSocketServer({
       noServer: true,
       WebSocket: EmulatedSocket,
-      perMessageDeflate: service.profile.compression,
+      perMessageDeflate: compression,
       maxPayload: MAX_MESSAGE_BYTES,
     });
-    server.on('connection', (tcp) => this.#dialled(tcp));
-    server.on('upgrade', (request, tcp, head) => this.#upgrade(request, tcp as Socket, head));
-    server.on('request', (request, response) => this.#answerPlain(request, response));
+    this.#http.on('upgrade', (request, tcp, head) => this.#upgrade(request, tcp as Socket, head));
+    this.#http.on('request', (request, response) => this.#answerPlain(request, response));
+    const control = new ControlServer(this, lifetime, host);
+    this.#listener = new Listener(lifetime, {
+      control: (tcp) => control.take(tcp),
+      service: (tcp) => this.#dialled(tcp),
+      changed: () => this.#waits.check(),
+    });
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Where it listens: `http://127.0.0.1:40123`. For `GOOGLE_GEMINI_BASE_URL`, or a client's base URL. */
+  get url(): string {
+    const { host } = this.#service.profile;
+    return `http://${host.includes(':') ? `[${host}]` : host}:${this.#port}`;
+  }
+
+  /** What was recorded, the latest {@link MAX_RECORDED_EVENTS}; nothing unless `record` was asked for. */
+  get recorded(): RecordedEvent[] {
+    return this.recorder?.events ?? [];
   }
 
   /** Sockets that are open at this moment, with and without a WebSocket. */
   get sockets(): number {
-    return this.#live.size;
+    return this.#live.size + this.#listener.silent;
+  }
+
+  /** How it is set up, and how things stand, as JSON. */
+  status(): JsonObject {
+    const { choice, ...profile } = this.#service.profile;
+    const { brain } = choice;
+    const { keys, tokens, ...shown } = profile;
+    const good = { keys: keys?.length ?? 'any', tokens: tokens?.length ?? 'any' };
+    const { count, open } = this.connections;
+    return {
+      url: this.url,
+      listening: this.#listener.isListening,
+      connections: { dialled: count, open },
+      sockets: this.sockets,
+      faults: this.#service.faults.size,
+      profile: { brain, ...shown, ...good },
+    };
   }
 
   /**
@@ -149,19 +191,27 @@ export class GeminiEmulator implements AsyncDisposable {
   }
 
   /**
-   * Makes a fault happen now, on every open connection or on the n-th.
+   * Makes a fault happen now, on every open connection or on the n-th. Gives how many there were.
    * @throws InvalidOptionError when the fault cannot be understood.
    */
-  inject(fault: Fault, connection?: number): void {
+  inject(fault: Fault, connection?: number): number {
     const checked = parseFault(fault);
-    for (const live of [...this.#live.values()]) {
-      if (connection === undefined || live.record.number === connection) live.apply(checked);
-    }
+    const meant = [...this.#live.values()].filter(
+      ({ record }) => connection === undefined || record.number === connection,
+    );
+    for (const live of meant) live.apply(checked);
+    return meant.length;
   }
 
-  /** Goes down: whoever dials is refused (`ECONNREFUSED`). Connections that are open go on. */
-  stopListening(): void {
-    this.#server.close();
+  /** Goes down: whoever dials is refused (`ECONNREFUSED`). Connections that are open go on. `forMs`: then it is back. */
+  stopListening({ forMs }: { readonly forMs?: number } = {}): void {
+    this.#listener.stop();
+    if (forMs === undefined) return;
+    this.#lifetime.timer('listen again', forMs, () => {
+      this.listenAgain().catch((error: unknown) =>
+        this.#lifetime.log.error('cannot listen again', { error: describeError(error) }),
+      );
+    });
   }
 
   /**
@@ -170,7 +220,7 @@ export class GeminiEmulator implements AsyncDisposable {
    */
   async listenAgain(): Promise<void> {
     this.#lifetime.throwIfClosing();
-    if (!this.#server.listening) await listen(this.#server, this.#service.profile.host, this.port);
+    if (!this.#listener.isListening) await this.#listener.listen(this.#service.profile.host, this.#port);
   }
 
   /** Every handle issued so far becomes unknown. */
@@ -193,10 +243,6 @@ export class GeminiEmulator implements AsyncDisposable {
   }
 
   #dialled(tcp: Socket): void {
-    if (this.#lifetime.isClosing) {
-      tcp.destroy();
-      return;
-    }
     const record = this.connections.add();
     // A socket that the first fault destroys has its end counted too.
     tcp.once('close', () => {
@@ -205,6 +251,7 @@ export class GeminiEmulator implements AsyncDisposable {
     });
     const scope = this.#lifetime.child(`connection ${record.number}`);
     this.#live.set(tcp, new EmulatedConnection(this.#service, tcp, record, scope));
+    if (!tcp.destroyed) this.#http.emit('connection', tcp);
     this.#waits.check();
   }
 
@@ -218,6 +265,7 @@ export class GeminiEmulator implements AsyncDisposable {
   /** What is no upgrade is no connection of the protocol. */
   #answerPlain(request: IncomingMessage, response: ServerResponse): void {
     const live = this.#live.get(request.socket);
+    live?.record.requested(request);
     if (live?.record.stage === 'dialled') this.connections.retract(live.record);
     const message = 'The Gemini emulator speaks the Live protocol only: connect with a WebSocket.';
     response.writeHead(404, { 'Content-Type': 'application/json; charset=UTF-8', Connection: 'close' });
@@ -233,20 +281,9 @@ export class GeminiEmulator implements AsyncDisposable {
   }
 }
 
-async function listen(server: Server, host: string, port: number): Promise<void> {
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(port, host, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
-  } catch (cause) {
-    throw new InvalidOptionError(
-      `The emulator cannot listen on port ${port} of ${host}: ${describeError(cause)}. ` +
-        'Give another port, or 0 for any free one.',
-      { cause },
-    );
-  }
+function makeRecorder(lifetime: Lifetime, { record, recordAudio }: ServiceProfile): Recorder {
+  return new Recorder(lifetime, {
+    file: typeof record === 'string' ? record : undefined,
+    audio: recordAudio,
+  });
 }

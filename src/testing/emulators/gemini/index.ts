@@ -1,3 +1,6 @@
+export { CONTROL_PREFIX } from './listener.ts';
+export { EmulatorControlError } from './control-error.ts';
+export { MAX_CONTROL_BODY_BYTES } from './control-server.ts';
 export { BRAINS, checkDialogue, parseDialogue, readDialogue } from './brains/index.ts';
 export type { BrainName, Dialogue } from './brains/index.ts';
 export { ConnectionLog } from './connection-log.ts';
@@ -22,5 +25,7 @@ export type { Fault, FaultMoment, FaultRule, FaultScript, FaultType } from './fa
 export { DEFAULT_WAIT_MS, GeminiEmulator } from './gemini-emulator.ts';
 export { GEMINI_CLOSES } from './refusals.ts';
 export type { CloseFrame } from './refusals.ts';
+export { MAX_RECORDED_CHARACTERS, MAX_RECORDED_EVENTS } from './recorder.ts';
+export type { RecordedEvent, RecordedEventName, Recorder } from './recorder.ts';
 export { DEFAULT_HANDLE_TTL_MS, VERTEX_HANDLE_TTL_MS } from './resumption-handles.ts';
 export type { ModelGeneration } from './setup-message.ts';
