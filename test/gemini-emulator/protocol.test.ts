@@ -82,6 +82,47 @@ describe('Gemini emulator: setup', () => {
     expect((await twice.ended()).code).toBe(1007);
   });
 
+  it('accepts everything there is to set', async () => {
+    const setup = {
+      generationConfig: {
+        responseModalities: ['AUDIO'],
+        temperature: 0.5,
+        speechConfig: { voiceConfig: { prebuiltVoiceConfig: { voiceName: 'Kore' } }, languageCode: 'de-CH' },
+        mediaResolution: 'MEDIA_RESOLUTION_LOW',
+        thinkingConfig: { thinkingBudget: 0 },
+        enableAffectiveDialog: true,
+      },
+      systemInstruction: { parts: [{ text: 'Be brief.' }] },
+      tools: [{ functionDeclarations: [{ name: 'f', behavior: 'NON_BLOCKING' }] }, { googleSearch: {} }],
+      realtimeInputConfig: {
+        automaticActivityDetection: {
+          startOfSpeechSensitivity: 'START_SENSITIVITY_LOW',
+          endOfSpeechSensitivity: 'END_SENSITIVITY_HIGH',
+          prefixPaddingMs: 20,
+          silenceDurationMs: 300,
+        },
+        activityHandling: 'ACTIVITY_HANDLING_UNSPECIFIED',
+        turnCoverage: 'TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO',
+      },
+      sessionResumption: {},
+      contextWindowCompression: { triggerTokens: '25600', slidingWindow: { targetTokens: '12800' } },
+      inputAudioTranscription: { languageCodes: ['de'] },
+      outputAudioTranscription: {},
+      proactivity: { proactiveAudio: true },
+      historyConfig: { initialHistoryInClientContent: true },
+    };
+    using wire = await GeminiWire.ready(gemini.url, setup);
+    expect(gemini.connections.last?.setup).toEqual({ model: 'models/gemini-2.5-flash', ...setup });
+    expect(wire.closed).toBeUndefined();
+  });
+
+  it('counts what it was instructed with', async () => {
+    const systemInstruction = { parts: [{ text: 'x'.repeat(400) }] };
+    using wire = await GeminiWire.ready(gemini.url, { ...TEXT, systemInstruction });
+    wire.sendText('hey!');
+    expect((await wire.message('turnComplete')).usageMetadata.promptTokenCount).toBe(101);
+  });
+
   it('understands snake_case', async () => {
     using wire = await GeminiWire.ready(gemini.url, {
       generation_config: { response_modalities: ['TEXT'] },
@@ -100,6 +141,11 @@ describe('Gemini emulator: setup', () => {
       'text from a model that speaks',
       { ...TEXT, model: 'models/gemini-2.5-flash-native-audio' },
       'TEXT is not',
+    ],
+    [
+      'a name of an enum that does not exist',
+      { realtimeInputConfig: { turnCoverage: 'TURN_INCLUDES_NOTHING' } },
+      'TURN_INCLUDES_NOTHING',
     ],
     ['transparent resumption', { sessionResumption: { transparent: true } }, 'invalid argument'],
     [
@@ -253,6 +299,23 @@ describe('Gemini emulator: turns', () => {
   });
 });
 
+describe('Gemini emulator: turns without interruptions', () => {
+  it('answers what is said into an answer when that is over', async () => {
+    await restart({ generationSpeed: 4, playbackSpeed: 4 });
+    const realtimeInputConfig = {
+      activityHandling: 'NO_INTERRUPTION',
+      turnCoverage: 'TURN_INCLUDES_ALL_INPUT',
+    };
+    using wire = await GeminiWire.ready(gemini.url, { realtimeInputConfig });
+    wire.sendAudio(burst(800));
+    await wire.message('modelTurn');
+    wire.sendAudio(burst(400));
+    await wire.message('turnComplete', 2);
+    const turn = ['modelTurn', 'generationComplete', 'turnComplete'];
+    expect(wire.story).toEqual(['setupComplete', ...turn, ...turn]);
+  });
+});
+
 describe('Gemini emulator: input it cannot take', () => {
   it.each([
     ['audio at an impossible rate', { audio: { data: 'AAAA', mimeType: 'audio/pcm;rate=1' } }],
@@ -280,6 +343,22 @@ describe('Gemini emulator: models of 3.x', () => {
     using wire = await GeminiWire.ready(gemini.url, setup);
     wire.sendText('hello');
     expect(await wire.ended()).toEqual(GEMINI_CLOSES.invalidArgument);
+  });
+
+  it('put several parts into a message, and usage into one of its own', async () => {
+    using wire = await GeminiWire.ready(gemini.url, setup);
+    wire.send({ realtimeInput: { text: 'a text of some length that comes back in more than one piece' } });
+    await wire.message('turnComplete');
+    const [, turn, , usage, end] = wire.messages;
+    expect(turn?.serverContent.modelTurn.parts).toHaveLength(2);
+    expect(usage).toEqual({ serverContent: {}, usageMetadata: expect.anything() });
+    expect(end).toEqual({ serverContent: { turnComplete: true, interactionStatus: 'IDLE' } });
+    const audio = { responseModalities: ['AUDIO'] };
+    using spoken = await GeminiWire.ready(gemini.url, { ...setup, generationConfig: audio });
+    spoken.send({ realtimeInput: { text: 'aloud' } });
+    expect((await spoken.message('modelTurn')).serverContent.modelTurn.parts).toHaveLength(2);
+    await spoken.message('turnComplete');
+    expect(spoken.audioSamples).toBe(0.4 * 24_000);
   });
 
   it('take content as initial history, without an answer, and refuse it afterwards', async () => {
@@ -328,6 +407,36 @@ describe('Gemini emulator: tools', () => {
     wire.sendText('still there?');
     await wire.message('turnComplete', 3);
     expect(wire.text).toBe('never mindstill there?');
+  });
+
+  it('asks for the id of a result on the Gemini API, and takes the name on Vertex', async () => {
+    const result = { name: 'weather', response: { output: 'sunny' } };
+    using named = await GeminiWire.ready(gemini.url, setup);
+    named.sendText('call weather');
+    await named.message('toolCall');
+    named.send({ toolResponse: { functionResponses: [result] } });
+    expect(await named.ended()).toEqual(GEMINI_CLOSES.invalidArgument);
+    using vertex = new GeminiWire(gemini.url, VERTEX_PATH, { headers: { 'x-goog-api-key': 'express' } });
+    await vertex.opened();
+    vertex.send({ setup: { ...setup, model: 'publishers/google/models/gemini-2.5-flash' } });
+    await vertex.message('setupComplete');
+    vertex.sendText('call weather');
+    await vertex.message('toolCall');
+    vertex.send({ toolResponse: { functionResponses: [result] } });
+    const { usageMetadata } = await vertex.message('turnComplete');
+    expect(vertex.text).toBe('sunny');
+    expect(usageMetadata).toHaveProperty('candidatesTokenCount');
+    expect(usageMetadata).not.toHaveProperty('responseTokenCount');
+  });
+
+  it('tells the index of the last message as a text where resumption is transparent', async () => {
+    using wire = new GeminiWire(gemini.url, VERTEX_PATH, { headers: { Authorization: 'Bearer ya29' } });
+    await wire.opened();
+    const model = 'projects/p/locations/l/publishers/google/models/gemini-2.5-flash';
+    wire.send({ setup: { ...setup, model, sessionResumption: { transparent: true } } });
+    wire.sendText('one');
+    const update = await wire.message('sessionResumptionUpdate', 2);
+    expect(update.sessionResumptionUpdate.lastConsumedClientMessageIndex).toBe('0');
   });
 
   it('closes with 1008 on the result of a call it never made', async () => {

@@ -144,6 +144,11 @@ export class GeminiEmulator implements AsyncDisposable {
     return this.#live.size + this.#listener.silent;
   }
 
+  /** Whether whoever dials is heard. */
+  get listening(): boolean {
+    return this.#listener.isListening;
+  }
+
   /** How it is set up, and how things stand, as JSON. */
   status(): JsonObject {
     const { choice, ...profile } = this.#service.profile;
@@ -153,7 +158,7 @@ export class GeminiEmulator implements AsyncDisposable {
     const { count, open } = this.connections;
     return {
       url: this.url,
-      listening: this.#listener.isListening,
+      listening: this.listening,
       connections: { dialled: count, open },
       sockets: this.sockets,
       faults: this.#service.faults.size,
@@ -220,7 +225,8 @@ export class GeminiEmulator implements AsyncDisposable {
    */
   async listenAgain(): Promise<void> {
     this.#lifetime.throwIfClosing();
-    if (!this.#listener.isListening) await this.#listener.listen(this.#service.profile.host, this.#port);
+    if (!this.listening) await this.#listener.listen(this.#service.profile.host, this.#port);
+    this.#waits.check();
   }
 
   /** Every handle issued so far becomes unknown. */
