@@ -1,20 +1,14 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { GeminiWire } from '../../test/support/gemini-wire.ts';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-const PROGRAM = `
-  import { Command } from 'commander';
-  import { emulateCommand } from './emulate.ts';
-  const program = new Command('holdfast');
-  emulateCommand(program);
-  await program.parseAsync(process.argv.slice(1), { from: 'user' });
-`;
 const PATH = '/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent?key=any';
 
 class Running {
@@ -23,31 +17,42 @@ class Running {
   readonly exited: Promise<number | null>;
 
   constructor(...parameters: string[]) {
-    this.process = spawn(
-      process.execPath,
-      ['--input-type=module', '-e', PROGRAM, '--', 'emulate', 'gemini', ...parameters],
-      { cwd: HERE, stdio: ['ignore', 'pipe', 'pipe'] },
-    );
-    this.exited = new Promise((resolve) => this.process.once('exit', resolve));
+    this.process = spawn(process.execPath, ['main.ts', 'emulate', 'gemini', ...parameters], {
+      cwd: HERE,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.process.stdout?.on('data', (data: Buffer) => (this.output += data.toString()));
+    this.process.stderr?.on('data', (data: Buffer) => (this.output += data.toString()));
+    // Not 'exit': by then not all of its output may have been read.
+    this.exited = new Promise((resolve) => this.process.once('close', resolve));
   }
 
   /** Resolves with the first match in what the process has said. */
   said(pattern: RegExp): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {
-      const hear = (data?: Buffer): void => {
-        this.output += data?.toString() ?? '';
+      const hear = (): void => {
         const match = pattern.exec(this.output);
         if (match !== null) resolve(match);
       };
       hear();
       this.process.stdout?.on('data', hear);
       this.process.stderr?.on('data', hear);
-      this.process.once('exit', () => reject(new Error(`It ended with: ${this.output}`)));
+      this.process.once('close', () => reject(new Error(`It ended with: ${this.output}`)));
     });
   }
 }
 
+const folder = mkdtempSync(join(tmpdir(), 'holdfast-emulate-'));
+
+function fileWith(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
 let running: Running | undefined;
+
+afterAll(() => rmSync(folder, { recursive: true }));
 
 afterEach(() => {
   running?.process.kill('SIGKILL');
@@ -80,16 +85,46 @@ describe('holdfast emulate gemini', () => {
     }
   });
 
-  it('refuses a fault script that is wrong, and says where', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'holdfast-faults-'));
-    try {
-      const file = join(folder, 'faults.json');
-      writeFileSync(file, '[{"what":{"type":"explode"}}]');
-      running = new Running('--port', '0', '--faults', file);
-      await running.said(/The fault script is wrong[\s\S]*\[0\]\.what\.type/);
-      expect(await running.exited).toBe(1);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+  it('plays a dialogue, is controlled while it runs, and leaves a whole record behind', async () => {
+    const dialogue = fileWith('dialogue.yaml', 'turns:\n  - say: Good morning.\n');
+    const record = join(folder, 'record.jsonl');
+    running = new Running('--port', '0', '--dialogue', dialogue, '--record', record, '--time-scale', '60');
+    const [, url = ''] = await running.said(/Control it with curl (\S+)\/_emulator\/help/);
+    const status = await fetch(`${url}/_emulator/status`);
+    expect(await status.json()).toMatchObject({
+      profile: { brain: 'script', connectionLifetimeMs: 10_000, goAwayLeadMs: 1_000 },
+    });
+    const wire = await GeminiWire.ready(url, { generationConfig: { responseModalities: ['TEXT'] } });
+    wire.sendText('hello');
+    await wire.message('turnComplete');
+    expect(wire.text).toBe('Good morning.');
+    running.process.kill('SIGTERM');
+    await wire.ended();
+    expect(await running.exited).toBe(0);
+    const lines = readFileSync(record, 'utf8').trimEnd().split('\n');
+    expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ connection: 1, event: 'closed', code: 1001 });
+  });
+
+  it.each([
+    [['--faults', '[{"what":{"type":"explode"}}]'], /The fault script is wrong.*\[0\]\.what\.type/],
+    [['--dialogue', 'turns:\n  - shout: hi\n'], /dialogue is wrong.*:2: turns\[0\]\.shout/],
+    [['--dialogue', 'turns: []', '--tool', 'f'], /Give a dialogue or a tool/],
+    [['--brain', 'script'], /needs a dialogue/],
+    [['--tool', 'get_weather {city}'], /get_weather \{"city":"Bern"\}/],
+    [['--time-scale', 'fast'], /Give a number from/],
+    [['--max-sessions', '1.5'], /Give a whole number/],
+    [['--record', '/no/such/folder/record.jsonl'], /The record cannot be written/],
+  ])('says in one line what is wrong with %j, and ends with 2', async (parameters, message) => {
+    const withFiles = parameters.map((parameter, index) =>
+      ['--faults', '--dialogue'].includes(parameters[index - 1] ?? '')
+        ? fileWith(`file-${index}`, parameter)
+        : parameter,
+    );
+    running = new Running('--port', '0', ...withFiles);
+    expect(await running.exited).toBe(2);
+    await running.said(/^holdfast: /);
+    const [line, ...rest] = running.output.trimEnd().split('\n');
+    expect(line).toMatch(message);
+    expect(rest.filter((text) => text !== '' && text !== 'Add --help to see what there is.')).toEqual([]);
   });
 });

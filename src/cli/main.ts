@@ -33,9 +33,16 @@ Every flag can be set in the environment: --drain-timeout is HOLDFAST_DRAIN_TIME
   apiServerCommand(program);
   callCommand(program);
   emulateCommand(program);
-  // Subcommands copy their settings when they are made, so those of the program are given to them here.
-  for (const command of program.commands) command.copyInheritedSettings(program);
+  passSettingsOn(program);
   return program;
+}
+
+/** Subcommands copy their settings when they are made, so those of the program are given to all of them here. */
+function passSettingsOn(command: Command): void {
+  for (const subcommand of command.commands) {
+    subcommand.copyInheritedSettings(command);
+    passSettingsOn(subcommand);
+  }
 }
 
 /** `--drain_timeout`, as the ADK's servers spell it, is `--drain-timeout`. */
@@ -56,7 +63,9 @@ try {
   } else {
     // What we know how to say fits a line; anything else is a defect, and its place is what one wants to know.
     const text =
-      error instanceof HoldfastError ? describeError(error) : String((error as Error).stack ?? error);
+      error instanceof HoldfastError
+        ? describeError(error).replaceAll(/\s*\n\s*/g, ' ')
+        : String((error as Error).stack ?? error);
     process.stderr.write(`holdfast: ${text}\n`);
     process.exitCode = error instanceof InvalidOptionError ? EXIT_USAGE : EXIT_FAILED;
   }

@@ -45,7 +45,8 @@ describe('Gemini emulator: control over HTTP', () => {
   it('tells how things stand, without credentials, and counts itself as no connection', async () => {
     await gemini.close();
     gemini = await GeminiEmulator.start({ keys: ['good-key'] });
-    using _wire = await GeminiWire.ready(gemini.url, TEXT, `${GEMINI_PATH}?key=good-key`);
+    using wire = await GeminiWire.ready(gemini.url, TEXT, `${GEMINI_PATH}?key=good-key`);
+    expect(wire.story).toEqual(['setupComplete']);
     const status = await call('GET', 'status');
     expect(status.json).toMatchObject({
       url: gemini.url,

@@ -174,9 +174,10 @@ describe('Gemini emulator: a limit on sessions', () => {
 
   it('refuses one too many with 429 where it was told to', async () => {
     gemini = await GeminiEmulator.start({ maxSessions: 1, maxSessionsAnswer: 'status' });
-    using _first = await GeminiWire.ready(gemini.url);
+    using first = await GeminiWire.ready(gemini.url);
     using second = new GeminiWire(gemini.url, `${GEMINI_PATH}?key=any`);
     await second.ended();
     expect(second).toMatchObject({ httpStatus: 429, retryAfter: '1' });
+    expect(first.closed).toBeUndefined();
   });
 });

@@ -71,14 +71,10 @@ describe('Gemini emulator: its record', () => {
 
   it('never holds a credential, wherever it came', async () => {
     await start({ record: true });
-    using _query = await GeminiWire.ready(gemini.url, {}, `${GEMINI_PATH}?key=${SECRET}&alt=json`);
-    using _escaped = await GeminiWire.ready(gemini.url, {}, `${GEMINI_PATH}?%6bey=${SECRET}`);
+    using query = await GeminiWire.ready(gemini.url, {}, `${GEMINI_PATH}?key=${SECRET}&alt=json`);
+    using escaped = await GeminiWire.ready(gemini.url, {}, `${GEMINI_PATH}?%6bey=${SECRET}`);
     const constrained = `${GEMINI_PATH.replace('v1beta', 'v1alpha')}Constrained`;
-    using _token = await GeminiWire.ready(
-      gemini.url,
-      {},
-      `${constrained}?access_token=auth_tokens/${SECRET}`,
-    );
+    using token = await GeminiWire.ready(gemini.url, {}, `${constrained}?access_token=auth_tokens/${SECRET}`);
     const headers = {
       Authorization: `Bearer ${SECRET}`,
       'x-goog-api-key': SECRET,
@@ -88,6 +84,12 @@ describe('Gemini emulator: its record', () => {
     using bearer = new GeminiWire(gemini.url, GEMINI_PATH, { headers });
     await bearer.opened();
     await fetch(`${gemini.url}/v1beta/models?key=${SECRET}`, { headers: { 'x-goog-api-key': SECRET } });
+    expect([query, escaped, token, bearer].map(({ closed }) => closed)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+    ]);
     const text = JSON.stringify(gemini.recorded);
     expect(text).not.toContain(SECRET);
     expect(text).toContain('key=redacted&alt=json');
@@ -177,7 +179,8 @@ describe('Gemini emulator: its record', () => {
 
   it('is nothing unless asked for, and says so', async () => {
     await start({});
-    using _wire = await GeminiWire.ready(gemini.url);
+    using wire = await GeminiWire.ready(gemini.url);
+    expect(wire.story).toEqual(['setupComplete']);
     expect(gemini.recorded).toEqual([]);
     const response = await fetch(`${gemini.url}/_emulator/record`);
     expect(response.status).toBe(409);
