@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { GoogleGenAI, Modality } from '@google/genai';
-import type { LiveConnectConfig, LiveServerMessage, Session } from '@google/genai';
+import type { LiveConnectConfig } from '@google/genai';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GEMINI_CLOSES, GeminiEmulator, compareAudio } from '../../src/testing/index.ts';
 import { parseWav, resample } from '../../src/speech/index.ts';
+import { VendorCaller } from '../support/vendor-caller.ts';
 
 const MODEL = 'gemini-2.5-flash-native-audio-latest';
 const RATE_HZ = 16_000;
@@ -18,79 +19,6 @@ const CONFIG: LiveConnectConfig = {
 
 function fixture(name: string): Int16Array {
   return parseWav(readFileSync(new URL(`../fixtures/${name}`, import.meta.url))).samples;
-}
-
-/** One connection of the vendor's client, and what it was told. */
-class Caller {
-  readonly messages: LiveServerMessage[] = [];
-  closed: { readonly code: number; readonly reason: string } | undefined;
-  session!: Session;
-  #waits: { readonly check: () => boolean; readonly resolve: () => void }[] = [];
-
-  async connect(ai: GoogleGenAI, config: LiveConnectConfig): Promise<this> {
-    this.session = await ai.live.connect({
-      model: MODEL,
-      config,
-      callbacks: {
-        onmessage: (message) => {
-          this.messages.push(message);
-          this.#look();
-        },
-        onclose: ({ code, reason }) => {
-          this.closed = { code, reason };
-          this.#look();
-        },
-      },
-    });
-    return this;
-  }
-
-  until(check: () => boolean): Promise<void> {
-    if (check()) return Promise.resolve();
-    return new Promise((resolve) => this.#waits.push({ check, resolve }));
-  }
-
-  /** Forgets what came so far, so that a turn can be looked at alone. */
-  clear(): void {
-    this.messages.length = 0;
-  }
-
-  /** Frames of 20 ms as fast as they go: the emulator's ear counts samples, not time. */
-  speak(samples: Int16Array): void {
-    for (let at = 0; at < samples.length; at += RATE_HZ / 50) {
-      const frame = samples.slice(at, at + RATE_HZ / 50);
-      const data = Buffer.from(frame.buffer).toString('base64');
-      this.session.sendRealtimeInput({ audio: { data, mimeType: `audio/pcm;rate=${RATE_HZ}` } });
-    }
-  }
-
-  turnIsComplete(): boolean {
-    return this.messages.some(({ serverContent }) => serverContent?.turnComplete === true);
-  }
-
-  get handles(): string[] {
-    return this.messages.flatMap(({ sessionResumptionUpdate: update }) =>
-      update?.resumable === true && update.newHandle !== undefined ? [update.newHandle] : [],
-    );
-  }
-
-  get audio(): Int16Array {
-    const chunks = this.messages
-      .flatMap(({ serverContent }) => serverContent?.modelTurn?.parts ?? [])
-      .map(({ inlineData }) => Buffer.from(inlineData?.data ?? '', 'base64'));
-    const bytes = new Uint8Array(Buffer.concat(chunks));
-    return new Int16Array(bytes.buffer, 0, bytes.byteLength / 2);
-  }
-
-  said(kind: 'inputTranscription' | 'outputTranscription'): string {
-    return this.messages.map(({ serverContent }) => serverContent?.[kind]?.text ?? '').join('');
-  }
-
-  #look(): void {
-    const due = this.#waits.filter(({ check }) => check());
-    this.#waits = this.#waits.filter((wait) => !due.includes(wait));
-    for (const { resolve } of due) resolve();
-  }
 }
 
 let gemini: GeminiEmulator;
@@ -112,7 +40,7 @@ describe('Gemini emulator: a conversation of the vendor’s own client', () => {
     async () => {
       const question = fixture('hello.wav');
       const silence = new Int16Array(RATE_HZ);
-      const first = await new Caller().connect(ai, { ...CONFIG, sessionResumption: {} });
+      const first = await new VendorCaller().connect(ai, MODEL, { ...CONFIG, sessionResumption: {} });
       expect(gemini.connections.last).toMatchObject({
         api: 'gemini',
         setup: {
@@ -174,7 +102,10 @@ describe('Gemini emulator: a conversation of the vendor’s own client', () => {
       first.session.close();
       await first.until(() => first.closed !== undefined);
       await gemini.waitFor(() => gemini.sockets === 0);
-      const second = await new Caller().connect(ai, { ...CONFIG, sessionResumption: { handle } });
+      const second = await new VendorCaller().connect(ai, MODEL, {
+        ...CONFIG,
+        sessionResumption: { handle },
+      });
       expect(gemini.connections.last).toMatchObject({
         number: 2,
         resumedFrom: handle,
@@ -191,7 +122,7 @@ describe('Gemini emulator: a conversation of the vendor’s own client', () => {
   it('takes an ephemeral token on v1alpha', async () => {
     const httpOptions = { baseUrl: gemini.url, apiVersion: 'v1alpha' };
     const constrained = new GoogleGenAI({ apiKey: 'auth_tokens/abc', httpOptions });
-    const caller = await new Caller().connect(constrained, CONFIG);
+    const caller = await new VendorCaller().connect(constrained, MODEL, CONFIG);
     expect(gemini.connections.last).toMatchObject({ api: 'constrained', credential: 'auth_tokens/abc' });
     caller.session.close();
   });
@@ -202,7 +133,7 @@ describe('Gemini emulator: a conversation of the vendor’s own client', () => {
       apiKey: 'express',
       httpOptions: { baseUrl: gemini.url },
     });
-    const caller = await new Caller().connect(vertex, { ...CONFIG, explicitVadSignal: true });
+    const caller = await new VendorCaller().connect(vertex, MODEL, { ...CONFIG, explicitVadSignal: true });
     caller.session.sendClientContent({ turns: 'hello', turnComplete: true });
     await caller.until(() => caller.turnIsComplete());
     caller.speak(fixture('hello.wav'));
@@ -215,8 +146,8 @@ describe('Gemini emulator: a conversation of the vendor’s own client', () => {
 
   it('refuses a key, and the client is told why', async () => {
     gemini.addFaults([{ when: { on: 'open' }, what: { type: 'close', ...GEMINI_CLOSES.keyNotValid } }]);
-    const caller = new Caller();
-    await expect(caller.connect(ai, CONFIG)).rejects.toThrow('API key not valid');
+    const caller = new VendorCaller();
+    await expect(caller.connect(ai, MODEL, CONFIG)).rejects.toThrow('API key not valid');
     expect(caller.closed).toEqual(GEMINI_CLOSES.keyNotValid);
   });
 });
