@@ -25,6 +25,8 @@ export function emulateCommand(program: Command): void {
 async function emulateGemini(flags: EmulateFlags): Promise<void> {
   const log = createLogger('info', process.stderr.isTTY);
   const gemini = await GeminiEmulator.start({ ...emulatorOptions(flags), log });
+  // Before the first word: who reads it may end this process at once.
+  listenToSignals(new SignalLadder(ladderOf(gemini), { clock: systemClock, tell: () => undefined }));
   process.stdout.write(
     [
       `The Gemini emulator is listening on ${gemini.url}`,
@@ -33,7 +35,6 @@ async function emulateGemini(flags: EmulateFlags): Promise<void> {
       '',
     ].join('\n'),
   );
-  listenToSignals(new SignalLadder(ladderOf(gemini), { clock: systemClock, tell: () => undefined }));
   await gemini.closed;
   // At once: a process that winds down by itself lets go of its signals first, and an echo would kill it.
   process.exit(0);
