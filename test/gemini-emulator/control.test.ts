@@ -133,8 +133,8 @@ describe('Gemini emulator: control that is refused', () => {
     ['POST', 'inject', { fault: { type: 'reset' }, connection: 'all' }, 400, 'connection:'],
     ['POST', 'stop-listening', {}, 400, 'forMs:'],
     ['POST', 'close-connections', { code: 1006 }, 400, '1006'],
-    ['POST', 'faults', ' '.repeat(MAX_CONTROL_BODY_BYTES + 1), 413, 'larger than'],
-  ])('%s %s with %j', async (method, path, body, status, message) => {
+    ['POST', 'faults', ' '.repeat(8 * MAX_CONTROL_BODY_BYTES), 413, 'larger than'],
+  ])('%s %s with what it does not take (%#)', async (method, path, body, status, message) => {
     const answer = await call(method, path, body);
     expect(answer.status).toBe(status);
     expect(answer.json).toEqual({
@@ -190,6 +190,15 @@ describe('Gemini emulator: whose connection it is', () => {
     await ended;
     expect(text).toMatch(/^HTTP\/1\.1 200 /);
     expect(gemini.connections.count).toBe(0);
+  });
+
+  it('is one of the protocol, and gets no answer, when a fault ends it at the dial', async () => {
+    gemini.addFaults([{ when: { on: 'dial' }, what: { type: 'endWithoutCloseFrame' } }]);
+    using wire = new GeminiWire(gemini.url);
+    await wire.ended();
+    expect(wire.failure).toContain('hang up');
+    expect(gemini.connections.nth(1)?.ending).toMatchObject({ by: 'emulator', code: 1006 });
+    expect((await call('GET', 'status')).status).toBe(200);
   });
 
   it('is nobody’s when it ends before that', async () => {

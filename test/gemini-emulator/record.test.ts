@@ -79,6 +79,7 @@ describe('Gemini emulator: its record', () => {
       Authorization: `Bearer ${SECRET}`,
       'x-goog-api-key': SECRET,
       Cookie: `session=${SECRET}`,
+      Referer: `http://localhost/?key=${SECRET}`,
       'User-Agent': 'somebody',
     };
     using bearer = new GeminiWire(gemini.url, GEMINI_PATH, { headers });

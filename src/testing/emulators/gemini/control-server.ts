@@ -112,10 +112,11 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > MAX_CONTROL_BODY_BYTES) {
-      throw new EmulatorControlError(413, `The body is larger than ${MAX_CONTROL_BODY_BYTES} bytes.`);
-    }
-    chunks.push(chunk);
+    // To its end, and into nothing: one that is cut off never reads what was wrong.
+    if (bytes <= MAX_CONTROL_BODY_BYTES) chunks.push(chunk);
+  }
+  if (bytes > MAX_CONTROL_BODY_BYTES) {
+    throw new EmulatorControlError(413, `The body is larger than ${MAX_CONTROL_BODY_BYTES} bytes.`);
   }
   const text = Buffer.concat(chunks).toString();
   if (text.trim() === '') return undefined;

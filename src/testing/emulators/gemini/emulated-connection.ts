@@ -157,7 +157,7 @@ export class EmulatedConnection {
   }
 
   #take(data: RawData): void {
-    if (this.#state.tag === 'over') return;
+    if (this.#state.tag === 'over' || this.#scope.isClosing) return;
     const text = textOf(data);
     this.record.heard(text);
     try {

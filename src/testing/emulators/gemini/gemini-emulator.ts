@@ -257,11 +257,13 @@ export class GeminiEmulator implements AsyncDisposable {
     });
     const scope = this.#lifetime.child(`connection ${record.number}`);
     this.#live.set(tcp, new EmulatedConnection(this.#service, tcp, record, scope));
-    if (!tcp.destroyed) this.#http.emit('connection', tcp);
+    // A fault of the dial may have ended it.
+    if (tcp.writable) this.#http.emit('connection', tcp);
     this.#waits.check();
   }
 
   #upgrade(request: IncomingMessage, tcp: Socket, head: Buffer): void {
+    if (this.#lifetime.isClosing) return;
     this.#live.get(tcp)?.upgrade(request, parseTarget(request), (opened) =>
       // What `handleUpgrade` gives is of the class the constructor was told to make.
       this.#webSockets.handleUpgrade(request, tcp, head, (socket) => opened(socket as EmulatedSocket)),

@@ -9,16 +9,22 @@ const REDACTED = 'redacted';
 const CREDENTIAL = /key|token|secret|auth|cookie|password|signature/i;
 
 /** Part of every WebSocket's handshake, and no secret. */
-const HANDSHAKE = /^sec-websocket-/i;
+const HANDSHAKE_KEY = 'sec-websocket-key';
+
+/** Headers whose value may hold a credential among other things. */
+const MIXED = ['sec-websocket-protocol', 'referer'];
 
 function isCredential(name: string): boolean {
-  return CREDENTIAL.test(name) && !HANDSHAKE.test(name);
+  return CREDENTIAL.test(name) && name !== HANDSHAKE_KEY;
 }
 
 /** The headers of a request without credentials. */
 export function redactHeaders(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, isCredential(name) ? REDACTED : value]),
+    Object.entries(headers).map(([name, value]) => {
+      const secret = isCredential(name) || (MIXED.includes(name) && CREDENTIAL.test(String(value)));
+      return [name, secret ? REDACTED : value];
+    }),
   );
 }
 

@@ -9,6 +9,9 @@ export interface CallGroup {
   readonly then: readonly AnswerStep[];
 }
 
+/** Cancelled calls that are remembered: their results were on their way, and come soon or never. */
+const MAX_CANCELLED = 100;
+
 export type TakenResult =
   /** There was never such a call, or it has its result already. */
   | { readonly tag: 'unknown' }
@@ -38,6 +41,7 @@ export class ToolCalls {
     this.#open.delete(group);
     const ids = group.calls.map(({ id }) => id);
     for (const id of ids) this.#cancelled.add(id);
+    for (const id of [...this.#cancelled].slice(0, -MAX_CANCELLED)) this.#cancelled.delete(id);
     return ids;
   }
 
