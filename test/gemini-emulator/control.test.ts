@@ -197,6 +197,7 @@ describe('Gemini emulator: whose connection it is', () => {
     using wire = new GeminiWire(gemini.url);
     await wire.ended();
     expect(wire.failure).toContain('hang up');
+    await gemini.waitFor(({ sockets }) => sockets === 0);
     expect(gemini.connections.nth(1)?.ending).toMatchObject({ by: 'emulator', code: 1006 });
     expect((await call('GET', 'status')).status).toBe(200);
   });
