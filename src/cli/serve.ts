@@ -39,18 +39,19 @@ export async function serve(
     ...(flags.allowHost === undefined ? {} : { allowedHosts: flags.allowHost }),
     ...(pageDir === undefined ? {} : { pageDir }),
   });
+  endOnSignals(server);
   const { url } = await server.listen(flags.port, flags.host);
   process.stdout.write(`Holdfast is listening on ${url}\n`);
-  const report = await untilSignalled(server);
-  exitWith(report);
+  await server.closed;
 }
 
-function untilSignalled(server: HoldfastServer): Promise<ServerCloseReport> {
+/** Before anybody is told that the server is there: who reads that may signal at once. */
+function endOnSignals(server: HoldfastServer): void {
   const tell = (line: string): void => {
     if (process.stderr.isTTY) process.stderr.write(`${line}\n`);
   };
   listenToSignals(new SignalLadder(server, { clock: systemClock, tell }));
-  return server.closed;
+  void server.closed.then(exitWith);
 }
 
 /** Whatever is still open in this process, a client's idle connection say, does not keep it. */
