@@ -34,9 +34,8 @@ export class Mailbox<Item> implements AsyncIterableIterator<Item, undefined> {
   /** Queues an item, or hands it to who waits. Returns false, and keeps nothing, when full or ended. */
   push(item: Item): boolean {
     if (this.#ended) return false;
-    const waiter = this.#waiters.shift();
-    if (waiter !== undefined) {
-      waiter({ done: false, value: item });
+    if (this.#waiters.length > 0) {
+      this.#waiters.shift()?.({ done: false, value: item });
       return true;
     }
     if (this.size >= this.capacity) return false;

@@ -26,6 +26,8 @@ const NO_CLOSE_FRAME_CODE = 1_006;
 /** The library's own bound comes after the closing plan's, so that it is the plan that names a peer that hangs. */
 const LIBRARY_BOUND_GRACE_MS = 250;
 
+const AS_TEXT = { binary: false };
+
 export interface WsTransportOptions {
   /** Default `DEFAULT_SOCKET_CLOSE_TIMEOUT_MS`. */
   readonly socketCloseTimeoutMs?: number;
@@ -117,7 +119,9 @@ class WsSocket implements MessageSocket {
   send(data: string | Uint8Array): boolean {
     // `ws` would count what is sent after its close as buffered, for ever.
     if (this.#state !== 'open' || this.#ws.readyState !== WebSocket.OPEN) return false;
-    this.#ws.send(data);
+    // As bytes: a text of its own making the library masks in place and writes as two pieces, header and payload.
+    if (typeof data === 'string') this.#ws.send(Buffer.from(data), AS_TEXT);
+    else this.#ws.send(data);
     return true;
   }
 

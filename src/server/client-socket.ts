@@ -1,6 +1,8 @@
+import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import type { Lifetime } from '../kernel/index.ts';
 import type { LegEnd, SocketGoodbye } from './leg-end.ts';
+import { serverFrame } from './server-frame.ts';
 import type { ServerLimits } from './server-options.ts';
 
 /** What a client's socket tells the leg that uses it. Called synchronously, as frames arrive. */
@@ -20,7 +22,11 @@ const BURST_SECONDS = 2;
 /** Pings go out this many times within the time a client may be silent. */
 const PINGS_PER_SILENCE = 3;
 
-const AS_TEXT = { binary: false };
+/** A client's WebSocket, and the stream it stands on. */
+export interface AcceptedSocket {
+  readonly webSocket: WebSocket;
+  readonly stream: Duplex;
+}
 
 /**
  * One client's WebSocket, bounded in every direction: how large a message may be, how many come in a second, how much
@@ -31,6 +37,8 @@ export class ClientSocket {
   /** What the client is told when the scope closes. */
   goodbye: SocketGoodbye;
   readonly #socket: WebSocket;
+  /** Messages are written to it whole, between the control frames of the WebSocket: both write without waiting. */
+  readonly #stream: Duplex;
   readonly #scope: Lifetime;
   readonly #limits: ServerLimits;
   #sink: ClientSocketSink | undefined;
@@ -38,8 +46,10 @@ export class ClientSocket {
   #allowanceAtMs: number;
   #heardAtMs: number;
 
-  constructor(socket: WebSocket, scope: Lifetime, limits: ServerLimits, goodbye: SocketGoodbye) {
+  constructor(accepted: AcceptedSocket, scope: Lifetime, limits: ServerLimits, goodbye: SocketGoodbye) {
+    const { webSocket: socket, stream } = accepted;
     this.#socket = socket;
+    this.#stream = stream;
     this.#scope = scope;
     this.#limits = limits;
     this.goodbye = goodbye;
@@ -76,9 +86,7 @@ export class ClientSocket {
       this.#broken({ tag: 'slowClient' });
       return;
     }
-    // As bytes, because the library would count a text's bytes, and measure and encode it again to write it.
-    if (typeof data === 'string') this.#socket.send(Buffer.from(data), AS_TEXT);
-    else this.#socket.send(data);
+    this.#stream.write(serverFrame(data));
   }
 
   #message(data: RawData, isBinary: boolean): void {

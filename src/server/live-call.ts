@@ -1,4 +1,3 @@
-import type { WebSocket } from 'ws';
 import { describeError, randomId } from '../kernel/index.ts';
 import type { Lifetime } from '../kernel/index.ts';
 import {
@@ -15,6 +14,7 @@ import { sessionKey } from './calls.ts';
 import type { Call, CallEnd } from './calls.ts';
 import type { ClientLeg, LegOwner } from './client-leg.ts';
 import { ClientSocket } from './client-socket.ts';
+import type { AcceptedSocket } from './client-socket.ts';
 import { AppNotFoundError } from './errors.ts';
 import { HoldfastClientLeg } from './holdfast-client-leg.ts';
 import { adkGoodbye, holdfastGoodbye } from './leg-end.ts';
@@ -76,7 +76,7 @@ export class LiveCall implements Call {
   }
 
   /** Takes the accepted socket. From here on, what the client says is kept, also while the session is not there yet. */
-  run(socket: WebSocket): void {
+  run(socket: AcceptedSocket): void {
     this.#conversation(socket)
       .catch((error: unknown) => {
         this.#scope.log.error('live call failed', { error: describeError(error) });
@@ -110,7 +110,7 @@ export class LiveCall implements Call {
     return () => untaps.forEach((untap) => untap());
   }
 
-  async #conversation(socket: WebSocket): Promise<void> {
+  async #conversation(socket: AcceptedSocket): Promise<void> {
     const { context, wire, key } = this.#options;
     const goodbye = (wire === 'adk' ? adkGoodbye : holdfastGoodbye)({ tag: 'session', reason: 'shutdown' });
     const clientSocket = new ClientSocket(socket, this.#scope, context.limits, goodbye);

@@ -55,9 +55,9 @@ export class LiveUpgrades {
     this.#context.calls.add(call);
     const dropped = (): void => call.dropped();
     socket.once('close', dropped);
-    this.#sockets.handleUpgrade(request, socket, head, (accepted) => {
+    this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
       socket.removeListener('close', dropped);
-      call.run(accepted);
+      call.run({ webSocket, stream: socket });
     });
   }
 

@@ -15,7 +15,7 @@ export const DEFAULT_IDLE_TIMEOUT_MS = 15 * 60_000;
 /** Longer than any call anybody means to make; what runs on is a zombie that bills. */
 export const DEFAULT_MAX_DURATION_MS = 4 * 60 * 60_000;
 
-/** Watches the limits of a live session. Noting activity costs one assignment; the clock is looked at rarely. */
+/** Watches the limits of a live session. Noting activity costs one look at the clock, and sets no timer anew. */
 export class LimitWatch {
   readonly #owner: Lifetime;
   readonly #idleTimeoutMs: number;

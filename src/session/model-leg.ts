@@ -138,10 +138,16 @@ export class ModelLeg {
       void this.#state.scope.close(CONNECTION_LOST, lostError(this.#options.model.id, delivery.end));
       return;
     }
-    this.#held.push(delivery);
-    if (this.#isHolding) return;
+    if (this.#isHolding) {
+      this.#held.push(delivery);
+      return;
+    }
     this.#isHolding = true;
-    this.#catchUp();
+    try {
+      this.#deliver(delivery);
+    } finally {
+      this.#catchUp();
+    }
   }
 
   #catchUp(): void {
