@@ -4,7 +4,7 @@
 //
 // prints `listening on http://127.0.0.1:8080`. Speak to it from a second terminal,
 //
-//   npx holdfast call http://127.0.0.1:8080 --wav question.wav
+//   holdfast call http://127.0.0.1:8080 --wav question.wav
 //
 // and press Ctrl-C here meanwhile. The call goes on to its end:
 //

@@ -5,7 +5,7 @@
 // prints `listening on http://127.0.0.1:8080`, serves until Ctrl-C or SIGTERM, and then prints `stopped, calls cut: 0`.
 // Call it from a second terminal:
 //
-//   npx holdfast call http://127.0.0.1:8080/agents --app parrot --text "Are you there?"
+//   holdfast call http://127.0.0.1:8080/agents --app parrot --text "Are you there?"
 //
 // With Express: `app.use('/agents', holdfast.requestListener)`. With Hono, or whatever speaks fetch:
 // `app.mount('/agents', holdfast.fetch)`. In both, `holdfast.attach(server, …)` with the server that listens.

@@ -9,6 +9,7 @@ import {
 } from '../testing/index.ts';
 import type { GeminiEmulatorOptions } from '../testing/index.ts';
 import { createLogger } from './logger.ts';
+import { parsePort } from './serve-options.ts';
 import { SignalLadder, listenToSignals } from './signals.ts';
 import type { LadderTarget } from './signals.ts';
 
@@ -36,18 +37,16 @@ interface EmulateFlags {
 export function emulateCommand(program: Command): void {
   const emulate = program
     .command('emulate')
-    .description('Serve an emulated provider: its real wire, an echo for a model, faults on request.');
+    .description('serve an emulated provider: its real wire, an echo for a model, faults on request');
   geminiCommand(emulate);
 }
 
 function geminiCommand(emulate: Command): void {
   emulate
     .command('gemini')
-    .description('Emulate Gemini Live (BidiGenerateContent), the Gemini API and Vertex.')
+    .description('emulate Gemini Live (BidiGenerateContent), of the Gemini API and of Vertex')
     .addOption(
-      option('--port <port>', '0 takes a free one')
-        .argParser(numberFrom(0, 65_535))
-        .default(DEFAULT_EMULATOR_PORT),
+      option('--port <port>', '0 takes a free one').argParser(parsePort).default(DEFAULT_EMULATOR_PORT),
     )
     .addOption(option('--host <address>', 'address to listen on').default('127.0.0.1'))
     .addOption(option('--faults <file>', 'what goes wrong, and when: a fault script in JSON'))

@@ -1,7 +1,7 @@
 // An agents folder: `holdfast web` and `holdfast api-server` serve each <folder>/<app>/agent.ts, by what it exports as
 // `rootAgent`. No project is needed around it: `holdfast` and `zod` are those of the command that runs it.
 //
-//   GEMINI_API_KEY=… npx holdfast web examples/agents --model gemini:gemini-2.5-flash-native-audio-latest
+//   GEMINI_API_KEY=… holdfast web examples/agents --model gemini:gemini-2.5-flash-native-audio-latest
 //
 // prints `Holdfast is listening on http://127.0.0.1:8000`: open it, choose `bakery`, and ask for rye bread. Without
 // `--model` it is served on the echo model, which calls no tool but tries everything else.
