@@ -33,5 +33,7 @@ export type {
   Usage,
 } from './protocol/index.ts';
 export * from './session/index.ts';
+export { WavFormatError, formatWav, parseWav, resample } from './speech/index.ts';
+export type { WavAudio } from './speech/index.ts';
 export { MemorySessionStore } from './store/memory.ts';
 export type { MemorySessionStoreOptions } from './store/memory.ts';

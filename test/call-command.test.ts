@@ -8,7 +8,7 @@ import { callCommand } from '../src/cli/call.ts';
 import { echo } from '../src/models/echo/index.ts';
 import { createServer } from '../src/server/index.ts';
 import type { HoldfastServer } from '../src/server/index.ts';
-import { Agent } from '../src/session/index.ts';
+import { Agent, AuthenticationError } from '../src/session/index.ts';
 import { parseWav } from '../src/speech/index.ts';
 import { CHECKOUT } from './support/checkout.ts';
 
@@ -90,6 +90,27 @@ describe('holdfast call', () => {
     expect(code).toBe(0);
   });
 
+  it.each(['holdfast', 'adk'])(
+    'says over the %s wire why the model cannot be reached, once and whole, and nothing that only follows',
+    async (wire) => {
+      const why = `There is no key. ${'Set one and start the server anew. '.repeat(4)}`.trim();
+      const failing = createServer({
+        agents: { default: new Agent({ name: 'assistant' }) },
+        model: {
+          ...echo(),
+          connect: () => Promise.reject(new AuthenticationError(why, { provider: 'test' })),
+        },
+      });
+      const { out } = await call((await failing.listen()).url, '--wire', wire, '--text', 'Hello');
+      await failing.close();
+      expect(out.split('\n').slice(1)).toEqual([
+        expect.stringMatching(/^ {2}The server ended the call with \d{4}\.$/),
+        `  HOLDFAST_AUTHENTICATION: ${why}`,
+        'bad',
+      ]);
+    },
+  );
+
   it('says what to do where it cannot call, and tells usage from failure by its exit code', async () => {
     const nobody = await call('http://127.0.0.1:9', '--text', 'x');
     expect([nobody.code, nobody.err]).toEqual([1, expect.stringMatching(/is a server running there\?/)]);
@@ -103,6 +124,6 @@ describe('holdfast call', () => {
       expect.stringMatching(/either --wav FILE or --text TEXT/),
     ]);
     const noFile = await call(url, '--wav', join(folder, 'none.wav'));
-    expect([noFile.code, noFile.err]).toEqual([2, expect.stringMatching(/none\.wav/)]);
+    expect([noFile.code, noFile.err]).toEqual([2, expect.stringMatching(/--wav .*none\.wav cannot be read/)]);
   });
 });

@@ -1,4 +1,5 @@
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -11,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHECKOUT, shellEnvironment } from './support/checkout.ts';
+import { EXAMPLES, exampleFiles, promisedLines } from './support/examples.ts';
 import { readmeProgram } from './support/readme.ts';
 import { runProgram } from './support/run-program.ts';
 
@@ -38,10 +40,17 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 async function runHere(program: string, parameters: readonly string[]): Promise<string> {
   const { status, stdout, stderr } = await runProgram(program, parameters, {
     cwd: folder,
-    env: shellEnvironment(),
+    env: shellEnvironment({ GEMINI_API_KEY: '' }),
   });
   expect({ status, stderr: status === 0 ? '' : stderr + stdout }).toEqual({ status: 0, stderr: '' });
   return stdout;
+}
+
+/** Copies an example into the stranger's folder, and gives its name there. */
+function copyExample(file: string): string {
+  const name = `example-${file.replaceAll('/', '-')}`;
+  copyFileSync(join(EXAMPLES, file), join(folder, name));
+  return name;
 }
 
 beforeAll(async () => {
@@ -97,13 +106,20 @@ describe('the published package', () => {
     expect(await runHere(process.execPath, ['readme.ts'])).not.toBe('');
   });
 
+  // One that needs the main entry alone, and one that needs testing and zod besides.
+  it.each(['hello.ts', 'tools.ts'])('runs a copy of examples/%s', { timeout: RUN_BOUND_MS }, async (file) => {
+    const said = await runHere(process.execPath, [copyExample(file)]);
+    expect(said.trimEnd().split('\n')).toEqual(promisedLines(file));
+  });
+
   it(
-    'has types that stand alone, for the README and for every entry',
+    'has types that stand alone, for the README, the examples and every entry',
     { timeout: RUN_BOUND_MS },
     async () => {
       const imports = entries.map((entry, index) => `export * as entry${index} from '${entry}';`);
       writeFileSync(join(folder, 'readme.ts'), readmeProgram());
       writeFileSync(join(folder, 'entries.ts'), imports.join('\n'));
+      const examples = exampleFiles().map(copyExample);
       // A stranger with Node's types and nothing else: types of ours must not need a package that is not installed.
       mkdirSync(join(folder, 'node_modules/@types'), { recursive: true });
       symlinkSync(join(CHECKOUT, 'node_modules/@types/node'), join(folder, 'node_modules/@types/node'));
@@ -113,7 +129,7 @@ describe('the published package', () => {
       };
       writeFileSync(
         join(folder, 'tsconfig.json'),
-        JSON.stringify({ compilerOptions, files: ['readme.ts', 'entries.ts'] }),
+        JSON.stringify({ compilerOptions, files: ['readme.ts', 'entries.ts', ...examples] }),
       );
       const { stdout } = await runProgram(
         join(CHECKOUT, 'node_modules/.bin/tsc'),
@@ -126,7 +142,7 @@ describe('the published package', () => {
       // What is wrong in declarations of other packages is not ours to judge.
       const ours = stdout
         .split('\n')
-        .filter((line) => /^(node_modules\/holdfast|readme|entries|error)/.test(line));
+        .filter((line) => /^(node_modules\/holdfast|readme|entries|example|error)/.test(line));
       expect(ours).toEqual([]);
     },
   );

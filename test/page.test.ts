@@ -231,6 +231,45 @@ describe('the page', () => {
   );
 
   it(
+    'says that the server is gone, and blames nothing else, when it is called again',
+    async () => {
+      const { page, held } = await openPage(browser, url);
+      await write(page, 'Stay with me.');
+      await see(page, '.said-agent:has-text("Stay with me.")');
+      await server.abort();
+      await reach(page, 'ended');
+      expect(await statusOf(page)).toBe('The connection was lost. Is the server still running?');
+
+      for (const again of ['Call again', 'Type instead']) {
+        await press(page, again);
+        await expect.poll(() => statusOf(page)).toMatch(/: is (the|a) server (still )?running/);
+        expect((await held()).inUse).toEqual([]);
+      }
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  it.each([
+    ['a phone', 390, 844],
+    ['a small phone', 375, 667],
+  ])(
+    'shows the newest words above what is being written, on %s',
+    async (_device, width, height) => {
+      const { page } = await openPage(browser, url);
+      await page.setViewportSize({ width, height });
+      for (let count = 1; count <= 6; count += 1) {
+        await write(page, `Number ${count}, with as many words as fill more than one line of a phone`);
+        await see(page, `.said-agent:has-text("Number ${count},")`);
+      }
+      const newest = await page.locator('.said').last().boundingBox();
+      const composer = await page.locator('.composer').boundingBox();
+      expect(newest!.y + newest!.height).toBeLessThanOrEqual(composer!.y);
+      expect(composer!.y + composer!.height).toBeLessThanOrEqual(height);
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  it(
     'lets the user choose where there are several apps',
     async () => {
       await server.close();

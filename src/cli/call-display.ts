@@ -54,7 +54,7 @@ function progressLine(records: readonly CallRecord[]): string {
   ];
   const latencies = latenciesOf(records);
   if (latencies.length > 0) parts.push(`first audio after ${milliseconds(quantile(latencies, 0.5))}`);
-  return records.length === 1 ? parts.join(' · ') : `${records.length} calls · ${parts.join(' · ')}`;
+  return records.length <= 1 ? parts.join(' · ') : `${records.length} calls · ${parts.join(' · ')}`;
 }
 
 /** What is said of one call at its end. */

@@ -1,6 +1,6 @@
 import type { ClientEnd, ClientProtocol, LiveClient, ReceivedAudio, WireFault } from '../client/index.ts';
 import { connectSession } from '../client/index.ts';
-import { Lifetime, systemClock } from '../kernel/index.ts';
+import { ClosedError, Lifetime, systemClock } from '../kernel/index.ts';
 import type { Clock, Timer } from '../kernel/index.ts';
 import type { LiveEvent } from '../protocol/index.ts';
 import { speak } from './call-recording.ts';
@@ -138,7 +138,7 @@ export class CallRun {
   #say(): void {
     const { input } = this.#options;
     if (input.kind === 'text') {
-      this.#client.sendText(input.text);
+      this.#sendText(input.text);
       this.#lastAudibleMs = this.#lifetime.clock.now();
       this.#inputEnded();
       return;
@@ -154,6 +154,15 @@ export class CallRun {
         this.#inputEnded();
       },
     });
+  }
+
+  #sendText(text: string): void {
+    try {
+      this.#client.sendText(text);
+    } catch (error) {
+      // The server ends the call in the moment it has opened. Why, its close tells, which follows.
+      if (!(error instanceof ClosedError)) throw error;
+    }
   }
 
   #sendFrame(samples: Int16Array, rateHz: number): void {
@@ -242,7 +251,9 @@ export class CallRun {
   #ended(end: ClientEnd): void {
     this.record.end = { code: end.code, reason: end.reason, reconnect: end.reconnect };
     if (this.#lifetime.isOpen && this.#wasOpen) {
-      const why = end.reason === '' ? '' : `: ${end.reason}`;
+      // A reason is cut to fit its frame; a fault has told it whole.
+      const isTold = end.reason === '' || this.record.faults.length > 0;
+      const why = isTold ? '' : `: ${end.reason}`;
       this.record.failure ??=
         end.code === 1006
           ? 'The connection to the server was lost: the server or the network went away without a word.'

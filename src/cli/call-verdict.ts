@@ -34,7 +34,9 @@ export function judge(record: CallRecord, input: CallInput, verify: VerifyMode):
   const isEcho = verify === 'echo' || (verify === 'auto' && record.model === 'echo');
   const comparison = compare(record, input, isEcho ? 'echo' : verify);
   if (comparison !== undefined) problems.push(...comparison.problems);
-  if (input.kind === 'text' && isEcho && record.text.trim() !== input.text.trim()) {
+  // Where the call failed before anything was answered, that nothing was answered is no second problem.
+  const isUnheard = record.failure !== undefined && record.text === '';
+  if (input.kind === 'text' && isEcho && !isUnheard && record.text.trim() !== input.text.trim()) {
     problems.push(`The answer is not the text that was sent: '${record.text}'.`);
   }
   return { good: problems.length === 0, problems, comparison };

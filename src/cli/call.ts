@@ -44,7 +44,7 @@ interface CallFlags {
 export function callCommand(program: Command): void {
   program
     .command('call')
-    .description('Make a call to a server: speak a recording or say a text, and judge what comes back.')
+    .description('make a call to a server: speak a recording or say a text, and judge what comes back')
     .argument('<url>', 'the server, such as http://127.0.0.1:8000')
     .addOption(flag('--wav <file>', 'speak this recording, in real time'))
     .addOption(flag('--text <text>', 'say this text'))
@@ -69,6 +69,14 @@ export function callCommand(program: Command): void {
         .default('auto'),
     )
     .addOption(flag('--json', 'print the result as JSON'))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  holdfast call http://127.0.0.1:8000 --text "Are you there?"
+  holdfast call http://127.0.0.1:8000 --wav question.wav --out answer.wav
+  holdfast call http://127.0.0.1:8000 --wav question.wav --sessions 50`,
+    )
     .action(async (url: string, flags: CallFlags) => {
       process.exitCode = await runCalls(url, flags);
     });
@@ -124,8 +132,17 @@ async function readInput(flags: CallFlags): Promise<CallInput> {
     throw new InvalidOptionError('--out and --session are for one call: leave them out with --sessions.');
   }
   if (flags.text !== undefined) return { kind: 'text', text: flags.text };
-  const { samples, rateHz } = parseWav(await readFile(flags.wav ?? ''));
+  const { samples, rateHz } = parseWav(await readRecording(flags.wav ?? ''));
   return { kind: 'speech', recording: new Recording(samples, rateHz) };
+}
+
+/** @throws InvalidOptionError when the file cannot be read. */
+async function readRecording(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new InvalidOptionError(`--wav ${path} cannot be read: ${describeError(cause)}.`, { cause });
+  }
 }
 
 async function firstApp(url: string): Promise<string> {

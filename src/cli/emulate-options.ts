@@ -8,6 +8,7 @@ import {
   readFaultScript,
 } from '../testing/index.ts';
 import type { BrainName, ConnectionLimits, GeminiEmulatorOptions } from '../testing/index.ts';
+import { parsePort } from './serve-options.ts';
 
 /** Not the port of `holdfast web`, so that both run side by side. */
 export const DEFAULT_EMULATOR_PORT = 8_080;
@@ -52,9 +53,7 @@ export function addEmulateOptions(command: Command): Command {
 function addService(command: Command): Command {
   return command
     .addOption(
-      option('--port <port>', '0 takes a free one')
-        .argParser(numberFrom(0, 65_535))
-        .default(DEFAULT_EMULATOR_PORT),
+      option('--port <port>', '0 takes a free one').argParser(parsePort).default(DEFAULT_EMULATOR_PORT),
     )
     .addOption(option('--host <address>', 'address to listen on').default('127.0.0.1'))
     .addOption(option('--faults <file>', 'what goes wrong, and when: a fault script in JSON'))

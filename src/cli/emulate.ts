@@ -12,12 +12,12 @@ export function emulateCommand(program: Command): void {
   const emulate = program
     .command('emulate')
     .description(
-      'Serve an emulated provider: its real wire, an echo or a dialogue for a model, faults on request.',
+      'serve an emulated provider: its real wire, an echo or a dialogue for a model, faults on request',
     );
   addEmulateOptions(
     emulate
       .command('gemini')
-      .description('Emulate Gemini Live (BidiGenerateContent), the Gemini API and Vertex.'),
+      .description('emulate Gemini Live (BidiGenerateContent), of the Gemini API and of Vertex'),
   ).action((flags: EmulateFlags) => emulateGemini(flags));
 }
 

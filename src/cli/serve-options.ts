@@ -33,7 +33,10 @@ export function addServeOptions(command: Command): Command {
     return added.env(environmentName(added.attributeName()));
   };
   return command
-    .argument('[agentsDir]', 'folder with one folder for each agent: <agentsDir>/<app>/agent.ts')
+    .argument(
+      '[agentsDir]',
+      'folder with one folder for each agent: <agentsDir>/<app>/agent.ts (env: HOLDFAST_AGENTS_DIR)',
+    )
     .addOption(
       option('--model <id>', `model of agents that bring none: ${MODEL_IDS.join(', ')}`).default('echo'),
     )
@@ -85,7 +88,8 @@ function parseCount(text: string): number {
   throw new InvalidArgumentError('Give a whole number of 1 or more.');
 }
 
-function parsePort(text: string): number {
+/** @throws InvalidArgumentError for what is no port. */
+export function parsePort(text: string): number {
   const port = Number(text);
   if (text.trim() !== '' && Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
   throw new InvalidArgumentError('Give a whole number from 0 to 65535.');

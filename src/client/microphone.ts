@@ -63,7 +63,7 @@ export class Microphone implements AsyncDisposable {
     this.#lifetime = lifetime;
   }
 
-  /** @throws MicrophoneError when the browser gives none. */
+  /** @throws MicrophoneError when the browser gives none; ServerConnectionError when `workletUrl` cannot be loaded. */
   static async start(options: MicrophoneOptions): Promise<Microphone> {
     const lifetime = Lifetime.root({ name: 'microphone' });
     try {
@@ -71,7 +71,7 @@ export class Microphone implements AsyncDisposable {
       return new Microphone(lifetime);
     } catch (error) {
       await lifetime.close('not started', error);
-      if (error instanceof MicrophoneError) throw error;
+      if (error instanceof HoldfastError) throw error;
       throw new MicrophoneError(
         `The microphone cannot be used (${describeError(error)}): allow it for this page, and serve the page from https or localhost.`,
         { cause: error },

@@ -87,6 +87,7 @@ export class Playback implements AsyncDisposable {
     this.#worklet = worklet;
   }
 
+  /** @throws ServerConnectionError when `workletUrl` cannot be loaded; the browser's own error where it gives no sound. */
   static async start(options: PlaybackOptions = {}): Promise<Playback> {
     const lifetime = Lifetime.root({ name: 'playback' });
     try {

@@ -1,3 +1,5 @@
+import { ServerConnectionError } from './errors.ts';
+
 /**
  * The part of a browser's audio used here, declared by hand: the sources are checked with Node's types as well, which
  * know none of it.
@@ -50,9 +52,21 @@ export function browserAudio(): BrowserAudio {
   return globalThis as unknown as BrowserAudio;
 }
 
+/** What a page serves itself is not there when its server is gone, and the browser's error would not say so. */
+async function addServedModule(context: BrowserAudioContext, url: string): Promise<void> {
+  try {
+    await context.audioWorklet.addModule(url);
+  } catch (cause) {
+    throw new ServerConnectionError(`${url} cannot be loaded: is the server still running?`, undefined, {
+      cause,
+    });
+  }
+}
+
 /**
  * Loads a worklet from its source text: the SDK is one file and nobody has to serve a second one. A page whose
  * content security policy forbids `blob:` serves the text itself and gives its URL.
+ * @throws ServerConnectionError when that URL cannot be loaded.
  */
 export async function loadWorklet(
   context: BrowserAudioContext,
@@ -60,7 +74,7 @@ export async function loadWorklet(
   servedUrl: string | undefined,
 ): Promise<void> {
   if (servedUrl !== undefined) {
-    await context.audioWorklet.addModule(servedUrl);
+    await addServedModule(context, servedUrl);
     return;
   }
   const { Blob, URL } = browserAudio();

@@ -46,10 +46,14 @@ export const MAX_CLOSE_REASON_BYTES = 123;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/** Stands at the end of a reason that was cut, so that half a sentence is not taken for a whole one. */
+const CUT_MARK = '…';
+
 /** A close reason that fits its frame, cut between characters where it is too long. */
 export function fitCloseReason(reason: string): string {
   const bytes = encoder.encode(reason);
   if (bytes.byteLength <= MAX_CLOSE_REASON_BYTES) return reason;
+  const kept = bytes.subarray(0, MAX_CLOSE_REASON_BYTES - encoder.encode(CUT_MARK).byteLength);
   // A character cut in half decodes to the replacement character, which is taken off.
-  return decoder.decode(bytes.subarray(0, MAX_CLOSE_REASON_BYTES)).replace(/\uFFFD+$/, '');
+  return decoder.decode(kept).replace(/\uFFFD+$/, '') + CUT_MARK;
 }

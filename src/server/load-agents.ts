@@ -1,5 +1,5 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { HoldfastError, describeError, systemClock } from '../kernel/index.ts';
 import type { Clock } from '../kernel/index.ts';
@@ -28,7 +28,7 @@ export interface LoadAgentsOptions {
  *
  * An app that cannot be loaded is part of the result, with its error, and does not hide the others. Folders without an
  * agent file are no apps.
- * @throws AgentLoadError when there is no such folder.
+ * @throws AgentLoadError when there is no such folder, or it is that of an agent itself.
  */
 export async function loadAgents(agentsDir: string, options: LoadAgentsOptions = {}): Promise<AppRegistry> {
   const folder = await realFolder(agentsDir);
@@ -38,7 +38,13 @@ export async function loadAgents(agentsDir: string, options: LoadAgentsOptions =
     .map((entry) => entry.name)
     .filter((name) => !name.startsWith('.') && name !== 'node_modules');
   const apps = await Promise.all(names.sort().map((name) => loadApp(folder, name, options)));
-  return new AppRegistry(apps.filter((app) => app !== undefined));
+  const found = apps.filter((app) => app !== undefined);
+  if (found.length === 0 && (await findAgentFile(folder)) !== undefined) {
+    throw new AgentLoadError(
+      `'${agentsDir}' is the folder of one agent. Give the folder around it: '${dirname(folder)}'.`,
+    );
+  }
+  return new AppRegistry(found);
 }
 
 async function realFolder(agentsDir: string): Promise<string> {

@@ -22,6 +22,7 @@ describe('the command line of a server', () => {
     [['api-server', '--model', 'foo'], "There is no model 'foo'"],
     [['api-server', '--port', 'x'], "option '--port <port>' argument 'x' is invalid"],
     [['api-server', '--drain-timeout', '-1'], 'Give a number of seconds'],
+    [['emulate', 'gemini', '--port', '1.5'], 'Give a whole number from 0 to 65535'],
     [['sing'], "unknown command 'sing'"],
   ])('ends with 2 and words when it is wrong: %j', { timeout: BOUND_MS }, async (parameters, words) => {
     const { status, text } = await runHoldfast(parameters);

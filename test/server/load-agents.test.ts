@@ -121,4 +121,10 @@ describe('loading agents from a folder outside any project', () => {
     const { failed } = await load<{ failed: string }>(join(folder, 'nowhere'));
     expect(failed).toMatch(/^HOLDFAST_AGENT_LOAD There is no folder/);
   });
+
+  it('says so when the folder is an agent itself, and which one to give', async () => {
+    write('bakery/agent.ts', 'export const rootAgent = undefined;');
+    const { failed } = await load<{ failed: string }>(join(folder, 'agents', 'bakery'));
+    expect(failed).toMatch(/^HOLDFAST_AGENT_LOAD '.*bakery' is the folder of one agent.*'.*agents'/);
+  });
 });

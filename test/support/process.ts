@@ -32,6 +32,8 @@ export class ProcessUnderTest implements AsyncDisposable {
   readonly exited: Promise<ProcessExit>;
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #lines: string[] = [];
+  readonly #printed: string[] = [];
+  readonly #complained: string[] = [];
   readonly #changed = new Set<() => void>();
   #exit: ProcessExit | undefined;
 
@@ -49,7 +51,8 @@ export class ProcessUnderTest implements AsyncDisposable {
       stdio: 'pipe',
     });
     running.add(this);
-    for (const stream of [this.#child.stdout, this.#child.stderr]) this.#keepLines(stream);
+    this.#keepLines(this.#child.stdout, this.#printed);
+    this.#keepLines(this.#child.stderr, this.#complained);
     // Input for a program that has ended is lost; its exit tells why.
     this.#child.stdin.on('error', () => undefined);
     this.exited = new Promise((resolve, reject) => {
@@ -76,6 +79,16 @@ export class ProcessUnderTest implements AsyncDisposable {
   /** What it said so far, both streams, in the order it came. */
   get lines(): readonly string[] {
     return this.#lines;
+  }
+
+  /** What it said on its standard output alone. */
+  get printed(): readonly string[] {
+    return this.#printed;
+  }
+
+  /** What it said on its standard error alone. */
+  get complained(): readonly string[] {
+    return this.#complained;
   }
 
   get text(): string {
@@ -140,6 +153,17 @@ export class ProcessUnderTest implements AsyncDisposable {
     this.#child.stdin.write(keys);
   }
 
+  /** Whether anything of its process group is there: itself, or what it started and left behind. */
+  get hasLeftovers(): boolean {
+    try {
+      process.kill(-this.pid, 0);
+      return true;
+    } catch {
+      // ESRCH: there is nobody to signal.
+      return false;
+    }
+  }
+
   /** Ends it, and what it has started in its group, now. */
   kill(): void {
     if (!this.isRunning) return;
@@ -156,17 +180,21 @@ export class ProcessUnderTest implements AsyncDisposable {
     await this.exited.catch(() => undefined);
   }
 
-  #keepLines(stream: NodeJS.ReadableStream): void {
+  #keepLines(stream: NodeJS.ReadableStream, own: string[]): void {
+    const keep = (...lines: readonly string[]): void => {
+      this.#lines.push(...lines);
+      own.push(...lines);
+    };
     let rest = '';
     stream.setEncoding('utf8');
     stream.on('data', (text: string) => {
       const lines = (rest + text).split(/\r?\n|\r/);
       rest = lines.pop() ?? '';
-      this.#lines.push(...lines);
+      keep(...lines);
       this.#tell();
     });
     stream.on('end', () => {
-      if (rest !== '') this.#lines.push(rest);
+      if (rest !== '') keep(rest);
       rest = '';
     });
   }
