@@ -93,17 +93,30 @@ export class LiveCall implements Call {
   }
 
   /**
-   * Says something in this live session from elsewhere, and gives `tap` its events. Returns the function that takes
-   * the tap away, or undefined when the session is not there to talk to.
+   * Says something in this live session from elsewhere, and gives `tap` its events from the answer to it on: what it
+   * may interrupt was meant for somebody else. Returns the function that takes the tap away, or undefined when the
+   * session is not there to talk to.
+   * @throws QueueFullError when the model takes nothing.
    */
   say(content: Content, tap: LiveTap): (() => void) | undefined {
-    if (this.#session?.isOpen !== true) return undefined;
-    this.#queue.sendContent(content);
+    const session = this.#session;
+    if (session?.isOpen !== true) return undefined;
+    const { answerTurn } = session;
+    // Before it is said: a model may answer at once.
     const untaps = [
-      this.#session.on('event', (event) => tap.event(event)),
-      this.#session.on('close', (report) => tap.closed(report)),
+      session.on('event', (event) => {
+        if (event.turn >= answerTurn) tap.event(event);
+      }),
+      session.on('close', (report) => tap.closed(report)),
     ];
-    return () => untaps.forEach((untap) => untap());
+    const untap = (): void => untaps.forEach((each) => each());
+    try {
+      this.#queue.sendContent(content);
+    } catch (error) {
+      untap();
+      throw error;
+    }
+    return untap;
   }
 
   async #conversation(socket: WebSocket): Promise<void> {
