@@ -16,6 +16,8 @@ const NUMBER = /^(?:[CRSDH]\d{1,2}|E|L)$/;
 const TEST_NAME = /\b(?:it|test)(?:\.each\(.*?\))?\(\s*(?:'((?:[^'\\\n]|\\.)*)'|"([^"\n]*)"|`([^`\n]*)`)/gs;
 const SCENARIO = /\bclause: '(\w+)',\s+name: (?:'([^'\n]*)'|`([^`\n]*)`)/g;
 const CLAUSE = /^\*\*([A-Z]\d{0,2})\*\*/;
+/** What is written there runs in no test. */
+const COMMENT = /^\s*(?:\/\/|\/\*|\*).*$/gm;
 
 /** Every test that names clauses, in the order of files and lines. */
 function findProofs() {
@@ -28,7 +30,7 @@ function findProofs() {
 }
 
 function proofsIn(file) {
-  const text = readFileSync(join(CHECKOUT, file), 'utf8');
+  const text = readFileSync(join(CHECKOUT, file), 'utf8').replaceAll(COMMENT, '');
   if (file.endsWith('.test.ts')) {
     return [...text.matchAll(TEST_NAME)].flatMap((found) => proofOf(file, found[1] ?? found[2] ?? found[3]));
   }

@@ -29,6 +29,8 @@ export type CloseCodeName = keyof typeof CLOSE_CODES;
 export const ADK_CLOSE_CODES = {
   ended: 1000,
   sessionNotFound: 1002,
+  /** RFC 6455 7.4.1: the endpoint breaks a rule of the application. It sends too fast, or does not read. */
+  policyViolation: 1008,
   tooLarge: 1009,
   failed: 1011,
   draining: 1012,

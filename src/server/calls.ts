@@ -25,7 +25,8 @@ export interface Call {
 export class Calls {
   readonly #clock: Clock;
   readonly #underWay = new Set<Call>();
-  readonly #bySession = new Map<string, Call>();
+  /** Who has a stored session and who waits for it, in the order they came; nobody is left out who has not ended. */
+  readonly #lines = new Map<string, readonly Call[]>();
   #onEmpty: (() => void) | undefined;
 
   constructor(clock: Clock) {
@@ -54,23 +55,30 @@ export class Calls {
   }
 
   /**
-   * Makes `call` the one that holds the stored session. With `replace` the one that held it is told so and ends, with
-   * `wait` it is let finish; what is returned settles when it has, and the stored history is complete. Calls that
-   * still wait are overtaken in the same way.
+   * Makes `call` the next one to have the stored session. With `replace` all before it are told so and end, with `wait`
+   * they are let finish; what is returned settles when every one of them has ended, and the stored history is complete.
    */
   takeOver(sessionKey: string, call: Call, manner: 'replace' | 'wait'): Promise<void> {
-    const older = this.#bySession.get(sessionKey);
-    this.#bySession.set(sessionKey, call);
-    void call.ended.then(() => {
-      if (this.#bySession.get(sessionKey) === call) this.#bySession.delete(sessionKey);
-    });
-    if (manner === 'replace') older?.end('replaced');
-    return older?.ended ?? Promise.resolve();
+    const before = this.#lines.get(sessionKey) ?? [];
+    this.#lines.set(sessionKey, [...before, call]);
+    void call.ended.then(() => this.#leaveLine(sessionKey, call));
+    if (manner === 'replace') for (const each of before) each.end('replaced');
+    // All of them: one that leaves while it waits has ended before the one that it waits for.
+    return Promise.all(before.map(({ ended }) => ended)).then(() => undefined);
   }
 
-  /** The call that holds a stored session. */
+  /** The call that has a stored session, or is the next to have it. */
   holding(sessionKey: string): Call | undefined {
-    return this.#bySession.get(sessionKey);
+    return this.#lines.get(sessionKey)?.at(-1);
+  }
+
+  /** Ends every call that has a stored session or waits for it; settles when all have ended. */
+  async endHolders(sessionKey: string, reason: CallEnd): Promise<void> {
+    // Again for those who came meanwhile: they have joined the line and not the wait.
+    for (let line = this.#lines.get(sessionKey); line !== undefined; line = this.#lines.get(sessionKey)) {
+      for (const call of line) call.end(reason);
+      await Promise.all(line.map(({ ended }) => ended));
+    }
   }
 
   /** Calls `listener` each time the last call ends. One listener; undefined takes it away. */
@@ -84,6 +92,12 @@ export class Calls {
 
   goAway(timeLeftMs: number): void {
     for (const call of [...this.#underWay]) call.goAway(timeLeftMs);
+  }
+
+  #leaveLine(sessionKey: string, call: Call): void {
+    const left = (this.#lines.get(sessionKey) ?? []).filter((each) => each !== call);
+    if (left.length === 0) this.#lines.delete(sessionKey);
+    else this.#lines.set(sessionKey, left);
   }
 }
 

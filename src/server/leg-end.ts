@@ -18,9 +18,6 @@ export interface SocketGoodbye {
   readonly reason: string;
 }
 
-/** RFC 6455 7.4.1: the endpoint breaks a rule of the application. */
-const POLICY_VIOLATION = 1008;
-
 /** What an error is called on a wire. Errors that are not ours keep their text and get one code. */
 export function wireErrorOf(error: unknown): { readonly code: string; readonly message: string } {
   const code = error instanceof HoldfastError ? error.code : 'HOLDFAST_INTERNAL';
@@ -38,9 +35,9 @@ export function adkGoodbye(end: LegEnd): SocketGoodbye {
     case 'tooLarge':
       return { code: ADK_CLOSE_CODES.tooLarge, reason: fitCloseReason(end.message) };
     case 'protocolError':
-      return { code: POLICY_VIOLATION, reason: fitCloseReason(end.message) };
+      return { code: ADK_CLOSE_CODES.policyViolation, reason: fitCloseReason(end.message) };
     case 'slowClient':
-      return { code: POLICY_VIOLATION, reason: CLOSE_CODES.slowClient.reason };
+      return { code: ADK_CLOSE_CODES.policyViolation, reason: CLOSE_CODES.slowClient.reason };
   }
 }
 

@@ -21,6 +21,7 @@ import { adkGoodbye, holdfastGoodbye } from './leg-end.ts';
 import type { LegEnd } from './leg-end.ts';
 import type { ServerContext } from './server-context.ts';
 import { SERVER_CLOSE_TIMEOUT_MS } from './server-options.ts';
+import { storeAtEnd } from './stored-history.ts';
 
 export type ClientWire = 'adk' | 'holdfast.v1';
 
@@ -41,7 +42,7 @@ export interface LiveTap {
  * One client's live session, from the accepted socket to the stored history.
  *
  * It owns the client's socket and the AgentSession between two ends of one scope: whichever side ends, the other is
- * closed with the reason, and `ended` settles when both are gone and the session is saved.
+ * closed with the reason, and `ended` settles when both are gone and the session is saved, in bounded time.
  */
 export class LiveCall implements Call {
   readonly kind = 'run_live';
@@ -51,7 +52,6 @@ export class LiveCall implements Call {
   readonly #scope: Lifetime;
   readonly #queue = new LiveRequestQueue();
   readonly #ready = Promise.withResolvers<void>();
-  readonly #resolveEnded: () => void;
   #leg: ClientLeg | undefined;
   #session: AgentSession | undefined;
   /** How the client is told of the end; the first one counts. */
@@ -62,9 +62,7 @@ export class LiveCall implements Call {
     this.#options = options;
     this.#scope = owner.child('live call', { closeTimeoutMs: SERVER_CLOSE_TIMEOUT_MS });
     this.startedAtMs = owner.clock.now();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.ended = promise;
-    this.#resolveEnded = resolve;
+    this.ended = this.#scope.closed.then(() => undefined);
     // Whoever closes the scope, also the server from above, wakes up what waits for the client's hello.
     this.#scope.own('waiting for hello', this.#ready, { stop: ({ resolve: wake }) => wake() });
   }
@@ -72,18 +70,16 @@ export class LiveCall implements Call {
   /** The upgrade came to nothing: there is no client. */
   dropped(): void {
     void this.#scope.close('participant_disconnected');
-    this.#resolveEnded();
   }
 
   /** Takes the accepted socket. From here on, what the client says is kept, also while the session is not there yet. */
   run(socket: AcceptedSocket): void {
-    this.#conversation(socket)
+    void this.#conversation(socket)
       .catch((error: unknown) => {
         this.#scope.log.error('live call failed', { error: describeError(error) });
         this.#finish({ tag: 'failed', error });
       })
-      .then(() => this.#scope.close(this.#reason()))
-      .then(this.#resolveEnded, this.#resolveEnded);
+      .then(() => this.#scope.close(this.#reason()));
   }
 
   end(reason: CallEnd): void {
@@ -97,17 +93,30 @@ export class LiveCall implements Call {
   }
 
   /**
-   * Says something in this live session from elsewhere, and gives `tap` its events. Returns the function that takes
-   * the tap away, or undefined when the session is not there to talk to.
+   * Says something in this live session from elsewhere, and gives `tap` its events from the answer to it on: what it
+   * may interrupt was meant for somebody else. Returns the function that takes the tap away, or undefined when the
+   * session is not there to talk to.
+   * @throws QueueFullError when the model takes nothing.
    */
   say(content: Content, tap: LiveTap): (() => void) | undefined {
-    if (this.#session?.isOpen !== true) return undefined;
-    this.#queue.sendContent(content);
+    const session = this.#session;
+    if (session?.isOpen !== true) return undefined;
+    const { answerTurn } = session;
+    // Before it is said: a model may answer at once.
     const untaps = [
-      this.#session.on('event', (event) => tap.event(event)),
-      this.#session.on('close', (report) => tap.closed(report)),
+      session.on('event', (event) => {
+        if (event.turn >= answerTurn) tap.event(event);
+      }),
+      session.on('close', (report) => tap.closed(report)),
     ];
-    return () => untaps.forEach((untap) => untap());
+    const untap = (): void => untaps.forEach((each) => each());
+    try {
+      this.#queue.sendContent(content);
+    } catch (error) {
+      untap();
+      throw error;
+    }
+    return untap;
   }
 
   async #conversation(socket: AcceptedSocket): Promise<void> {
@@ -125,6 +134,7 @@ export class LiveCall implements Call {
       return;
     }
     await this.#ready.promise;
+    // What was waited for may have come long after the call was over.
     if (this.#end !== undefined || this.#scope.isClosing) return;
     await this.#live(served, stored, this.#leg);
   }
@@ -158,6 +168,7 @@ export class LiveCall implements Call {
       },
     });
     this.#session = session;
+    storeAtEnd(this.#scope, context.store, session);
     session.on('event', (event) => leg.event(event));
     leg.welcome({
       sessionId: stored.id,
@@ -171,7 +182,6 @@ export class LiveCall implements Call {
     session.start().catch(() => undefined);
     const { reason, error } = await session.closed;
     this.#finish(reason === 'error' ? { tag: 'failed', error } : { tag: 'session', reason });
-    await context.store.save(stored);
   }
 
   #makeLeg(socket: ClientSocket, served: ServedAgent | undefined): ClientLeg {

@@ -17,12 +17,15 @@ export function runRoutes(context: ServerContext): Hono {
   routes.post('/run', async (c) => {
     const events: string[] = [];
     const turn = await beginTurn(context, c, 'run', (event) => events.push(event));
+    const { signal } = c.req.raw;
     const left = (): void => turn.leave();
-    c.req.raw.signal.addEventListener('abort', left, { once: true });
+    // A signal that has fired, while the session was looked for, tells nobody any more.
+    if (signal.aborted) left();
+    signal.addEventListener('abort', left, { once: true });
     try {
       await turn.answer();
     } finally {
-      c.req.raw.signal.removeEventListener('abort', left);
+      signal.removeEventListener('abort', left);
     }
     return c.body(`[${events.join(',')}]`, 200, { 'content-type': 'application/json' });
   });

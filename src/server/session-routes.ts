@@ -49,20 +49,13 @@ export function sessionRoutes(context: ServerContext): Hono {
     const key = keyOf(c);
     apps.get(key.appName);
     await find(context, key);
-    await endCallOf(context, key);
+    // One that is live ends first, so that nothing writes to it afterwards.
+    await context.calls.endHolders(sessionKey(key), 'user_initiated');
     await store.delete(key);
     return c.json({});
   });
 
   return routes;
-}
-
-/** A session that is deleted while it is live ends first, so that nothing writes to it afterwards. */
-async function endCallOf({ calls }: ServerContext, key: SessionKey): Promise<void> {
-  const call = calls.holding(sessionKey(key));
-  if (call === undefined) return;
-  call.end('user_initiated');
-  await call.ended;
 }
 
 function keyOf(c: Context): SessionKey {

@@ -11,6 +11,7 @@ import { ReplacedError, RunTimeoutError, SessionNotFoundError, UnavailableError 
 import { LiveCall } from './live-call.ts';
 import type { ServerContext } from './server-context.ts';
 import { SERVER_CLOSE_TIMEOUT_MS } from './server-options.ts';
+import { storeAtEnd } from './stored-history.ts';
 
 export interface TextTurnOptions {
   readonly context: ServerContext;
@@ -43,7 +44,6 @@ export class TextTurn implements Call {
   readonly #options: TextTurnOptions;
   readonly #scope: Lifetime;
   readonly #adk: AdkEventContext;
-  readonly #resolveEnded: () => void;
   readonly #done = Promise.withResolvers<void>();
   #session: AgentSession | undefined;
 
@@ -60,9 +60,7 @@ export class TextTurn implements Call {
     });
     // Observed here, because it may be rejected before anything waits for it.
     this.#done.promise.catch(nothing);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.ended = promise;
-    this.#resolveEnded = resolve;
+    this.ended = this.#scope.closed.then(nothing);
   }
 
   /** Runs the turn: resolves when the answer is complete; rejects with the error that kept it from being. */
@@ -72,7 +70,6 @@ export class TextTurn implements Call {
     } finally {
       await this.#session?.close('task_completed');
       await this.#scope.close('task_completed');
-      this.#resolveEnded();
     }
   }
 
@@ -99,11 +96,17 @@ export class TextTurn implements Call {
     });
     const holder = context.calls.holding(sessionKey(key));
     if (holder instanceof LiveCall && (await this.#sayIn(holder))) return;
-    await Promise.race([context.calls.takeOver(sessionKey(key), this, 'wait'), this.#done.promise]);
-    const stored = await context.store.get(key);
+    await this.#unlessOver(context.calls.takeOver(sessionKey(key), this, 'wait'));
+    const stored = await this.#unlessOver(context.store.get(key));
     if (stored === undefined) throw new SessionNotFoundError(`There is no session '${key.id}'.`);
     Object.assign(stored.state, stateDelta);
     await this.#live(stored);
+  }
+
+  /** What `work` gives. @throws what the turn ended with, when that comes first. */
+  async #unlessOver<Result>(work: Promise<Result>): Promise<Result> {
+    await Promise.race([work, this.#done.promise]);
+    return work;
   }
 
   /** Says it in a live session of the same stored session; false when that one is ending. */
@@ -131,16 +134,12 @@ export class TextTurn implements Call {
       closeTimeoutMs: context.limits.closeTimeoutMs,
     });
     this.#session = session;
+    storeAtEnd(this.#scope, context.store, session);
     session.on('event', (event) => this.#event(event));
     session.on('close', (report) => this.#closed(report));
-    try {
-      session.queue.sendContent(message);
-      session.start().catch(nothing);
-      await this.#done.promise;
-    } finally {
-      await session.close('task_completed');
-      await context.store.save(stored);
-    }
+    session.queue.sendContent(message);
+    session.start().catch(nothing);
+    await this.#done.promise;
   }
 
   #event(event: LiveEvent): void {
@@ -160,5 +159,5 @@ export class TextTurn implements Call {
   }
 }
 
-/** For promises whose failure is told elsewhere. */
+/** For promises whose outcome is told elsewhere. */
 const nothing = (): void => undefined;

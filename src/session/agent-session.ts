@@ -163,6 +163,11 @@ export class AgentSession implements AsyncDisposable {
     return this.#lifetime.isOpen;
   }
 
+  /** The agent's turn in which what is said now will be answered, as events are stamped with it. */
+  get answerTurn(): number {
+    return this.#conversation.answerTurn;
+  }
+
   on<Name extends 'event' | 'close'>(event: Name, listener: Listener<AgentSessionEvents[Name]>): () => void {
     return this.#emitter.on(event, listener);
   }

@@ -43,6 +43,11 @@ export class Conversation {
     return this.#turn;
   }
 
+  /** The turn in which what is said now will be answered: the next one, where an answer is under way. */
+  get answerTurn(): number {
+    return this.#floor === 'agent' ? this.#turn + 1 : this.#turn;
+  }
+
   get usage(): Usage {
     return this.#usage;
   }

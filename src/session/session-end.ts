@@ -5,7 +5,7 @@ import type { Unsent } from './input-pump.ts';
 /** Why a live session ended. */
 export type EndReason = keyof typeof END_REASONS;
 
-const END_REASONS = {
+export const END_REASONS = {
   /** `close()` or `LiveRequestQueue.close()`. */
   user_initiated: true,
   /** The client leg went away. */

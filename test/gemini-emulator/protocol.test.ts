@@ -547,3 +547,16 @@ describe('Gemini emulator: limits', () => {
     expect(sliding.closed).toBeUndefined();
   });
 });
+
+describe('Gemini emulator: its own end', () => {
+  it.each(['close', 'abort'] as const)('says in its records that it was the one, on %s', async (verb) => {
+    using polite = await GeminiWire.ready(gemini.url, TEXT);
+    using deaf = await GeminiWire.ready(gemini.url, TEXT);
+    gemini.inject({ type: 'halfOpen' }, 2);
+    await gemini[verb]();
+    await Promise.all([polite.ended(), deaf.ended()]);
+    const code = verb === 'close' ? 1001 : 1006;
+    expect(gemini.connections.nth(1)?.ending).toMatchObject({ by: 'emulator', code });
+    expect(gemini.connections.nth(2)?.ending).toMatchObject({ by: 'emulator', code: 1006 });
+  });
+});

@@ -53,7 +53,7 @@ export class Peer {
     scope.own('socket', tcp, {
       boundMs: GOODBYE_BOUND_MS,
       close: () => this.#sayGoodbye(),
-      abort: (held) => void held.destroy(),
+      abort: () => this.#destroy(),
     });
     tcp.on('error', (error) => scope.log.debug('socket failed', { error: describeError(error) }));
     this.#socketGone = new Promise((resolve) => tcp.once('close', () => resolve()));
@@ -165,8 +165,14 @@ export class Peer {
     const listens =
       this.#state.tag === 'open' && this.#state.socket.answersClose && !this.#state.socket.isPaused;
     if (listens) this.closeWith({ code: 1001, reason: 'going away' });
-    else if (this.#state.tag !== 'closing') this.#tcp.destroy();
+    else if (this.#state.tag !== 'closing') this.#destroy();
     return this.#socketGone;
+  }
+
+  /** The emulator's own end; where a close frame is on its way, that remains what it was ended with. */
+  #destroy(): void {
+    if (this.#state.tag !== 'closing' && this.#state.tag !== 'gone') this.#leave({ tag: 'cut' });
+    this.#tcp.destroy();
   }
 }
 

@@ -1,0 +1,32 @@
+import { agentSession } from './agent-session.ts';
+import { brokenLeg, clientLeg } from './client-leg.ts';
+import { connection } from './connection.ts';
+import { geminiEmulator } from './gemini-emulator.ts';
+import { lifetime } from './lifetime.ts';
+import { liveClient } from './live-client.ts';
+import { liveRun } from './live-run.ts';
+import { requestQueue } from './request-queue.ts';
+import { serverEnds } from './server.ts';
+import { sessionStates } from './session-states.ts';
+import { textTurn } from './text-turn.ts';
+import { toolCall } from './tool-call.ts';
+import type { WayTable } from './way-table.ts';
+import { wireGoodbyes } from './wire-goodbyes.ts';
+
+/** Every table of docs/lifecycles.md that tells how something ends, in the order of the page. */
+export const tables: readonly WayTable[] = [
+  lifetime,
+  agentSession,
+  sessionStates,
+  connection,
+  toolCall,
+  requestQueue,
+  liveRun,
+  clientLeg,
+  brokenLeg,
+  wireGoodbyes,
+  textTurn,
+  serverEnds,
+  liveClient,
+  geminiEmulator,
+];
