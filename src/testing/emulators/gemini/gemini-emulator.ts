@@ -2,9 +2,10 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { WebSocketServer } from 'ws';
-import { InvalidOptionError, Lifetime, describeError, systemRandom } from '../../../kernel/index.ts';
+import { Lifetime, systemRandom } from '../../../kernel/index.ts';
 import type { CloseReport } from '../../../kernel/index.ts';
-import { ConditionWaits } from './condition-waits.ts';
+import { ConditionWaits, DEFAULT_WAIT_MS } from '../../condition-waits.ts';
+import { listen } from '../../listen.ts';
 import { ConnectionLog } from './connection-log.ts';
 import { EmulatedConnection } from './emulated-connection.ts';
 import type { EmulatedService } from './emulated-connection.ts';
@@ -16,9 +17,6 @@ import { parseFault } from './fault-script.ts';
 import type { Fault, FaultScript } from './fault-script.ts';
 import { parseTarget } from './request-target.ts';
 import { ResumptionHandles } from './resumption-handles.ts';
-
-/** How long `waitFor` waits where nothing else is said: everything an emulator does by itself is faster. */
-export const DEFAULT_WAIT_MS = 5_000;
 
 /** A message larger than this ends the connection, as a guard; the service's own limit is not documented. */
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
@@ -79,7 +77,7 @@ export class GeminiEmulator implements AsyncDisposable {
       },
     });
     try {
-      await listen(server, profile.host, profile.port);
+      await listen(server, 'emulator', profile.host, profile.port);
     } catch (error) {
       await lifetime.abort('could not listen', error);
       throw error;
@@ -165,7 +163,8 @@ export class GeminiEmulator implements AsyncDisposable {
    */
   async listenAgain(): Promise<void> {
     this.#lifetime.throwIfClosing();
-    if (!this.#server.listening) await listen(this.#server, this.#service.profile.host, this.port);
+    if (!this.#server.listening)
+      await listen(this.#server, 'emulator', this.#service.profile.host, this.port);
   }
 
   /** Every handle issued so far becomes unknown. */
@@ -225,23 +224,5 @@ export class GeminiEmulator implements AsyncDisposable {
       return `#${number} ${stage}${end}`;
     });
     return `${this.connections.count} connections, the last ${stages.join(', ') || 'none'}`;
-  }
-}
-
-async function listen(server: Server, host: string, port: number): Promise<void> {
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(port, host, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
-  } catch (cause) {
-    throw new InvalidOptionError(
-      `The emulator cannot listen on port ${port} of ${host}: ${describeError(cause)}. ` +
-        'Give another port, or 0 for any free one.',
-      { cause },
-    );
   }
 }

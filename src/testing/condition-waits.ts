@@ -1,5 +1,8 @@
-import { TimeoutError } from '../../../kernel/index.ts';
-import type { Lifetime, Timer } from '../../../kernel/index.ts';
+import { TimeoutError } from '../kernel/index.ts';
+import type { Lifetime, Timer } from '../kernel/index.ts';
+
+/** How long `waitFor` waits where nothing else is said: everything a test server does by itself is faster. */
+export const DEFAULT_WAIT_MS = 5_000;
 
 interface Wait {
   readonly check: () => boolean;
