@@ -63,12 +63,10 @@ export class Flow {
   take(bytes: Buffer): void {
     if (this.#state !== 'carrying' || this.#faults.drop !== undefined) {
       this.#swallowed += bytes.length;
-      this.#tell();
-      return;
+    } else {
+      this.#held.push({ kind: 'bytes', bytes, dueAtMs: this.#dueAtMs() });
     }
-    this.#held.push({ kind: 'bytes', bytes, dueAtMs: this.#dueAtMs() });
     this.pump();
-    this.#tell();
   }
 
   /** The source has ended. */
@@ -117,21 +115,20 @@ export class Flow {
   pump(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (this.#options.scope.isClosing) return;
+    if (!this.#options.scope.isClosing) this.#passWhatMay();
+    this.#options.counted({ passed: this.#passed, held: this.#held.bytes, swallowed: this.#swallowed });
+  }
+
+  #passWhatMay(): void {
     let waitMs = this.#waitMs();
     while (waitMs === 0) {
       this.#passNext();
       waitMs = this.#waitMs();
     }
     if (waitMs !== Infinity) {
-      this.#timer = this.#options.scope.timer(`bytes to the ${this.towards}`, waitMs, () => this.#waited());
+      this.#timer = this.#options.scope.timer(`bytes to the ${this.towards}`, waitMs, () => this.pump());
     }
     this.#holdSourceBack();
-  }
-
-  #waited(): void {
-    this.pump();
-    this.#tell();
   }
 
   /** How long what is next has to wait; `Infinity`: until something else happens. */
@@ -211,10 +208,5 @@ export class Flow {
     this.#swallowed += this.#held.bytes;
     this.#held.clear();
     this.pump();
-    this.#tell();
-  }
-
-  #tell(): void {
-    this.#options.counted({ passed: this.#passed, held: this.#held.bytes, swallowed: this.#swallowed });
   }
 }
