@@ -37,10 +37,9 @@ describe('ConditionWaits', () => {
       10,
       () => 'two of three',
     );
-    const failure = expect(waiting).rejects.toThrow('did not come within 10 ms: two of three.');
-    await clock.advance(10);
-    await failure;
+    await Promise.allSettled([waiting, clock.advance(10)]);
     await expect(waiting).rejects.toBeInstanceOf(TimeoutError);
+    await expect(waiting).rejects.toThrow('did not come within 10 ms: two of three.');
     expect(scope.resources()).toEqual([]);
   });
 
@@ -64,9 +63,8 @@ describe('ConditionWaits', () => {
       10,
       () => 'nothing',
     );
-    const failure = expect(waiting).rejects.toBeInstanceOf(ClosedError);
-    await scope.close();
-    await failure;
+    await Promise.allSettled([waiting, scope.close()]);
+    await expect(waiting).rejects.toBeInstanceOf(ClosedError);
     await expect(
       waits.until(
         () => true,
