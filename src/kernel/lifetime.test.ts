@@ -840,6 +840,29 @@ describe('drain', () => {
     expect(call.state.tag).toBe('closed');
   });
 
+  it('drain: one that is released and owned anew is waited for anew, whatever its first drain does', async () => {
+    const call = root();
+    const leg = {};
+    const [first, second, other] = [
+      Promise.withResolvers(),
+      Promise.withResolvers(),
+      Promise.withResolvers(),
+    ];
+    call.own('other', {}, { drain: () => other.promise });
+    call.own('leg', leg, { drain: () => first.promise });
+    void call.drain();
+    call.release(leg);
+    call.own('leg again', leg, { drain: () => second.promise });
+    other.resolve(undefined);
+    await clock.settle();
+    first.resolve(undefined);
+    await clock.settle();
+    expect(call.state.tag).toBe('draining');
+    second.resolve(undefined);
+    await clock.settle();
+    expect(call.state.tag).toBe('closed');
+  });
+
   it('drain: one that closes its owner ends the asking', async () => {
     const call = root();
     const asked: string[] = [];

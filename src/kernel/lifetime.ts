@@ -203,9 +203,11 @@ export class Lifetime implements AsyncDisposable {
 
   /** Gives up ownership, because the resource ended by itself. Unknown resources are ignored. */
   release(resource: object): void {
+    const entry = this.#entries.get(resource);
+    if (entry === undefined) return;
     this.#entries.delete(resource);
     if (this.#state.tag === 'closing') this.#state.plan?.release(resource);
-    if (this.#state.tag === 'draining') this.#state.wait.release(resource);
+    if (this.#state.tag === 'draining') this.#state.wait.release(entry);
   }
 
   /**
