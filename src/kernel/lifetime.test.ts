@@ -330,7 +330,9 @@ describe('C3', () => {
   });
 
   it('C3 throwing: stop, close, abort and drain that throw or reject, with anything, change nothing', async () => {
-    for (const thrown of [new Error('boom'), 'text', undefined, null, { then: 1 }, Symbol('odd')]) {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    for (const thrown of [new Error('boom'), 'text', undefined, null, { then: 1 }, Symbol('odd'), proxy]) {
       for (const fail of [
         () => {
           // eslint-disable-next-line typescript/only-throw-error
