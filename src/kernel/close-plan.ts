@@ -51,6 +51,15 @@ export interface ClosingStep<Resource> {
   abort?(resource: Resource): PromiseLike<unknown> | undefined | void;
 }
 
+/** The step of an owner inside the owner: it closes by a plan of its own. */
+export interface NestedStep<Owner> extends ClosingStep<Owner> {
+  /**
+   * Called instead of `abort` on one that overran. The nested plan names what hangs in it, and turns hard: so the log
+   * has one line for it, with the name that helps, and not one more for each owner above (clause C4).
+   */
+  overrun(owner: Owner): void;
+}
+
 /** One in five of a close's default deadline, so that one hanging step a phase still leaves every phase its time. */
 export const DEFAULT_STEP_BOUND_MS = 1_000;
 
@@ -88,7 +97,7 @@ export interface CloseReport {
 export interface PlannedStep {
   readonly name: string;
   readonly resource: object;
-  readonly step: ClosingStep<never>;
+  readonly step: ClosingStep<never> & Partial<Pick<NestedStep<never>, 'overrun'>>;
   /** Set when the step's `stop` threw. */
   stopFailure?: { readonly error: unknown };
 }
@@ -174,11 +183,17 @@ export class ClosePlan {
       return;
     }
     this.#advance();
-    // Set last: where nothing is left to wait for there is no timer, and a child's own deadline, which is the same
-    // moment, comes before its parent's, so that the step that hangs is named and not only the child it hangs in.
+    // Set last: where nothing is left to wait for there is no timer.
     if (this.#stage === 'polite') {
-      this.#deadlineTimer = this.#options.clock.setTimer(deadline.remainingMs, () => this.#deadlineReached());
+      this.#deadlineTimer = this.#options.clock.setTimer(deadline.remainingMs, () => this.overrun());
     }
+  }
+
+  /** The time is up, this plan's own or that of the one it is a step of: what still runs is named, and told to give up. */
+  overrun(): void {
+    if (this.#stage !== 'polite') return;
+    for (const step of this.#running) this.#markLate(step);
+    this.#harden();
   }
 
   /** The resource ended by itself. If its turn has not come, it will not. */
@@ -193,11 +208,6 @@ export class ClosePlan {
     this.#waiting = inOrder(this.#waiting.toReversed(), ABORT_PHASES);
     for (const step of [...this.#running]) this.#tellToGiveUp(step);
     this.#advance();
-  }
-
-  #deadlineReached(): void {
-    for (const step of this.#running) this.#markLate(step);
-    this.#harden();
   }
 
   /** Starts every step whose turn has come; reports when none is left to wait for. */
@@ -287,7 +297,7 @@ export class ClosePlan {
 
   #markLate(step: RunningStep): void {
     step.late = true;
-    this.#warn('close step overran', step, {});
+    if (step.planned.step.overrun === undefined) this.#warn('close step overran', step, {});
   }
 
   #tellToGiveUp(step: RunningStep): void {
@@ -298,6 +308,10 @@ export class ClosePlan {
     // What has no `close` was asked to let go at once already; asking twice would help nobody.
     if (closing.close === undefined) return;
     step.giveUp?.abort(this.#giveUpReason(step));
+    if (step.late && closing.overrun !== undefined) {
+      closing.overrun(resource as never);
+      return;
+    }
     try {
       asPromise(closing.abort?.(resource as never))?.catch((error: unknown) => this.#failed(step, error));
     } catch (error) {

@@ -536,6 +536,27 @@ describe('C4', () => {
     });
   });
 
+  it('C4 overrun: what hangs deep inside is named in one line, by its own owner, whoever’s bound it reaches', async () => {
+    for (const bounds of [
+      { step: 100, child: Infinity, close: 5_000 },
+      { step: 60_000, child: 100, close: 5_000 },
+      { step: 60_000, child: Infinity, close: 100 },
+    ]) {
+      lines = [];
+      const call = root(bounds.close);
+      const leg = call.child('leg', { boundMs: bounds.child }).child('connection');
+      leg.own('socket', {}, { boundMs: bounds.step, close: never });
+      const closed = call.close('hung up');
+      await clock.advance(100);
+      expect(outcomes(await closed)).toEqual(['leg/connection/socket abandoned']);
+      expect(warnings()).toMatchObject([
+        { message: 'close step overran', owner: 'call/leg/connection', step: 'socket', durationMs: 100 },
+      ]);
+      // Nobody has called abort().
+      expect(leg.state).toMatchObject({ tag: 'closed', report: { verb: 'close' } });
+    }
+  });
+
   it('C4 waiting: a step that waits for what another step owns does not cancel it', async () => {
     const call = root();
     const done: string[] = [];
@@ -759,7 +780,7 @@ describe('C10', () => {
     const closed = call.close('hung up');
     await clock.advance(1_000);
     expect(await closed).toMatchObject({ durationMs: 1_000 });
-    expect(leg.state).toMatchObject({ tag: 'closed', report: { reason: 'slow goodbye', verb: 'abort' } });
+    expect(leg.state).toMatchObject({ tag: 'closed', report: { reason: 'slow goodbye', verb: 'close' } });
   });
 
   it('C10 silence: after a close with everything in it nothing fires in two hours', async () => {

@@ -4,6 +4,7 @@ import type {
   CloseReport,
   CloseVerb,
   ClosingStep,
+  NestedStep,
   PlannedStep,
   StepContext,
   StepReport,
@@ -125,8 +126,8 @@ export class Lifetime implements AsyncDisposable {
     this.throwIfClosing();
     const { phase, boundMs = Infinity, drain } = options;
     const child = new Lifetime(name, this.clock, this.log, options, this);
-    const { close, abort } = Lifetime.#childStep;
-    return this.own(name, child, { phase, boundMs, drain, close, abort });
+    const step: NestedStep<Lifetime> = { phase, boundMs, drain, ...Lifetime.#childStep };
+    return this.own(name, child, step);
   }
 
   /** One for all children, so that a child costs no closure. A child that ends at once is not waited for. */
@@ -138,6 +139,9 @@ export class Lifetime implements AsyncDisposable {
     abort(child: Lifetime): Promise<CloseReport> | undefined {
       const closed = child.abort();
       return child.#state.tag === 'closed' ? undefined : closed;
+    },
+    overrun(child: Lifetime): void {
+      if (child.#state.tag === 'closing') child.#state.plan?.overrun();
     },
   };
 
