@@ -1,6 +1,7 @@
 import type { Clock, Timer } from './clock.ts';
 import type { Deadline } from './deadline.ts';
-import { ClosedError, describeError, withoutFrames } from './errors.ts';
+import { describeError } from './errors.ts';
+import { GiveUp } from './give-up.ts';
 import type { Logger } from './log.ts';
 import { asPromise } from './thenable.ts';
 
@@ -112,7 +113,7 @@ class RunningStep {
   durationMs = 0;
   error: unknown;
   bound: Timer | undefined;
-  giveUp: AbortController | undefined;
+  giveUp: GiveUp | undefined;
 
   constructor(planned: PlannedStep) {
     this.planned = planned;
@@ -257,11 +258,13 @@ export class ClosePlan {
       if (closing.abort !== undefined) return closing.abort(resource as never);
     }
     if (closing.close === undefined || this.#deadline === undefined) return undefined;
-    step.giveUp = new AbortController();
-    if (isHard) step.giveUp.abort(this.#giveUpReason(step));
-    const { signal } = step.giveUp;
+    const giveUp = new GiveUp(this.#options, step.planned.name);
+    step.giveUp = giveUp;
+    if (isHard) giveUp.tell();
     return closing.close(resource as never, {
-      signal,
+      get signal() {
+        return giveUp.signal;
+      },
       reason: this.#options.reason,
       deadline: this.#deadline,
     });
@@ -280,7 +283,7 @@ export class ClosePlan {
     step.outcome = step.late ? 'overran' : outcome;
     if (outcome === 'failed') {
       // A step that was told to give up and says that it did has not failed anybody.
-      if (step.giveUp?.signal.aborted === true) step.error = error;
+      if (step.giveUp?.isTold === true) step.error = error;
       else this.#failed(step, error);
     } else if (stopFailure !== undefined && step.outcome === 'done') {
       step.outcome = 'failed';
@@ -307,7 +310,7 @@ export class ClosePlan {
     step.bound?.cancel();
     // What has no `close` was asked to let go at once already; asking twice would help nobody.
     if (closing.close === undefined) return;
-    step.giveUp?.abort(this.#giveUpReason(step));
+    step.giveUp?.tell();
     if (step.late && closing.overrun !== undefined) {
       closing.overrun(resource as never);
       return;
@@ -345,13 +348,6 @@ export class ClosePlan {
     const { owner, reason, clock, log } = this.#options;
     const durationMs = Math.round(clock.now() - step.startedAtMs);
     log.warn(message, { owner, step: step.planned.name, reason, durationMs, ...fields });
-  }
-
-  #giveUpReason(step: RunningStep): ClosedError {
-    const { owner, reason } = this.#options;
-    return withoutFrames(
-      new ClosedError(`'${owner}' closes (${reason}) and waits no longer for '${step.planned.name}'.`),
-    );
   }
 }
 

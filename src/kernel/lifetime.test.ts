@@ -1,6 +1,6 @@
 /* oxlint-disable unicorn/no-thenable -- foreign thenables are what some of these tests are about */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { CloseReport } from './close-plan.ts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { CloseReport, StepContext } from './close-plan.ts';
 import { ClosedError, InvalidOptionError } from './errors.ts';
 import { Lifetime } from './lifetime.ts';
 import type { Logger, LogFields, LogLevel } from './log.ts';
@@ -493,6 +493,22 @@ describe('C4', () => {
       expect(report.steps[0]?.outcome).toBe('abandoned');
       expect(warnings()).toHaveLength(1);
     }
+  });
+
+  it('C4 overrun: a signal that is first asked for afterwards has fired; one that nobody asks for is not made', async () => {
+    const call = root();
+    const contexts: StepContext[] = [];
+    call.own('late asker', {}, { boundMs: 100, close: (_, context) => (contexts.push(context), never()) });
+    const made = vi.spyOn(globalThis, 'AbortController');
+    for (let number = 0; number < 10; number += 1)
+      call.child(`leg ${number}`).own('socket', {}, { close: never });
+    void call.close('hung up');
+    await clock.advance(5_000);
+    expect(made).not.toHaveBeenCalled();
+    const [context] = contexts;
+    expect(context?.signal.aborted).toBe(true);
+    expect(context?.signal).toBe(context?.signal);
+    expect(context?.signal.reason).toBeInstanceOf(ClosedError);
   });
 
   it('C4 overrun: the next phase has started anyway, and the step may still end while others run', async () => {
