@@ -15,6 +15,7 @@ export class DrainWait {
   // By what was registered and not by resource: one that is owned anew is another matter, drained for itself.
   readonly #asked = new Set<PlannedStep>();
   readonly #pending = new Set<PlannedStep>();
+  #hasMore = true;
 
   /** `lookAgain` is called whenever something that was waited for has ended. */
   constructor(owner: string, log: Logger, lookAgain: () => void) {
@@ -26,6 +27,21 @@ export class DrainWait {
   /** Whether there is nothing left to wait for, among what was asked. */
   get isOver(): boolean {
     return this.#pending.size === 0;
+  }
+
+  /** Something was registered that has not been asked yet. */
+  added(): void {
+    this.#hasMore = true;
+  }
+
+  /**
+   * Whether anything was added since this was last called. Ten thousand calls that end one by one must not cost a look
+   * at all the others each.
+   */
+  takeMore(): boolean {
+    const hadMore = this.#hasMore;
+    this.#hasMore = false;
+    return hadMore;
   }
 
   /** Asks a resource to finish, once. One that has no `drain` is not waited for. */

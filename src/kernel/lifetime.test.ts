@@ -902,6 +902,27 @@ describe('drain', () => {
     expect(call.state.tag).toBe('closed');
   });
 
+  it('drain: what has been asked is not looked at again each time that another one ends', async () => {
+    const call = root();
+    let looks = 0;
+    const drain = (): Promise<never> => never();
+    call.own(
+      'waits longest',
+      {},
+      {
+        get drain() {
+          looks += 1;
+          return drain;
+        },
+      },
+    );
+    for (let number = 1; number <= 1_000; number += 1) call.own('tool', {}, { drain: () => wait(number) });
+    void call.drain();
+    const looksAtFirst = looks;
+    await clock.advance(1_000);
+    expect(looks).toBe(looksAtFirst);
+  });
+
   it('drain: one that closes its owner ends the asking', async () => {
     const call = root();
     const asked: string[] = [];

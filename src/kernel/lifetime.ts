@@ -202,6 +202,7 @@ export class Lifetime implements AsyncDisposable {
       );
     }
     this.#entries.set(resource, { name, resource, step });
+    if (this.#state.tag === 'draining') this.#state.wait.added();
     return resource;
   }
 
@@ -360,9 +361,11 @@ export class Lifetime implements AsyncDisposable {
 
   /** Drains what is held and has not been asked yet; closes when there is nothing left to wait for. */
   #drainMore(): void {
-    // Walked live, because a drain may take on more work, and by the state, because it may close its owner.
-    for (const entry of this.#entries.values()) {
-      if (this.#state.tag === 'draining') this.#state.wait.ask(entry);
+    if (this.#state.tag === 'draining' && this.#state.wait.takeMore()) {
+      // Walked live, because a drain may take on more work, and by the state, because it may close its owner.
+      for (const entry of this.#entries.values()) {
+        if (this.#state.tag === 'draining') this.#state.wait.ask(entry);
+      }
     }
     if (this.#state.tag === 'draining' && this.#state.wait.isOver) void this.close(this.#state.ending.reason);
   }
