@@ -1,6 +1,7 @@
 import type { Clock, Timer } from './clock.ts';
 import type { Deadline } from './deadline.ts';
-import { ClosedError, describeError, withoutFrames } from './errors.ts';
+import { describeError } from './errors.ts';
+import { GiveUp } from './give-up.ts';
 import type { Logger } from './log.ts';
 import { asPromise } from './thenable.ts';
 
@@ -51,6 +52,15 @@ export interface ClosingStep<Resource> {
   abort?(resource: Resource): PromiseLike<unknown> | undefined | void;
 }
 
+/** The step of an owner inside the owner: it closes by a plan of its own. */
+export interface NestedStep<Owner> extends ClosingStep<Owner> {
+  /**
+   * Called instead of `abort` on one that overran. The nested plan names what hangs in it, and turns hard: so the log
+   * has one line for it, with the name that helps, and not one more for each owner above (clause C4).
+   */
+  overrun(owner: Owner): void;
+}
+
 /** One in five of a close's default deadline, so that one hanging step a phase still leaves every phase its time. */
 export const DEFAULT_STEP_BOUND_MS = 1_000;
 
@@ -88,7 +98,7 @@ export interface CloseReport {
 export interface PlannedStep {
   readonly name: string;
   readonly resource: object;
-  readonly step: ClosingStep<never>;
+  readonly step: ClosingStep<never> & Partial<Pick<NestedStep<never>, 'overrun'>>;
   /** Set when the step's `stop` threw. */
   stopFailure?: { readonly error: unknown };
 }
@@ -103,7 +113,7 @@ class RunningStep {
   durationMs = 0;
   error: unknown;
   bound: Timer | undefined;
-  giveUp: AbortController | undefined;
+  giveUp: GiveUp | undefined;
 
   constructor(planned: PlannedStep) {
     this.planned = planned;
@@ -174,11 +184,17 @@ export class ClosePlan {
       return;
     }
     this.#advance();
-    // Set last: where nothing is left to wait for there is no timer, and a child's own deadline, which is the same
-    // moment, comes before its parent's, so that the step that hangs is named and not only the child it hangs in.
+    // Set last: where nothing is left to wait for there is no timer.
     if (this.#stage === 'polite') {
-      this.#deadlineTimer = this.#options.clock.setTimer(deadline.remainingMs, () => this.#deadlineReached());
+      this.#deadlineTimer = this.#options.clock.setTimer(deadline.remainingMs, () => this.overrun());
     }
+  }
+
+  /** The time is up, this plan's own or that of the one it is a step of: what still runs is named, and told to give up. */
+  overrun(): void {
+    if (this.#stage !== 'polite') return;
+    for (const step of this.#running) this.#markLate(step);
+    this.#harden();
   }
 
   /** The resource ended by itself. If its turn has not come, it will not. */
@@ -193,11 +209,6 @@ export class ClosePlan {
     this.#waiting = inOrder(this.#waiting.toReversed(), ABORT_PHASES);
     for (const step of [...this.#running]) this.#tellToGiveUp(step);
     this.#advance();
-  }
-
-  #deadlineReached(): void {
-    for (const step of this.#running) this.#markLate(step);
-    this.#harden();
   }
 
   /** Starts every step whose turn has come; reports when none is left to wait for. */
@@ -247,11 +258,13 @@ export class ClosePlan {
       if (closing.abort !== undefined) return closing.abort(resource as never);
     }
     if (closing.close === undefined || this.#deadline === undefined) return undefined;
-    step.giveUp = new AbortController();
-    if (isHard) step.giveUp.abort(this.#giveUpReason(step));
-    const { signal } = step.giveUp;
+    const giveUp = new GiveUp(this.#options, step.planned.name);
+    step.giveUp = giveUp;
+    if (isHard) giveUp.tell();
     return closing.close(resource as never, {
-      signal,
+      get signal() {
+        return giveUp.signal;
+      },
       reason: this.#options.reason,
       deadline: this.#deadline,
     });
@@ -270,7 +283,7 @@ export class ClosePlan {
     step.outcome = step.late ? 'overran' : outcome;
     if (outcome === 'failed') {
       // A step that was told to give up and says that it did has not failed anybody.
-      if (step.giveUp?.signal.aborted === true) step.error = error;
+      if (step.giveUp?.isTold === true) step.error = error;
       else this.#failed(step, error);
     } else if (stopFailure !== undefined && step.outcome === 'done') {
       step.outcome = 'failed';
@@ -287,7 +300,7 @@ export class ClosePlan {
 
   #markLate(step: RunningStep): void {
     step.late = true;
-    this.#warn('close step overran', step, {});
+    if (step.planned.step.overrun === undefined) this.#warn('close step overran', step, {});
   }
 
   #tellToGiveUp(step: RunningStep): void {
@@ -297,7 +310,11 @@ export class ClosePlan {
     step.bound?.cancel();
     // What has no `close` was asked to let go at once already; asking twice would help nobody.
     if (closing.close === undefined) return;
-    step.giveUp?.abort(this.#giveUpReason(step));
+    step.giveUp?.tell();
+    if (step.late && closing.overrun !== undefined) {
+      closing.overrun(resource as never);
+      return;
+    }
     try {
       asPromise(closing.abort?.(resource as never))?.catch((error: unknown) => this.#failed(step, error));
     } catch (error) {
@@ -331,13 +348,6 @@ export class ClosePlan {
     const { owner, reason, clock, log } = this.#options;
     const durationMs = Math.round(clock.now() - step.startedAtMs);
     log.warn(message, { owner, step: step.planned.name, reason, durationMs, ...fields });
-  }
-
-  #giveUpReason(step: RunningStep): ClosedError {
-    const { owner, reason } = this.#options;
-    return withoutFrames(
-      new ClosedError(`'${owner}' closes (${reason}) and waits no longer for '${step.planned.name}'.`),
-    );
   }
 }
 

@@ -12,8 +12,10 @@ export class DrainWait {
   readonly #owner: string;
   readonly #log: Logger;
   #lookAgain: (() => void) | undefined;
-  readonly #asked = new Set<object>();
-  readonly #pending = new Set<object>();
+  // By what was registered and not by resource: one that is owned anew is another matter, drained for itself.
+  readonly #asked = new Set<PlannedStep>();
+  readonly #pending = new Set<PlannedStep>();
+  #hasMore = true;
 
   /** `lookAgain` is called whenever something that was waited for has ended. */
   constructor(owner: string, log: Logger, lookAgain: () => void) {
@@ -27,15 +29,31 @@ export class DrainWait {
     return this.#pending.size === 0;
   }
 
+  /** Something was registered that has not been asked yet. */
+  added(): void {
+    this.#hasMore = true;
+  }
+
+  /**
+   * Whether anything was added since this was last called. Ten thousand calls that end one by one must not cost a look
+   * at all the others each.
+   */
+  takeMore(): boolean {
+    const hadMore = this.#hasMore;
+    this.#hasMore = false;
+    return hadMore;
+  }
+
   /** Asks a resource to finish, once. One that has no `drain` is not waited for. */
-  ask({ name, resource, step }: PlannedStep): void {
-    if (step.drain === undefined || this.#asked.has(resource)) return;
-    this.#asked.add(resource);
-    this.#pending.add(resource);
+  ask(entry: PlannedStep): void {
+    const { name, resource, step } = entry;
+    if (step.drain === undefined || this.#asked.has(entry)) return;
+    this.#asked.add(entry);
+    this.#pending.add(entry);
     // An executor runs at once, and makes of a throw and of a foreign thenable what a promise of ours would do.
     const drained = new Promise((resolve) => resolve(step.drain?.(resource as never)));
     drained.then(
-      () => this.#ended(resource),
+      () => this.#ended(entry),
       (error: unknown) => {
         // What the close has interrupted may well say so; that is no failure.
         if (this.#lookAgain !== undefined) {
@@ -45,16 +63,16 @@ export class DrainWait {
             error: describeError(error),
           });
         }
-        this.#ended(resource);
+        this.#ended(entry);
       },
     );
   }
 
   /** The resource ended by itself, whatever its drain may still be doing. */
-  release(resource: object): void {
-    this.#asked.delete(resource);
+  release(entry: PlannedStep): void {
+    this.#asked.delete(entry);
     // Who releases may be about to own the successor, so nobody looks again before that is done.
-    if (this.#pending.has(resource)) queueMicrotask(() => this.#ended(resource));
+    if (this.#pending.has(entry)) queueMicrotask(() => this.#ended(entry));
   }
 
   /** Stops waiting. What still drains is observed and ignored. */
@@ -64,8 +82,8 @@ export class DrainWait {
     this.#pending.clear();
   }
 
-  #ended(resource: object): void {
-    this.#pending.delete(resource);
+  #ended(entry: PlannedStep): void {
+    this.#pending.delete(entry);
     this.#lookAgain?.();
   }
 }

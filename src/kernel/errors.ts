@@ -40,8 +40,16 @@ export function withoutFrames<Kind extends Error>(error: Kind): Kind {
   return error;
 }
 
-/** The text of anything that was thrown, for reports and log lines. */
+/**
+ * The text of anything that was thrown, for reports and log lines. It never throws: it is what every guard calls when
+ * foreign code has failed, and a foreign error may fail whoever looks at it.
+ */
 export function describeError(error: unknown): string {
-  if (error instanceof Error) return error.message === '' ? error.name : error.message;
-  return typeof error === 'string' ? error : `a thrown ${typeof error}`;
+  try {
+    if (error instanceof Error) return `${error.message === '' ? error.name : error.message}`;
+    if (typeof error === 'string') return error;
+  } catch {
+    // Its kind is all that can be told of it.
+  }
+  return `a thrown ${typeof error}`;
 }

@@ -1,6 +1,6 @@
 /* oxlint-disable unicorn/no-thenable -- foreign thenables are what some of these tests are about */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { CloseReport } from './close-plan.ts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { CloseReport, StepContext } from './close-plan.ts';
 import { ClosedError, InvalidOptionError } from './errors.ts';
 import { Lifetime } from './lifetime.ts';
 import type { Logger, LogFields, LogLevel } from './log.ts';
@@ -330,7 +330,9 @@ describe('C3', () => {
   });
 
   it('C3 throwing: stop, close, abort and drain that throw or reject, with anything, change nothing', async () => {
-    for (const thrown of [new Error('boom'), 'text', undefined, null, { then: 1 }, Symbol('odd')]) {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    for (const thrown of [new Error('boom'), 'text', undefined, null, { then: 1 }, Symbol('odd'), proxy]) {
       for (const fail of [
         () => {
           // eslint-disable-next-line typescript/only-throw-error
@@ -493,6 +495,22 @@ describe('C4', () => {
     }
   });
 
+  it('C4 overrun: a signal that is first asked for afterwards has fired; one that nobody asks for is not made', async () => {
+    const call = root();
+    const contexts: StepContext[] = [];
+    call.own('late asker', {}, { boundMs: 100, close: (_, context) => (contexts.push(context), never()) });
+    const made = vi.spyOn(globalThis, 'AbortController');
+    for (let number = 0; number < 10; number += 1)
+      call.child(`leg ${number}`).own('socket', {}, { close: never });
+    void call.close('hung up');
+    await clock.advance(5_000);
+    expect(made).not.toHaveBeenCalled();
+    const [context] = contexts;
+    expect(context?.signal.aborted).toBe(true);
+    expect(context?.signal).toBe(context?.signal);
+    expect(context?.signal.reason).toBeInstanceOf(ClosedError);
+  });
+
   it('C4 overrun: the next phase has started anyway, and the step may still end while others run', async () => {
     const call = root();
     const started: [string, number][] = [];
@@ -532,6 +550,27 @@ describe('C4', () => {
       owner: 'call',
       abandoned: ['leg/socket', 'tool/fetch/run'],
     });
+  });
+
+  it('C4 overrun: what hangs deep inside is named in one line, by its own owner, whoever’s bound it reaches', async () => {
+    for (const bounds of [
+      { step: 100, child: Infinity, close: 5_000 },
+      { step: 60_000, child: 100, close: 5_000 },
+      { step: 60_000, child: Infinity, close: 100 },
+    ]) {
+      lines = [];
+      const call = root(bounds.close);
+      const leg = call.child('leg', { boundMs: bounds.child }).child('connection');
+      leg.own('socket', {}, { boundMs: bounds.step, close: never });
+      const closed = call.close('hung up');
+      await clock.advance(100);
+      expect(outcomes(await closed)).toEqual(['leg/connection/socket abandoned']);
+      expect(warnings()).toMatchObject([
+        { message: 'close step overran', owner: 'call/leg/connection', step: 'socket', durationMs: 100 },
+      ]);
+      // Nobody has called abort().
+      expect(leg.state).toMatchObject({ tag: 'closed', report: { verb: 'close' } });
+    }
   });
 
   it('C4 waiting: a step that waits for what another step owns does not cancel it', async () => {
@@ -757,7 +796,7 @@ describe('C10', () => {
     const closed = call.close('hung up');
     await clock.advance(1_000);
     expect(await closed).toMatchObject({ durationMs: 1_000 });
-    expect(leg.state).toMatchObject({ tag: 'closed', report: { reason: 'slow goodbye', verb: 'abort' } });
+    expect(leg.state).toMatchObject({ tag: 'closed', report: { reason: 'slow goodbye', verb: 'close' } });
   });
 
   it('C10 silence: after a close with everything in it nothing fires in two hours', async () => {
@@ -838,6 +877,50 @@ describe('drain', () => {
     call.release(second);
     await clock.settle();
     expect(call.state.tag).toBe('closed');
+  });
+
+  it('drain: one that is released and owned anew is waited for anew, whatever its first drain does', async () => {
+    const call = root();
+    const leg = {};
+    const [first, second, other] = [
+      Promise.withResolvers(),
+      Promise.withResolvers(),
+      Promise.withResolvers(),
+    ];
+    call.own('other', {}, { drain: () => other.promise });
+    call.own('leg', leg, { drain: () => first.promise });
+    void call.drain();
+    call.release(leg);
+    call.own('leg again', leg, { drain: () => second.promise });
+    other.resolve(undefined);
+    await clock.settle();
+    first.resolve(undefined);
+    await clock.settle();
+    expect(call.state.tag).toBe('draining');
+    second.resolve(undefined);
+    await clock.settle();
+    expect(call.state.tag).toBe('closed');
+  });
+
+  it('drain: what has been asked is not looked at again each time that another one ends', async () => {
+    const call = root();
+    let looks = 0;
+    const drain = (): Promise<never> => never();
+    call.own(
+      'waits longest',
+      {},
+      {
+        get drain() {
+          looks += 1;
+          return drain;
+        },
+      },
+    );
+    for (let number = 1; number <= 1_000; number += 1) call.own('tool', {}, { drain: () => wait(number) });
+    void call.drain();
+    const looksAtFirst = looks;
+    await clock.advance(1_000);
+    expect(looks).toBe(looksAtFirst);
   });
 
   it('drain: one that closes its owner ends the asking', async () => {

@@ -4,6 +4,7 @@ import type {
   CloseReport,
   CloseVerb,
   ClosingStep,
+  NestedStep,
   PlannedStep,
   StepContext,
   StepReport,
@@ -125,8 +126,8 @@ export class Lifetime implements AsyncDisposable {
     this.throwIfClosing();
     const { phase, boundMs = Infinity, drain } = options;
     const child = new Lifetime(name, this.clock, this.log, options, this);
-    const { close, abort } = Lifetime.#childStep;
-    return this.own(name, child, { phase, boundMs, drain, close, abort });
+    const step: NestedStep<Lifetime> = { phase, boundMs, drain, ...Lifetime.#childStep };
+    return this.own(name, child, step);
   }
 
   /** One for all children, so that a child costs no closure. A child that ends at once is not waited for. */
@@ -138,6 +139,9 @@ export class Lifetime implements AsyncDisposable {
     abort(child: Lifetime): Promise<CloseReport> | undefined {
       const closed = child.abort();
       return child.#state.tag === 'closed' ? undefined : closed;
+    },
+    overrun(child: Lifetime): void {
+      if (child.#state.tag === 'closing') child.#state.plan?.overrun();
     },
   };
 
@@ -198,14 +202,17 @@ export class Lifetime implements AsyncDisposable {
       );
     }
     this.#entries.set(resource, { name, resource, step });
+    if (this.#state.tag === 'draining') this.#state.wait.added();
     return resource;
   }
 
   /** Gives up ownership, because the resource ended by itself. Unknown resources are ignored. */
   release(resource: object): void {
+    const entry = this.#entries.get(resource);
+    if (entry === undefined) return;
     this.#entries.delete(resource);
     if (this.#state.tag === 'closing') this.#state.plan?.release(resource);
-    if (this.#state.tag === 'draining') this.#state.wait.release(resource);
+    if (this.#state.tag === 'draining') this.#state.wait.release(entry);
   }
 
   /**
@@ -354,9 +361,11 @@ export class Lifetime implements AsyncDisposable {
 
   /** Drains what is held and has not been asked yet; closes when there is nothing left to wait for. */
   #drainMore(): void {
-    // Walked live, because a drain may take on more work, and by the state, because it may close its owner.
-    for (const entry of this.#entries.values()) {
-      if (this.#state.tag === 'draining') this.#state.wait.ask(entry);
+    if (this.#state.tag === 'draining' && this.#state.wait.takeMore()) {
+      // Walked live, because a drain may take on more work, and by the state, because it may close its owner.
+      for (const entry of this.#entries.values()) {
+        if (this.#state.tag === 'draining') this.#state.wait.ask(entry);
+      }
     }
     if (this.#state.tag === 'draining' && this.#state.wait.isOver) void this.close(this.#state.ending.reason);
   }

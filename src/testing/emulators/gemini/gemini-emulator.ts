@@ -4,8 +4,8 @@ import type { Socket } from 'node:net';
 import { WebSocketServer } from 'ws';
 import { Lifetime, describeError, systemRandom } from '../../../kernel/index.ts';
 import type { CloseReport } from '../../../kernel/index.ts';
+import { ConditionWaits, DEFAULT_WAIT_MS } from '../../condition-waits.ts';
 import { makeBrain } from './brains/index.ts';
-import { ConditionWaits } from './condition-waits.ts';
 import { ConnectionLog } from './connection-log.ts';
 import { ControlServer } from './control-server.ts';
 import { EmulatedConnection } from './emulated-connection.ts';
@@ -22,9 +22,6 @@ import { Recorder } from './recorder.ts';
 import type { RecordedEvent } from './recorder.ts';
 import { parseTarget } from './request-target.ts';
 import { ResumptionHandles } from './resumption-handles.ts';
-
-/** How long `waitFor` waits where nothing else is said: everything an emulator does by itself is faster. */
-export const DEFAULT_WAIT_MS = 5_000;
 
 /** A message larger than this ends the connection, as a guard; the service's own limit is not documented. */
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;

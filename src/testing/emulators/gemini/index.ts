@@ -22,7 +22,7 @@ export {
 export type { ConnectionLimits, GeminiEmulatorOptions } from './emulator-options.ts';
 export { FAULT_MOMENTS, readFaultScript } from './fault-script.ts';
 export type { Fault, FaultMoment, FaultRule, FaultScript, FaultType } from './fault-script.ts';
-export { DEFAULT_WAIT_MS, GeminiEmulator } from './gemini-emulator.ts';
+export { GeminiEmulator } from './gemini-emulator.ts';
 export { GEMINI_CLOSES } from './refusals.ts';
 export type { CloseFrame } from './refusals.ts';
 export { MAX_RECORDED_CHARACTERS, MAX_RECORDED_EVENTS } from './recorder.ts';

@@ -1,7 +1,8 @@
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
-import { InvalidOptionError, describeError } from '../../../kernel/index.ts';
+import { describeError } from '../../../kernel/index.ts';
 import type { Lifetime } from '../../../kernel/index.ts';
+import { listen } from '../../listen.ts';
 
 /** Every path of the emulator's own begins like this: the service has none that does. */
 export const CONTROL_PREFIX = '/_emulator';
@@ -52,23 +53,8 @@ export class Listener {
   }
 
   /** @throws InvalidOptionError when the port cannot be had. */
-  async listen(host: string, port: number): Promise<void> {
-    const server = this.#server;
-    try {
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(port, host, () => {
-          server.off('error', reject);
-          resolve();
-        });
-      });
-    } catch (cause) {
-      throw new InvalidOptionError(
-        `The emulator cannot listen on port ${port} of ${host}: ${describeError(cause)}. ` +
-          'Give another port, or 0 for any free one.',
-        { cause },
-      );
-    }
+  listen(host: string, port: number): Promise<void> {
+    return listen(this.#server, 'emulator', host, port);
   }
 
   /** Refuses whoever dials from here on; connections that are open go on. */

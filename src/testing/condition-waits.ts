@@ -1,5 +1,8 @@
-import { TimeoutError } from '../../../kernel/index.ts';
-import type { Lifetime, Timer } from '../../../kernel/index.ts';
+import { ClosedError, TimeoutError } from '../kernel/index.ts';
+import type { Lifetime, Timer } from '../kernel/index.ts';
+
+/** How long `waitFor` waits where nothing else is said: everything a test server does by itself is faster. */
+export const DEFAULT_WAIT_MS = 5_000;
 
 interface Wait {
   readonly check: () => boolean;
@@ -39,7 +42,9 @@ export class ConditionWaits {
         },
         timer: undefined,
       };
-      this.#scope.own('wait', wait, { stop: (held) => held.settle(this.#scope.signal.reason) });
+      this.#scope.own('wait', wait, {
+        stop: (held) => held.settle(new ClosedError(`'${this.#scope.name}' closed first: ${describe()}.`)),
+      });
       this.#waits.add(wait);
       this.#look(wait);
       if (!this.#waits.has(wait)) return;

@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { ClosedError, describeError } from './errors.ts';
+
+/** An error that fails whoever looks at it. */
+const unreadable = Object.defineProperty(new Error('hidden'), 'message', {
+  get: () => {
+    throw new Error('not to be read');
+  },
+});
+
+describe('describeError', () => {
+  it('tells the message, else the name, else the kind of what was thrown', () => {
+    expect(describeError(new ClosedError('gone'))).toBe('gone');
+    expect(describeError(new RangeError())).toBe('RangeError');
+    expect(describeError('a text')).toBe('a text');
+    expect(describeError(undefined)).toBe('a thrown undefined');
+    expect(describeError(Object.assign(new Error(), { message: 7 }))).toBe('7');
+  });
+
+  it('C8 never throws itself, whatever was thrown', () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    expect(describeError(proxy)).toBe('a thrown object');
+    expect(describeError(unreadable)).toBe('a thrown object');
+  });
+});
