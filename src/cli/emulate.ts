@@ -7,7 +7,7 @@ import {
   GeminiEmulator,
   readFaultScript,
 } from '../testing/index.ts';
-import type { GeminiEmulatorOptions } from '../testing/index.ts';
+import type { FaultScript, GeminiEmulatorOptions } from '../testing/index.ts';
 import { createLogger } from './logger.ts';
 import { SignalLadder, listenToSignals } from './signals.ts';
 import type { LadderTarget } from './signals.ts';
@@ -22,6 +22,7 @@ interface EmulateFlags {
   readonly port: number;
   readonly host: string;
   readonly faults?: string;
+  readonly seed?: number;
   readonly frames: 'binary' | 'text' | 'mixed';
   readonly generation?: '2.x' | '3.x';
   readonly brain: 'echo' | 'silent';
@@ -50,7 +51,13 @@ function geminiCommand(emulate: Command): void {
         .default(DEFAULT_EMULATOR_PORT),
     )
     .addOption(option('--host <address>', 'address to listen on').default('127.0.0.1'))
-    .addOption(option('--faults <file>', 'what goes wrong, and when: a fault script in JSON'))
+    .addOption(option('--faults <file>', 'what goes wrong, and when: a fault script in YAML or JSON'))
+    .addOption(
+      option(
+        '--seed <number>',
+        "how the fault script's probabilities fall; default: its own, or any",
+      ).argParser(numberFrom(0, Number.MAX_SAFE_INTEGER)),
+    )
     .addOption(
       option('--frames <kind>', 'frames of the messages sent')
         .choices(['binary', 'text', 'mixed'])
@@ -96,17 +103,16 @@ It answers speech with itself and text with itself. A text of the form  call wea
 function, when the client declared it.
 
 A fault script is a list of rules; without "when", a rule counts for every connection:
-  [
-    { "when": { "connection": 1 }, "what": { "type": "httpStatus", "status": 503, "retryAfter": "2" } },
-    { "when": { "on": "setup", "times": 1 }, "what": { "type": "close", "code": 1011, "reason": "Internal error" } },
-    { "when": { "on": "answerAudio", "nth": 20 }, "what": { "type": "reset" } },
-    { "when": { "after": { "ms": 5000 } }, "what": { "type": "goAway", "timeLeft": "10s" } }
-  ]
+  - { when: { connection: 1 }, what: { type: httpStatus, status: 503, retryAfter: "2" } }
+  - { when: { on: setup, times: 1 }, what: { type: close, code: 1011, reason: Internal error } }
+  - { when: { on: answerAudio, nth: 20 }, what: { type: reset } }
+  - { when: { kind: turnComplete, probability: 0.1 }, what: { type: silence } }
+docs/emulator-faults.md lists every moment and every fault, and has scripts for the ten most common disasters.
 
 Examples:
   holdfast emulate gemini --port 8080
   GOOGLE_GEMINI_BASE_URL=http://127.0.0.1:8080 GEMINI_API_KEY=any holdfast web --model gemini:gemini-2.5-flash
-  holdfast emulate gemini --faults faults.json --lifetime-ms 60000`,
+  holdfast emulate gemini --faults faults.yaml --lifetime-ms 60000`,
     )
     .action((flags: EmulateFlags) => emulateGemini(flags));
 }
@@ -141,7 +147,7 @@ function ladderOf(gemini: GeminiEmulator): LadderTarget {
 }
 
 function optionsOf(flags: EmulateFlags): GeminiEmulatorOptions {
-  const { faults, generation, key, goAwayLeadMs } = flags;
+  const { faults, seed, generation, key, goAwayLeadMs } = flags;
   return {
     port: flags.port,
     host: flags.host,
@@ -151,11 +157,17 @@ function optionsOf(flags: EmulateFlags): GeminiEmulatorOptions {
     setupDelayMs: flags.setupDelayMs,
     generationSpeed: flags.speed,
     log: createLogger('info', process.stderr.isTTY),
-    ...(faults === undefined ? {} : { faults: readFaultScript(faults) }),
+    ...(faults === undefined ? {} : { faults: seeded(readFaultScript(faults), seed) }),
     ...(generation === undefined ? {} : { generation }),
     ...(key === undefined ? {} : { keys: key }),
     ...(goAwayLeadMs === undefined ? {} : { goAwayLeadMs }),
   };
+}
+
+/** A seed on the command line counts more than the script's own. */
+function seeded(script: FaultScript, seed: number | undefined): FaultScript {
+  if (seed === undefined) return script;
+  return { seed, rules: 'rules' in script ? script.rules : script };
 }
 
 function numberFrom(least: number, most: number): (text: string) => number {

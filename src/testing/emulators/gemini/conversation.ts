@@ -76,6 +76,7 @@ export class Conversation {
   #heardText = '';
   #spokenText = '';
   #callCount = 0;
+  #lastCallIds: readonly string[] = [];
   readonly #cancelled = new Set<string>();
 
   constructor(port: ConversationPort, setup: EmulatedSetup, context: ConversationContext) {
@@ -132,6 +133,12 @@ export class Conversation {
       case 'toolResponse':
         this.#takeResults(message.results);
     }
+  }
+
+  /** Cancels the calls under way, as an interruption does; where there are none, the last ones, too late. */
+  cancelCalls(): void {
+    if (this.#answer.tag === 'tools') this.#interrupt();
+    else this.#port.send(messages.toolCallCancellation(this.#lastCallIds));
   }
 
   #takeContent(turns: readonly Turn[], turnComplete: boolean): void {
@@ -211,6 +218,7 @@ export class Conversation {
     if (calls.length === 0) {
       this.#say(text === '' ? '(nothing was asked)' : text);
     } else if (this.#begin({ tag: 'tools', calls, results: [] }) && this.#port.reached('toolCall')) {
+      this.#lastCallIds = calls.map(({ id }) => id);
       this.#port.send(messages.toolCall(calls));
     }
   }

@@ -36,7 +36,7 @@ export interface GeminiEmulatorOptions {
   readonly models?: readonly string[];
   /** API keys that are good. Default: every one. */
   readonly keys?: readonly string[];
-  /** Ephemeral and bearer tokens that are good. Default: every one. */
+  /** Ephemeral and bearer tokens that are good, besides those it makes on request. Default: every one. */
   readonly tokens?: readonly string[];
   /** Default {@link DEFAULT_CONNECTION_LIFETIME_MS}. */
   readonly connectionLifetimeMs?: number;

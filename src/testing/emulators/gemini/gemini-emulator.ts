@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { WebSocketServer } from 'ws';
-import { InvalidOptionError, Lifetime, describeError, systemRandom } from '../../../kernel/index.ts';
+import { Lifetime, systemRandom } from '../../../kernel/index.ts';
 import type { CloseReport } from '../../../kernel/index.ts';
 import { ConditionWaits } from './condition-waits.ts';
 import { ConnectionLog } from './connection-log.ts';
@@ -11,11 +11,15 @@ import type { EmulatedService } from './emulated-connection.ts';
 import { EmulatedSocket, errorBody } from './emulated-socket.ts';
 import { parseEmulatorOptions } from './emulator-options.ts';
 import type { GeminiEmulatorOptions } from './emulator-options.ts';
+import { EphemeralTokens } from './ephemeral-tokens.ts';
 import { FaultPlan } from './fault-plan.ts';
 import { parseFault } from './fault-script.ts';
-import type { Fault, FaultScript } from './fault-script.ts';
+import type { FaultScript } from './fault-script.ts';
+import type { Fault } from './fault-types.ts';
+import { ListeningPort } from './listening-port.ts';
 import { parseTarget } from './request-target.ts';
 import { ResumptionHandles } from './resumption-handles.ts';
+import { answerTokenRequest } from './token-endpoint.ts';
 
 /** How long `waitFor` waits where nothing else is said: everything an emulator does by itself is faster. */
 export const DEFAULT_WAIT_MS = 5_000;
@@ -46,7 +50,6 @@ export class GeminiEmulator implements AsyncDisposable {
   readonly closed: Promise<CloseReport>;
 
   readonly #lifetime: Lifetime;
-  readonly #server: Server;
   readonly #service: EmulatedService;
   readonly #webSockets: WebSocketServer;
   readonly #waits: ConditionWaits;
@@ -61,7 +64,7 @@ export class GeminiEmulator implements AsyncDisposable {
     const profile = parseEmulatorOptions(options);
     const random = options.random ?? systemRandom;
     const faults = new FaultPlan(random);
-    faults.add(options.faults ?? []);
+    const seed = faults.add(options.faults ?? []);
     const { owner, clock, log } = options;
     const name = 'gemini emulator';
     const lifetime =
@@ -78,29 +81,34 @@ export class GeminiEmulator implements AsyncDisposable {
         held.closeAllConnections();
       },
     });
+    if (seed !== undefined) lifetime.log.info('faults left to chance', { seed });
+    let port: ListeningPort;
     try {
-      await listen(server, profile.host, profile.port);
+      port = await ListeningPort.open(server, lifetime, profile.host, profile.port);
     } catch (error) {
       await lifetime.abort('could not listen', error);
       throw error;
     }
     const handles = new ResumptionHandles(lifetime.clock, random, profile.handleTtlMs);
-    return new GeminiEmulator(lifetime, server, { profile, random, faults, handles });
+    const tokens = new EphemeralTokens(lifetime.clock, random);
+    const open = new Set<EmulatedConnection>();
+    return new GeminiEmulator(lifetime, server, { profile, random, faults, handles, tokens, port, open });
   }
 
   private constructor(lifetime: Lifetime, server: Server, service: EmulatedService) {
     const { host } = service.profile;
     this.#lifetime = lifetime;
-    this.#server = server;
     this.#service = service;
     this.closed = lifetime.closed;
-    this.port = (server.address() as AddressInfo).port;
+    this.port = service.port.number;
     this.url = `http://${host.includes(':') ? `[${host}]` : host}:${this.port}`;
     this.#waits = new ConditionWaits(lifetime);
     this.connections = new ConnectionLog(lifetime.clock, () => this.#waits.check());
     this.#webSockets = new WebSocketServer({
       noServer: true,
       WebSocket: EmulatedSocket,
+      // The peer answers pings itself: a fault may want them late.
+      autoPong: false,
       perMessageDeflate: service.profile.compression,
       maxPayload: MAX_MESSAGE_BYTES,
     });
@@ -145,7 +153,7 @@ export class GeminiEmulator implements AsyncDisposable {
 
   /**
    * Makes a fault happen now, on every open connection or on the n-th.
-   * @throws InvalidOptionError when the fault cannot be understood.
+   * @throws InvalidOptionError when the fault cannot be understood, or only makes sense at a moment.
    */
   inject(fault: Fault, connection?: number): void {
     const checked = parseFault(fault);
@@ -156,16 +164,15 @@ export class GeminiEmulator implements AsyncDisposable {
 
   /** Goes down: whoever dials is refused (`ECONNREFUSED`). Connections that are open go on. */
   stopListening(): void {
-    this.#server.close();
+    this.#service.port.stop();
   }
 
   /**
    * Comes back, at the same address.
    * @throws InvalidOptionError when somebody else has taken the port meanwhile.
    */
-  async listenAgain(): Promise<void> {
-    this.#lifetime.throwIfClosing();
-    if (!this.#server.listening) await listen(this.#server, this.#service.profile.host, this.port);
+  listenAgain(): Promise<void> {
+    return this.#service.port.again();
   }
 
   /** Every handle issued so far becomes unknown. */
@@ -214,6 +221,8 @@ export class GeminiEmulator implements AsyncDisposable {
   #answerPlain(request: IncomingMessage, response: ServerResponse): void {
     const live = this.#live.get(request.socket);
     if (live?.record.stage === 'dialled') this.connections.retract(live.record);
+    const { tokens, profile } = this.#service;
+    if (answerTokenRequest(request, response, tokens, profile.keys)) return;
     const message = 'The Gemini emulator speaks the Live protocol only: connect with a WebSocket.';
     response.writeHead(404, { 'Content-Type': 'application/json; charset=UTF-8', Connection: 'close' });
     response.end(errorBody(404, message));
@@ -225,23 +234,5 @@ export class GeminiEmulator implements AsyncDisposable {
       return `#${number} ${stage}${end}`;
     });
     return `${this.connections.count} connections, the last ${stages.join(', ') || 'none'}`;
-  }
-}
-
-async function listen(server: Server, host: string, port: number): Promise<void> {
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(port, host, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
-  } catch (cause) {
-    throw new InvalidOptionError(
-      `The emulator cannot listen on port ${port} of ${host}: ${describeError(cause)}. ` +
-        'Give another port, or 0 for any free one.',
-      { cause },
-    );
   }
 }
