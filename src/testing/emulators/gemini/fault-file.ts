@@ -4,6 +4,9 @@ import { InvalidOptionError, describeError } from '../../../kernel/index.ts';
 import { parseFaultScript } from './fault-script.ts';
 import type { FaultScript, Locate } from './fault-script.ts';
 
+/** Aliases a script may use; nothing written by hand has more. */
+const MOST_ALIASES = 100;
+
 /**
  * A fault script from a file: YAML, or JSON, which is YAML too.
  * @throws InvalidOptionError when the file cannot be read, is neither, or is no fault script; it names the line.
@@ -46,7 +49,14 @@ export function parseFaultText(text: string, name: string): FaultScript {
     }
     return undefined;
   };
-  const script: unknown = document.toJS();
+  let script: unknown;
+  try {
+    script = document.toJS({ maxAliasCount: MOST_ALIASES });
+  } catch (cause) {
+    throw new InvalidOptionError(`The fault script ${name} cannot be read: ${describeError(cause)}.`, {
+      cause,
+    });
+  }
   parseFaultScript(script, locate);
   // Checked in the line above.
   return script as FaultScript;
