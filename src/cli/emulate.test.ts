@@ -80,6 +80,19 @@ describe('holdfast emulate gemini', () => {
     }
   });
 
+  it('reads a fault script in YAML, under the seed of the command line', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-faults-'));
+    try {
+      const file = join(folder, 'faults.yaml');
+      writeFileSync(file, '- when: { probability: 0.5 }\n  what: { type: httpStatus, status: 503 }\n');
+      running = new Running('--port', '0', '--faults', file, '--seed', '42');
+      await running.said(/"seed":42,"msg":"faults left to chance"/);
+      await running.said(/GOOGLE_GEMINI_BASE_URL/);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it('refuses a fault script that is wrong, and says where', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-faults-'));
     try {

@@ -31,18 +31,17 @@ async function request(
   body: unknown,
   path = '/v1alpha/auth_tokens',
   key = 'good',
-): Promise<{ status: number; json: Record<string, any> }> {
-  // eslint-disable-line typescript/no-explicit-any -- any answer
+): Promise<{ status: number; json: { readonly name?: string } }> {
   const response = await fetch(gemini.url + path, {
     method: 'POST',
     headers: { 'x-goog-api-key': key },
     body: typeof body === 'string' ? body : JSON.stringify(body),
   });
-  return { status: response.status, json: (await response.json()) as Record<string, unknown> };
+  return { status: response.status, json: (await response.json()) as { readonly name?: string } };
 }
 
 async function token(body: object = {}): Promise<string> {
-  return (await request(body)).json.name as string;
+  return (await request(body)).json.name!;
 }
 
 function inMs(ms: number): string {

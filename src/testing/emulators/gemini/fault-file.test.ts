@@ -57,7 +57,7 @@ describe('fault file', () => {
 /** Few letters that stand for a million rules. */
 function unfolding(): string {
   const levels = ['a: &a [x, x, x, x, x, x, x, x, x, x]'];
-  for (const [index, name] of [...'bcdef'].entries()) {
+  for (const [index, name] of ['b', 'c', 'd', 'e', 'f'].entries()) {
     const below = 'abcde'[index];
     levels.push(`${name}: &${name} [${Array.from({ length: 10 }, () => `*${below}`).join(', ')}]`);
   }

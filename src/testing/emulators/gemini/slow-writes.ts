@@ -24,7 +24,7 @@ export class SlowWrites {
   readonly #end: () => Socket;
   readonly #portionBytes: number;
   readonly #portionEveryMs: number;
-  #queue: Chunk[] = [];
+  readonly #queue: Chunk[] = [];
   #queuedBytes = 0;
   #ending = false;
 
@@ -34,19 +34,19 @@ export class SlowWrites {
     this.#portionEveryMs = Math.max(PORTION_EVERY_MS, 1_000 / bytesPerSecond);
     this.#portionBytes = Math.max(1, Math.round((bytesPerSecond * this.#portionEveryMs) / 1_000));
     const write = tcp.write.bind(tcp) as (bytes: Buffer, written: Written) => boolean;
-    const end = tcp.end.bind(tcp) as () => Socket;
+    const end = tcp.end.bind(tcp);
     this.#write = write;
-    this.#end = end;
-    tcp.write = ((data: Buffer | string, encoding?: BufferEncoding | Written, written?: Written) => {
+    this.#end = () => end();
+    tcp.write = (data: Buffer | string, encoding?: BufferEncoding | Written, written?: Written): boolean => {
       const done = typeof encoding === 'function' ? encoding : written;
       this.#take(typeof data === 'string' ? Buffer.from(data) : data, done);
       return true;
-    }) as Socket['write'];
-    tcp.end = (() => {
+    };
+    tcp.end = (): Socket => {
       this.#ending = true;
       if (this.#queue.length === 0) this.#end();
       return tcp;
-    }) as Socket['end'];
+    };
   }
 
   /** Bytes that wait for their turn. */
@@ -70,13 +70,13 @@ export class SlowWrites {
     if (this.#tcp.destroyed) return;
     let left = this.#portionBytes;
     while (left > 0) {
-      const [first, ...rest] = this.#queue;
+      const [first] = this.#queue;
       if (first === undefined) break;
       const portion = first.bytes.subarray(0, left);
       left -= portion.byteLength;
       this.#queuedBytes -= portion.byteLength;
       if (portion.byteLength === first.bytes.byteLength) {
-        this.#queue = rest;
+        this.#queue.shift();
         this.#write(portion, first.written);
       } else {
         this.#queue[0] = { ...first, bytes: first.bytes.subarray(portion.byteLength) };
