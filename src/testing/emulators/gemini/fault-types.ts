@@ -39,6 +39,9 @@ export const DEFAULT_OVERSIZE_BYTES = 32 * 1024 * 1024;
 /** How many pings are a flood where a script does not say. */
 export const DEFAULT_FLOOD_PINGS = 1_000;
 
+/** How long `swapWithNext` and `mergeWithNext` wait for the next message; if none comes, theirs goes alone. */
+export const NEXT_MESSAGE_WAIT_MS = 1_000;
+
 export const delayMs = z.number().min(0).max(86_400_000);
 const count = z.int().min(2).max(10_000);
 const bytesPerSecond = z.number().positive().max(1e9);

@@ -15,12 +15,17 @@ export type { GeminiEmulatorOptions } from './emulator-options.ts';
 export { DEFAULT_NEW_SESSION_TTL_MS, DEFAULT_TOKEN_TTL_MS } from './ephemeral-tokens.ts';
 export { parseFaultText, readFaultScript } from './fault-file.ts';
 export type { FaultRule, FaultScript } from './fault-script.ts';
-export { DEFAULT_FLOOD_PINGS, DEFAULT_OVERSIZE_BYTES, FAULT_MOMENTS, FAULT_TYPES } from './fault-types.ts';
+export {
+  DEFAULT_FLOOD_PINGS,
+  DEFAULT_OVERSIZE_BYTES,
+  FAULT_MOMENTS,
+  FAULT_TYPES,
+  NEXT_MESSAGE_WAIT_MS,
+} from './fault-types.ts';
 export type { Fault, FaultMoment, FaultType } from './fault-types.ts';
 export { DEFAULT_WAIT_MS, GeminiEmulator } from './gemini-emulator.ts';
 export { SERVER_MESSAGE_KINDS } from './message-kinds.ts';
 export type { ServerMessageKind } from './message-kinds.ts';
-export { NEXT_MESSAGE_WAIT_MS } from './message-outlet.ts';
 export { GEMINI_CLOSES } from './refusals.ts';
 export type { CloseFrame } from './refusals.ts';
 export { DEFAULT_HANDLE_TTL_MS } from './resumption-handles.ts';

@@ -1,15 +1,12 @@
 import type { Lifetime, Timer } from '../../../kernel/index.ts';
 import type { MomentOutcome } from './fault-effects.ts';
 import type { ConnectionFaults } from './fault-plan.ts';
-import { isMessageFault } from './fault-types.ts';
+import { NEXT_MESSAGE_WAIT_MS, isMessageFault } from './fault-types.ts';
 import type { Fault, MessageFault } from './fault-types.ts';
 import { inSnakeCase, merged, withField, withUnknownFields, withoutField } from './message-alterations.ts';
 import { kindsOf } from './message-kinds.ts';
 import type { Peer } from './peer.ts';
 import type { JsonObject } from './proto-json.ts';
-
-/** How long a message waits for the next one; if none comes it goes alone. */
-export const NEXT_MESSAGE_WAIT_MS = 1_000;
 
 /** Late messages kept; a client that makes the service say more meanwhile is cut off. */
 const MAX_LATE = 10_000;
