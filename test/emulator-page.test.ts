@@ -1,18 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { GeminiEmulator, MAX_RECORDED_EVENTS, parseDialogue } from '../src/testing/index.ts';
-import type { FaultScript } from '../src/testing/index.ts';
+import { GeminiEmulator, MAX_RECORDED_EVENTS, parseDialogue, parseFaultText } from '../src/testing/index.ts';
 import { CHECKOUT } from './support/checkout.ts';
 import { GEMINI_PATH, GeminiWire } from './support/gemini-wire.ts';
 
 const PAGE = readFileSync(join(CHECKOUT, 'docs/emulator.md'), 'utf8');
 const TEXT = { generationConfig: { responseModalities: ['TEXT'] } };
 
-/** The first fenced block of this language. */
-function block(language: string): string {
-  const text = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'ms').exec(PAGE)?.[1];
-  if (text === undefined) throw new Error(`docs/emulator.md has no block of ${language}`);
+/** The n-th fenced block of this language, counted from 1. */
+function block(language: string, nth = 1): string {
+  const blocks = PAGE.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'));
+  const text = [...blocks][nth - 1]?.[1];
+  if (text === undefined) throw new Error(`docs/emulator.md has no ${nth}. block of ${language}`);
   return text;
 }
 
@@ -79,7 +79,7 @@ describe('docs/emulator.md', () => {
   });
 
   it('shows a fault script, an address and a bound that are true', async () => {
-    gemini = await GeminiEmulator.start({ faults: JSON.parse(block('json')) as FaultScript });
+    gemini = await GeminiEmulator.start({ faults: parseFaultText(block('yaml', 2), 'the page') });
     using wire = new GeminiWire(gemini.url);
     await wire.ended();
     expect(wire).toMatchObject({ httpStatus: 503, retryAfter: '2' });

@@ -7,7 +7,7 @@ import {
   readDialogue,
   readFaultScript,
 } from '../testing/index.ts';
-import type { BrainName, ConnectionLimits, GeminiEmulatorOptions } from '../testing/index.ts';
+import type { BrainName, ConnectionLimits, FaultScript, GeminiEmulatorOptions } from '../testing/index.ts';
 import { parsePort } from './serve-options.ts';
 
 /** Not the port of `holdfast web`, so that both run side by side. */
@@ -23,6 +23,7 @@ export interface EmulateFlags {
   readonly port: number;
   readonly host: string;
   readonly faults?: string;
+  readonly seed?: number;
   readonly brain?: BrainName;
   readonly dialogue?: string;
   readonly tool?: Tool;
@@ -56,7 +57,13 @@ function addService(command: Command): Command {
       option('--port <port>', '0 takes a free one').argParser(parsePort).default(DEFAULT_EMULATOR_PORT),
     )
     .addOption(option('--host <address>', 'address to listen on').default('127.0.0.1'))
-    .addOption(option('--faults <file>', 'what goes wrong, and when: a fault script in JSON'))
+    .addOption(option('--faults <file>', 'what goes wrong, and when: a fault script in YAML or JSON'))
+    .addOption(
+      option(
+        '--seed <number>',
+        "how the fault script's probabilities fall; default: its own, or any",
+      ).argParser(numberFrom(0, Number.MAX_SAFE_INTEGER)),
+    )
     .addOption(
       option('--frames <kind>', 'frames of the messages sent')
         .choices(['binary', 'text', 'mixed'])
@@ -140,12 +147,11 @@ calls that function, when the client declared it. A dialogue says what is answer
   otherwise: { say: I beg your pardon? }
 
 A fault script is a list of rules; without "when", a rule counts for every connection:
-  [
-    { "when": { "connection": 1 }, "what": { "type": "httpStatus", "status": 503, "retryAfter": "2" } },
-    { "when": { "on": "setup", "times": 1 }, "what": { "type": "close", "code": 1011, "reason": "Internal error" } },
-    { "when": { "on": "answerAudio", "nth": 20 }, "what": { "type": "reset" } },
-    { "when": { "after": { "ms": 5000 } }, "what": { "type": "goAway", "timeLeft": "10s" } }
-  ]
+  - { when: { connection: 1 }, what: { type: httpStatus, status: 503, retryAfter: "2" } }
+  - { when: { on: setup, times: 1 }, what: { type: close, code: 1011, reason: Internal error } }
+  - { when: { on: answerAudio, nth: 20 }, what: { type: reset } }
+  - { when: { kind: turnComplete, probability: 0.1 }, what: { type: silence } }
+docs/emulator-faults.md lists every moment and every fault, and has scripts for the ten most common disasters.
 
 While it runs it is controlled over HTTP, from this machine:  curl http://127.0.0.1:8080/_emulator/help
 
@@ -155,11 +161,11 @@ Examples:
   holdfast emulate gemini --dialogue dialogue.yaml --record calls.jsonl
   holdfast emulate gemini --tool 'get_weather {"city":"Bern"}'
   holdfast emulate gemini --time-scale 600
-  holdfast emulate gemini --faults faults.json --limits long-connection --max-sessions 2`;
+  holdfast emulate gemini --faults faults.yaml --limits long-connection --max-sessions 2`;
 
 /** What the flags come to. @throws InvalidOptionError when a file they name cannot be used. */
 export function emulatorOptions(flags: EmulateFlags): GeminiEmulatorOptions {
-  const { faults, dialogue, key, lifetimeMs, speed } = flags;
+  const { faults, seed, dialogue, key, lifetimeMs, speed } = flags;
   const { port, host, frames, limits, timeScale, maxSessionsAnswer, setupDelayMs } = flags;
   return {
     ...{ port, host, frames, limits, timeScale, maxSessionsAnswer, setupDelayMs },
@@ -173,7 +179,7 @@ export function emulatorOptions(flags: EmulateFlags): GeminiEmulatorOptions {
       'record',
       'recordAudio',
     ]),
-    ...(faults === undefined ? {} : { faults: readFaultScript(faults) }),
+    ...(faults === undefined ? {} : { faults: seeded(readFaultScript(faults), seed) }),
     ...(dialogue === undefined ? {} : { dialogue: readDialogue(dialogue) }),
     ...(key === undefined ? {} : { keys: key }),
     ...(lifetimeMs === undefined ? {} : { connectionLifetimeMs: lifetimeMs }),
@@ -206,6 +212,12 @@ function parseTool(text: string): Tool {
   throw new InvalidArgumentError(
     'Give a function and its arguments in JSON: \'get_weather {"city":"Bern"}\'.',
   );
+}
+
+/** A seed on the command line counts more than the script's own. */
+function seeded(script: FaultScript, seed: number | undefined): FaultScript {
+  if (seed === undefined) return script;
+  return { seed, rules: 'rules' in script ? script.rules : script };
 }
 
 function numberFrom(least: number, most: number): (text: string) => number {

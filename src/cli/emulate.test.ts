@@ -127,4 +127,14 @@ describe('holdfast emulate gemini', () => {
     expect(line).toMatch(message);
     expect(rest.filter((text) => text !== '' && text !== 'Add --help to see what there is.')).toEqual([]);
   });
+
+  it('reads a fault script in YAML, under the seed of the command line', async () => {
+    const file = fileWith(
+      'faults.yaml',
+      '- when: { probability: 0.5 }\n  what: { type: httpStatus, status: 503 }\n',
+    );
+    running = new Running('--port', '0', '--faults', file, '--seed', '42');
+    await running.said(/"seed":42,"msg":"faults left to chance"/);
+    await running.said(/GOOGLE_GEMINI_BASE_URL/);
+  });
 });

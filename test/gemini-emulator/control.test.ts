@@ -127,7 +127,7 @@ describe('Gemini emulator: control that is refused', () => {
     ['PUT', 'faults', [], 405, 'takes POST, DELETE'],
     ['POST', 'faults', '{', 400, 'not JSON'],
     ['POST', 'faults', [{ what: { type: 'explode' } }], 400, 'what.type'],
-    ['POST', 'faults', undefined, 400, 'expected array'],
+    ['POST', 'faults', undefined, 400, 'give a list of rules'],
     ['POST', 'inject', {}, 400, 'fault: '],
     ['POST', 'inject', { fault: { type: 'explode' } }, 400, 'The fault is wrong'],
     ['POST', 'inject', { fault: { type: 'reset' }, connection: 'all' }, 400, 'connection:'],

@@ -1,6 +1,6 @@
 import { createConnection } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { seededRandom } from '../../src/kernel/index.ts';
+import { InvalidOptionError, seededRandom } from '../../src/kernel/index.ts';
 import { GEMINI_CLOSES, GeminiEmulator } from '../../src/testing/index.ts';
 import type { Fault, FaultScript } from '../../src/testing/index.ts';
 import { GeminiWire, burst } from '../support/gemini-wire.ts';
@@ -47,11 +47,11 @@ describe('Gemini emulator: faults before the WebSocket', () => {
     expect(gemini.connections).toMatchObject({ count: 1, open: 0 });
   });
 
-  it.each([401, 403, 429, 500, 503])('answers the upgrade with %i', async (status) => {
+  it.each([400, 401, 403, 404, 429, 500, 503])('answers the upgrade with %i', async (status) => {
     await start([{ what: { type: 'httpStatus', status, body: '{"error":{}}', retryAfter: '7' } }]);
     using wire = new GeminiWire(gemini.url);
     await wire.ended();
-    expect(wire).toMatchObject({ httpStatus: status, retryAfter: '7' });
+    expect(wire).toMatchObject({ httpStatus: status, retryAfter: '7', httpBody: '{"error":{}}' });
     await gemini.waitFor(() => gemini.sockets === 0);
   });
 
@@ -158,6 +158,15 @@ describe('Gemini emulator: faults of a connection that talks', () => {
     expect(gemini.connections.last?.ending).toMatchObject({ by: 'emulator', code: 1006 });
   });
 
+  it('drops right after every setupComplete', async () => {
+    await start([{ what: { type: 'endWithoutCloseFrame' } }]);
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      using wire = await GeminiWire.ready(gemini.url);
+      expect((await wire.ended()).code).toBe(1006);
+      expect(wire.story).toEqual(['setupComplete']);
+    }
+  });
+
   it('cuts an answer in the middle of its audio', async () => {
     await start([{ when: { on: 'answerAudio', nth: 3 }, what: { type: 'reset' } }]);
     using wire = await GeminiWire.ready(gemini.url);
@@ -199,6 +208,12 @@ describe('Gemini emulator: faults of a connection that talks', () => {
     for (let sent = 0; sent < 200; sent += 1) wire.send(silence);
     expect(wire.socket.bufferedAmount).toBeGreaterThan(1_000_000);
     await gemini.waitFor(() => gemini.connections.last?.inputs.audio === 200);
+  });
+
+  it('makes no fault happen now that changes what a moment does', async () => {
+    await start([]);
+    expect(() => gemini.inject({ type: 'duplicate' })).toThrow('add it to the fault script');
+    expect(() => gemini.inject({ type: 'silence' })).toThrow(InvalidOptionError);
   });
 
   it('is silent to a turn, once', async () => {

@@ -127,6 +127,26 @@ describe('Gemini emulator: a conversation of the vendor’s own client', () => {
     caller.session.close();
   });
 
+  it('makes an ephemeral token that opens one session, locked as it was asked for', async () => {
+    const httpOptions = { baseUrl: gemini.url, apiVersion: 'v1alpha' };
+    const { name: token = '' } = await new GoogleGenAI({ apiKey: 'any', httpOptions }).authTokens.create({
+      config: { uses: 1, liveConnectConstraints: { model: MODEL, config: CONFIG } },
+    });
+    const constrained = new GoogleGenAI({ apiKey: token, httpOptions });
+    const caller = await new VendorCaller().connect(constrained, MODEL, {
+      responseModalities: [Modality.AUDIO],
+    });
+    caller.session.sendClientContent({ turns: 'call weather {}', turnComplete: true });
+    // The function is the token's: the client has declared none.
+    await caller.until(() => caller.messages.some(({ toolCall }) => toolCall !== undefined));
+    const second = new VendorCaller();
+    // The vendor's client waits for ever for a setup that is refused.
+    second.connect(constrained, MODEL, {}).catch(() => undefined);
+    await second.until(() => second.closed !== undefined);
+    expect(second.closed).toEqual(GEMINI_CLOSES.tokenSpent);
+    caller.session.close();
+  });
+
   it('speaks Vertex to the client in its Vertex form', async () => {
     const vertex = new GoogleGenAI({
       vertexai: true,

@@ -32,6 +32,14 @@ describe('Gemini emulator on virtual time', () => {
     expect(await wire.ended()).toEqual(GEMINI_CLOSES.deadline);
   });
 
+  it('ends the connection without the goAway that was due', async () => {
+    gemini.addFaults([{ when: { on: 'goAway' }, what: { type: 'silence' } }]);
+    using wire = await GeminiWire.ready(gemini.url);
+    await clock.advance(10 * MINUTE_MS);
+    expect(await wire.ended()).toEqual(GEMINI_CLOSES.deadline);
+    expect(wire.story).toEqual(['setupComplete']);
+  });
+
   it('forgets a handle after two hours', async () => {
     const first = await GeminiWire.ready(gemini.url, SETUP);
     first.sendText('remember');

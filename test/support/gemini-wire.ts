@@ -20,6 +20,8 @@ export class GeminiWire implements Disposable {
   failure: string | undefined;
   httpStatus: number | undefined;
   retryAfter: string | undefined;
+  /** The body of an answer that was no upgrade. */
+  httpBody: string | undefined;
   #waits: Wait[] = [];
 
   constructor(base: string, target = `${GEMINI_PATH}?key=any`, options: ClientOptions = {}) {
@@ -38,9 +40,13 @@ export class GeminiWire implements Disposable {
     this.socket.on('unexpected-response', (_, response) => {
       this.httpStatus = response.statusCode;
       this.retryAfter = response.headers['retry-after'];
-      response.resume();
-      this.socket.terminate();
-      this.#changed();
+      const body: Buffer[] = [];
+      response.on('data', (bytes: Buffer) => body.push(bytes));
+      response.on('end', () => {
+        this.httpBody = Buffer.concat(body).toString();
+        this.socket.terminate();
+        this.#changed();
+      });
     });
     this.socket.on('error', (error) => {
       this.failure = error.message;

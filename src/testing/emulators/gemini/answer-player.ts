@@ -56,6 +56,7 @@ export class AnswerPlayer {
   readonly #pacer: AnswerPacer;
   readonly #tools = new ToolCalls();
   #answer: Answer = { tag: 'none' };
+  #lastCallIds: readonly string[] = [];
 
   constructor(port: AnswerPort, setup: EmulatedSetup) {
     this.#port = port;
@@ -65,6 +66,16 @@ export class AnswerPlayer {
 
   get isFree(): boolean {
     return this.#answer.tag === 'none';
+  }
+
+  /** Whether the answer under way waits for functions. */
+  get isCalling(): boolean {
+    return this.#answer.tag === 'tools';
+  }
+
+  /** Of the calls that were made last, open or not. */
+  get lastCallIds(): readonly string[] {
+    return this.#lastCallIds;
   }
 
   /** Whether functions are still to give their results. */
@@ -192,7 +203,10 @@ export class AnswerPlayer {
     const blocking = calls.some(({ name }) => functions.get(name) === 'BLOCKING');
     const group = this.#tools.make(calls, blocking ? [] : turn.rest.splice(0));
     if (blocking) this.#answer = { tag: 'tools', turn, group };
-    if (this.#port.reached('toolCall')) this.#port.send(messages.toolCall(group.calls));
+    if (this.#port.reached('toolCall')) {
+      this.#lastCallIds = group.calls.map(({ id }) => id);
+      this.#port.send(messages.toolCall(group.calls));
+    }
     if (!blocking && this.#isAt(turn)) this.#step(turn);
   }
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../../../kernel/index.ts';
 import { BYTES_PER_SAMPLE, base64ByteLength } from '../../../protocol/index.ts';
 import type { ClientMessage, RealtimeInput, ToolResult, Turn } from './client-message.ts';
 import type { ConversationContext } from './conversation-context.ts';
-import type { Fault } from './fault-script.ts';
+import type { Fault } from './fault-types.ts';
 import type { JsonObject } from './proto-json.ts';
 import type { Recorder } from './recorder.ts';
 import { redactHeaders, redactTarget } from './redaction.ts';

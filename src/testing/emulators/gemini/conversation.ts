@@ -111,6 +111,12 @@ export class Conversation {
     }
   }
 
+  /** Cancels the calls under way, as an interruption does; where there are none, the last ones, too late. */
+  cancelCalls(): void {
+    if (this.#player.isCalling) this.#interrupt();
+    else this.#port.send(messages.toolCallCancellation(this.#player.lastCallIds));
+  }
+
   #takeContent(turns: readonly Turn[], turnComplete: boolean): void {
     if (this.#phase === 'seeding') {
       for (const turn of turns) this.#context = this.#context.plus(turn);

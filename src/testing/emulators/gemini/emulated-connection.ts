@@ -16,10 +16,13 @@ import { INSTEAD, combine, happen } from './fault-effects.ts';
 import type { FaultTarget, MomentOutcome } from './fault-effects.ts';
 import { ConnectionFaults } from './fault-plan.ts';
 import type { FaultPlan } from './fault-plan.ts';
-import type { Fault, FaultMoment } from './fault-script.ts';
+import type { Fault, FaultMoment } from './fault-types.ts';
+import type { EphemeralTokens } from './ephemeral-tokens.ts';
+import { MessageOutlet } from './message-outlet.ts';
 import { Peer } from './peer.ts';
 import { GEMINI_CLOSES, Refusal, invalid } from './refusals.ts';
 import type { CloseFrame } from './refusals.ts';
+import { objectAt, textAt } from './proto-json.ts';
 import type { JsonObject } from './proto-json.ts';
 import type { RequestTarget } from './request-target.ts';
 import type { Redeemed, ResumptionHandles } from './resumption-handles.ts';
@@ -34,8 +37,11 @@ export interface EmulatedService {
   readonly faults: FaultPlan;
   readonly handles: ResumptionHandles;
   readonly brain: Brain;
-  /** Whether as many WebSockets are open as may be. */
-  isFull(): boolean;
+  readonly tokens: EphemeralTokens;
+  /** Connections that have a WebSocket. */
+  readonly open: Set<EmulatedConnection>;
+  /** Refuses whoever dials, for ever or for `ms`. */
+  stopListening(ms: number | undefined): void;
 }
 
 /** How far the protocol has come on a connection. */
@@ -56,6 +62,7 @@ export class EmulatedConnection {
   readonly #peer: Peer;
   readonly #faults: ConnectionFaults;
   readonly #faultTarget: FaultTarget;
+  readonly #outlet: MessageOutlet;
   #state: State = { tag: 'dialled' };
   #clientMessages = 0;
 
@@ -81,11 +88,18 @@ export class EmulatedConnection {
     });
     this.#faultTarget = this.#makeFaultTarget();
     scope.log.info('client dialled', { connection: record.number });
-    this.#faults = new ConnectionFaults(
-      service.faults,
-      record.number,
+    this.#faults = new ConnectionFaults(service.faults, {
+      number: record.number,
       scope,
-      (fault) => void this.apply(fault),
+      others: () => service.open.size - (service.open.has(this) ? 1 : 0),
+      happen: (fault) => void this.apply(fault),
+    });
+    this.#outlet = new MessageOutlet(
+      scope,
+      this.#peer,
+      this.#faults,
+      (fault) => this.apply(fault),
+      (text) => record.sent(text),
     );
     this.#reached('dial');
   }
@@ -116,26 +130,38 @@ export class EmulatedConnection {
       this.#peer.refuse(404, `There is no ${request.url?.split('?')[0] ?? ''} here.`);
     } else if (target.api === 'vertex' && !this.#isAccepted(target)) {
       this.#peer.refuse(401, 'Request had invalid authentication credentials.');
-    } else if (this.#service.isFull() && this.#service.profile.maxSessionsAnswer === 'status') {
+    } else if (this.#isFull && this.#service.profile.maxSessionsAnswer === 'status') {
       this.#peer.refuse(429, GEMINI_CLOSES.quota.reason, { 'Retry-After': '1' });
     } else {
-      const isFull = this.#service.isFull();
+      const isFull = this.#isFull;
       accept((socket) => this.#opened(socket, target, isFull));
     }
+  }
+
+  /** Whether as many connections are open as may be. */
+  get #isFull(): boolean {
+    const { profile, open } = this.#service;
+    return profile.maxSessions !== undefined && open.size >= profile.maxSessions;
   }
 
   #isAccepted({ api, credential }: RequestTarget): boolean {
     const { keys, tokens } = this.#service.profile;
     const accepted = api === 'gemini' ? keys : tokens;
     if (credential === undefined || credential === '') return false;
+    if (api === 'constrained' && this.#service.tokens.has(credential)) return true;
     return accepted?.includes(credential) ?? true;
   }
 
   #opened(socket: EmulatedSocket, target: RequestTarget, isFull: boolean): void {
     this.#state = { tag: 'awaitingSetup', target };
     this.#peer.upgraded(socket);
+    this.#service.open.add(this);
     this.record.opened(target);
-    socket.clientClosing = () => void this.#reached('close');
+    socket.clientClosing = (answer) => {
+      const outcome = this.#reached('close');
+      if (outcome.tag !== 'later') answer();
+      else if (!this.#scope.isClosing) this.#scope.timer('close echo', outcome.ms, answer);
+    };
     socket.on('message', (data) => this.#take(data));
     this.#armLifetime();
     if (this.#reached('open').tag !== 'goOn') return;
@@ -185,8 +211,10 @@ export class EmulatedConnection {
   #takeSetup(json: JsonObject, target: RequestTarget): void {
     const { profile } = this.#service;
     this.#state = { tag: 'settingUp', target };
+    const resuming = (textAt(objectAt(json, 'sessionResumption') ?? {}, 'handle') ?? '') !== '';
+    this.#faults.setUp(resuming);
     const outcomes = [this.#reached('setup')];
-    const setup = parseSetup(json, target.api, profile.generation);
+    const setup = parseSetup(this.#admit(json, target, resuming), target.api, profile.generation);
     if (setup.resumption?.handle !== undefined) outcomes.push(this.#reached('resume'));
     const outcome = combine(outcomes);
     if (outcome.tag === 'instead') return;
@@ -198,6 +226,15 @@ export class EmulatedConnection {
     const delayMs = profile.setupDelayMs + (outcome.tag === 'later' ? outcome.ms : 0);
     if (delayMs === 0) this.#completeSetup(setup, target);
     else this.#scope.timer('setup', delayMs, () => this.#completeSetup(setup, target));
+  }
+
+  /** The setup as the client's ephemeral token makes it, if the emulator made that token. */
+  #admit(setup: JsonObject, { api, credential }: RequestTarget, resuming: boolean): JsonObject {
+    const { tokens } = this.#service;
+    if (api !== 'constrained' || credential === undefined || !tokens.has(credential)) return setup;
+    const used = tokens.use(credential, setup, resuming);
+    this.#scope.timer('token', used.leftMs, () => this.#peer.closeWith(GEMINI_CLOSES.tokenExpiredMeanwhile));
+    return used.setup;
   }
 
   #completeSetup(setup: EmulatedSetup, target: RequestTarget): void {
@@ -240,7 +277,7 @@ export class EmulatedConnection {
         return undefined;
       case 'otherModel':
         // As measured: the setup is answered as if all were well.
-        this.#sendText(JSON.stringify(messages.setupComplete(randomId(this.#service.random))));
+        this.#outlet.sendText(JSON.stringify(messages.setupComplete(randomId(this.#service.random))));
         this.#peer.closeWith(GEMINI_CLOSES.internal);
         return undefined;
     }
@@ -281,16 +318,13 @@ export class EmulatedConnection {
   }
 
   #send(message: JsonObject): void {
-    if (this.#state.tag === 'talking') this.#sendText(JSON.stringify(message));
-  }
-
-  #sendText(text: string): void {
-    if (this.#peer.send(text)) this.record.sent(text);
+    if (this.#state.tag === 'talking') this.#outlet.send(message);
   }
 
   #over(): void {
     const state = this.#state;
     this.#state = { tag: 'over' };
+    this.#service.open.delete(this);
     if (state.tag !== 'talking') return;
     state.conversation.stop();
     state.session.letGo(this, this.#scope.clock.now());
@@ -298,22 +332,18 @@ export class EmulatedConnection {
 
   #makeFaultTarget(): FaultTarget {
     return {
-      resetTcp: () => this.#peer.reset(),
-      endTcp: () => this.#peer.end(),
-      answerHttp: (status, body, retryAfter) => {
-        const headers = retryAfter === undefined ? {} : { 'Retry-After': retryAfter };
-        this.#peer.refuse(status, 'The emulator was told to refuse.', headers, body);
-      },
-      goDead: () => this.#peer.goDead(),
-      ignoreClose: () => this.#peer.ignoreClose(),
-      stallReads: (ms) => this.#peer.stallReads(ms),
-      closeWith: (frame) => this.#peer.closeWith(frame),
-      sendText: (text) => this.#sendText(text),
+      peer: this.#peer,
+      sendText: (text) => this.#outlet.sendText(text),
       goAway: (message, then) => {
-        this.#sendText(JSON.stringify(message));
+        this.#outlet.sendText(JSON.stringify(message));
         if (then === undefined) return;
         this.#scope.timer('goAway', then.afterMs, () => this.#peer.closeWith(then));
       },
+      cancelToolCalls: () => {
+        if (this.#state.tag === 'talking') this.#state.conversation.cancelCalls();
+      },
+      stopListening: (ms) => this.#service.stopListening(ms),
+      forgetHandles: () => this.#service.handles.forgetAll(),
     };
   }
 }

@@ -10,12 +10,13 @@ import type { CloseFrame } from './refusals.ts';
 export class EmulatedSocket extends WebSocket {
   /** False: a close frame of the client gets no answer. */
   answersClose = true;
-  /** Called when a close frame of the client is there and not yet answered. */
-  clientClosing: (() => void) | undefined;
+  /** Called when a close frame of the client is there and not yet answered; `answer` answers it. */
+  clientClosing: (answer: () => void) => void = (answer) => answer();
 
   override close(code?: number, reason?: string | Buffer): void {
-    this.clientClosing?.();
-    if (this.answersClose) super.close(code, reason);
+    this.clientClosing(() => {
+      if (this.answersClose) super.close(code, reason);
+    });
   }
 
   /** Sends a close frame of our own. */

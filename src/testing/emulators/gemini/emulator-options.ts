@@ -62,7 +62,7 @@ export interface GeminiEmulatorOptions {
   readonly models?: readonly string[];
   /** API keys that are good. Default: every one. */
   readonly keys?: readonly string[];
-  /** Ephemeral and bearer tokens that are good. Default: every one. */
+  /** Ephemeral and bearer tokens that are good, besides those it makes on request. Default: every one. */
   readonly tokens?: readonly string[];
   /**
    * How many times faster than a clock the limits come: at 600 a connection of ten minutes lasts a second. It divides

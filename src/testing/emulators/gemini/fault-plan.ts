@@ -1,16 +1,37 @@
+import { seededRandom } from '../../../kernel/index.ts';
 import type { Lifetime, Random } from '../../../kernel/index.ts';
 import { parseFaultScript } from './fault-script.ts';
-import type { CheckedRule, Fault, FaultMoment, FaultScript } from './fault-script.ts';
+import type { CheckedRule, FaultScript } from './fault-script.ts';
+import type { Fault, FaultMoment } from './fault-types.ts';
 
 interface LiveRule extends CheckedRule {
+  readonly random: Random;
   /** How often it may still happen. */
   left: number;
 }
+
+/** What a rule's filters look at: the connection, and what is about to be sent. */
+export interface Occasion {
+  readonly moment: FaultMoment;
+  readonly connection: number;
+  /** Whether the setup had a handle; undefined before it. */
+  readonly resumed?: boolean | undefined;
+  /** How many other connections have a WebSocket. */
+  readonly others?: (() => number) | undefined;
+  /** What the message that is about to be sent is about, and what the one before it was. */
+  readonly kinds?: readonly string[] | undefined;
+  readonly kindsBefore?: readonly string[] | undefined;
+}
+
+/** Seeds are whole numbers of this many values: easy to copy from a log. */
+const SEEDS = 1_000_000;
 
 /** The faults of an emulator: which rules there are, and which are used up. */
 export class FaultPlan {
   readonly #random: Random;
   readonly #rules: LiveRule[] = [];
+  /** Moments that some rule is for: at all others nothing needs to be looked at. */
+  readonly #moments = new Set<FaultMoment>();
 
   constructor(random: Random) {
     this.#random = random;
@@ -18,12 +39,19 @@ export class FaultPlan {
 
   /**
    * Adds rules behind those there are. Takes effect at once, on open connections too.
+   * Returns the seed their probabilities fall by; undefined when nothing is left to chance.
    * @throws InvalidOptionError when a rule cannot be understood.
    */
-  add(script: FaultScript): void {
-    for (const rule of parseFaultScript(script)) {
-      this.#rules.push({ ...rule, left: rule.when.times ?? Number.POSITIVE_INFINITY });
+  add(script: FaultScript): number | undefined {
+    const { seed, rules } = parseFaultScript(script);
+    const chancy = rules.some(({ when }) => when.probability !== undefined);
+    const usedSeed = chancy ? (seed ?? Math.floor(this.#random.next() * SEEDS)) : undefined;
+    const random = seededRandom(usedSeed ?? 0);
+    for (const rule of rules) {
+      this.#rules.push({ ...rule, random, left: rule.when.times ?? Number.POSITIVE_INFINITY });
+      this.#moments.add(rule.when.on);
     }
+    return usedSeed;
   }
 
   /** How many rules there are that may still happen. */
@@ -34,20 +62,36 @@ export class FaultPlan {
   /** Takes every rule away: from here on nothing goes wrong that was not asked for. */
   clear(): void {
     this.#rules.length = 0;
+    this.#moments.clear();
   }
 
-  /** The rules that happen at this moment; each of them is used up by one. */
-  draw(connection: number, moment: FaultMoment, occurrence: number): readonly CheckedRule[] {
+  /** Whether any rule is for this moment. */
+  watches(moment: FaultMoment): boolean {
+    return this.#moments.has(moment);
+  }
+
+  /** The rules that happen on this occasion; each of them is used up by one. `fitted` counts for each connection. */
+  draw(occasion: Occasion, fitted: Map<CheckedRule, number>): readonly CheckedRule[] {
     return this.#rules.filter((rule) => {
+      if (rule.left === 0 || !fits(rule, occasion)) return false;
+      const nth = (fitted.get(rule) ?? 0) + 1;
+      fitted.set(rule, nth);
       const { when } = rule;
-      if (when.on !== moment || rule.left === 0) return false;
-      if (when.connection !== undefined && when.connection !== connection) return false;
-      if (when.nth !== undefined && when.nth !== occurrence) return false;
-      if (when.probability !== undefined && this.#random.next() >= when.probability) return false;
+      if (when.nth !== undefined && when.nth !== nth) return false;
+      if (when.probability !== undefined && rule.random.next() >= when.probability) return false;
       rule.left -= 1;
       return true;
     });
   }
+}
+
+function fits({ when }: CheckedRule, occasion: Occasion): boolean {
+  if (when.on !== occasion.moment) return false;
+  if (when.connection !== undefined && when.connection !== occasion.connection) return false;
+  if (when.kind !== undefined && !(occasion.kinds?.includes(when.kind) ?? false)) return false;
+  if (when.follows !== undefined && !(occasion.kindsBefore?.includes(when.follows) ?? false)) return false;
+  if (when.resumed !== undefined && when.resumed !== occasion.resumed) return false;
+  return when.others === undefined || (occasion.others?.() ?? 0) >= when.others;
 }
 
 interface Postponed {
@@ -55,35 +99,65 @@ interface Postponed {
   readonly rule: CheckedRule;
 }
 
-/** The faults of one connection: counts its moments, and keeps what is to happen later. */
+/** What the faults of a connection need of it. */
+export interface FaultyConnection {
+  readonly number: number;
+  readonly scope: Lifetime;
+  /** How many other connections have a WebSocket. */
+  others(): number;
+  /** Makes a fault happen that comes later than its moment. */
+  happen(fault: Fault): void;
+}
+
+const NO_FAULTS: readonly Fault[] = [];
+
+/** The faults of one connection: counts what fits its rules, and keeps what is to happen later. */
 export class ConnectionFaults {
   readonly #plan: FaultPlan;
-  readonly #connection: number;
-  readonly #scope: Lifetime;
-  readonly #happen: (fault: Fault) => void;
-  readonly #occurrences = new Map<FaultMoment, number>();
+  readonly #connection: FaultyConnection;
+  readonly #fitted = new Map<CheckedRule, number>();
+  #resumed: boolean | undefined;
+  #kindsBefore: readonly string[] = [];
   #postponed: Postponed[] = [];
 
-  /** `happen` is called for faults that come later than their moment. */
-  constructor(plan: FaultPlan, connection: number, scope: Lifetime, happen: (fault: Fault) => void) {
+  constructor(plan: FaultPlan, connection: FaultyConnection) {
     this.#plan = plan;
     this.#connection = connection;
-    this.#scope = scope;
-    this.#happen = happen;
   }
 
-  /** The faults that happen right at this moment, in the order of the script. */
-  at(moment: FaultMoment): Fault[] {
-    const occurrence = (this.#occurrences.get(moment) ?? 0) + 1;
-    this.#occurrences.set(moment, occurrence);
+  /** The setup is there: with a handle, or without. */
+  setUp(resumed: boolean): void {
+    this.#resumed = resumed;
+  }
+
+  /** Whether any rule is for this moment. */
+  watches(moment: FaultMoment): boolean {
+    return this.#plan.watches(moment);
+  }
+
+  /** The faults that happen right at this moment, in the order of the script. `kinds`: of the message to be sent. */
+  at(moment: FaultMoment, kinds?: readonly string[]): readonly Fault[] {
+    if (!this.#plan.watches(moment)) return NO_FAULTS;
     const now: Fault[] = [];
-    for (const rule of this.#plan.draw(this.#connection, moment, occurrence)) {
+    for (const rule of this.#plan.draw(this.#occasion(moment, kinds), this.#fitted)) {
       const { after } = rule.when;
       if (after?.messages !== undefined) this.#postponed.push({ messagesLeft: after.messages, rule });
       else if (after?.ms !== undefined) this.#later(rule, after.ms);
       else now.push(rule.what);
     }
+    if (kinds !== undefined) this.#kindsBefore = kinds;
     return now;
+  }
+
+  #occasion(moment: FaultMoment, kinds: readonly string[] | undefined): Occasion {
+    return {
+      moment,
+      connection: this.#connection.number,
+      resumed: this.#resumed,
+      others: () => this.#connection.others(),
+      kinds,
+      kindsBefore: this.#kindsBefore,
+    };
   }
 
   /** A client message was taken: faults that wait for messages come closer. */
@@ -93,12 +167,13 @@ export class ConnectionFaults {
     const due = this.#postponed.filter(({ messagesLeft }) => messagesLeft === 0);
     this.#postponed = this.#postponed.filter(({ messagesLeft }) => messagesLeft > 0);
     for (const { rule } of due) {
-      if (rule.when.after?.ms === undefined) this.#happen(rule.what);
+      if (rule.when.after?.ms === undefined) this.#connection.happen(rule.what);
       else this.#later(rule, rule.when.after.ms);
     }
   }
 
   #later(rule: CheckedRule, ms: number): void {
-    if (!this.#scope.isClosing) this.#scope.timer('fault', ms, () => this.#happen(rule.what));
+    const { scope } = this.#connection;
+    if (!scope.isClosing) scope.timer('fault', ms, () => this.#connection.happen(rule.what));
   }
 }

@@ -7,7 +7,7 @@ describe('fault script', () => {
   it('gives each fault the moment that fits it', () => {
     const moments = (
       ['refuseTcp', 'neverAnswerUpgrade', 'neverSetupComplete', 'silence', 'ignoreClose', 'reset'] as const
-    ).map((type) => parseFaultScript([{ what: { type } }])[0]?.when.on);
+    ).map((type) => parseFaultScript([{ what: { type } }]).rules[0]?.when.on);
     expect(moments).toEqual(['dial', 'upgrade', 'setup', 'turn', 'close', 'setupComplete']);
   });
 
@@ -44,15 +44,18 @@ describe('fault plan', () => {
       { when: { connection: 2, on: 'turn', nth: 3 }, what: { type: 'silence' } },
       { when: { on: 'turn', times: 2 }, what: { type: 'reset' } },
     ]);
-    const drawn = (connection: number, nth: number): string[] =>
-      plan.draw(connection, 'turn', nth).map(({ what }) => what.type);
-    expect([drawn(1, 3), drawn(2, 3), drawn(2, 3), drawn(2, 4)]).toEqual([
+    const fitted = [new Map(), new Map(), new Map()];
+    const drawn = (connection: number): string[] =>
+      plan.draw({ moment: 'turn', connection }, fitted[connection]!).map(({ what }) => what.type);
+    expect([drawn(1), drawn(2), drawn(2), drawn(2), drawn(2)]).toEqual([
       ['reset'],
-      ['silence', 'reset'],
+      ['reset'],
+      [],
       ['silence'],
       [],
     ]);
     plan.clear();
-    expect(drawn(2, 3)).toEqual([]);
+    expect(drawn(2)).toEqual([]);
+    expect(plan.watches('turn')).toBe(false);
   });
 });

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { WebSocketServer } from 'ws';
-import { Lifetime, describeError, systemRandom } from '../../../kernel/index.ts';
+import { Lifetime, systemRandom } from '../../../kernel/index.ts';
 import type { CloseReport } from '../../../kernel/index.ts';
 import { ConditionWaits, DEFAULT_WAIT_MS } from '../../condition-waits.ts';
 import { makeBrain } from './brains/index.ts';
@@ -13,15 +13,18 @@ import type { EmulatedService } from './emulated-connection.ts';
 import { EmulatedSocket, errorBody } from './emulated-socket.ts';
 import { parseEmulatorOptions } from './emulator-options.ts';
 import type { GeminiEmulatorOptions, ServiceProfile } from './emulator-options.ts';
+import { EphemeralTokens } from './ephemeral-tokens.ts';
 import { FaultPlan } from './fault-plan.ts';
 import { parseFault } from './fault-script.ts';
-import type { Fault, FaultScript } from './fault-script.ts';
+import type { FaultScript } from './fault-script.ts';
+import type { Fault } from './fault-types.ts';
 import { Listener } from './listener.ts';
 import type { JsonObject } from './proto-json.ts';
 import { Recorder } from './recorder.ts';
 import type { RecordedEvent } from './recorder.ts';
 import { parseTarget } from './request-target.ts';
 import { ResumptionHandles } from './resumption-handles.ts';
+import { answerTokenRequest } from './token-endpoint.ts';
 
 /** A message larger than this ends the connection, as a guard; the service's own limit is not documented. */
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
@@ -51,7 +54,6 @@ export class GeminiEmulator implements AsyncDisposable {
   readonly #listener: Listener;
   /** Reads requests; it listens to nothing itself. */
   readonly #http = createServer();
-  #port = 0;
   readonly #service: EmulatedService;
   readonly #webSockets: WebSocketServer;
   readonly #waits: ConditionWaits;
@@ -66,7 +68,7 @@ export class GeminiEmulator implements AsyncDisposable {
     const profile = parseEmulatorOptions(options);
     const random = options.random ?? systemRandom;
     const faults = new FaultPlan(random);
-    faults.add(options.faults ?? []);
+    const seed = faults.add(options.faults ?? []);
     const { owner, clock, log } = options;
     const name = 'gemini emulator';
     const lifetime =
@@ -76,13 +78,15 @@ export class GeminiEmulator implements AsyncDisposable {
         ...(clock === undefined ? {} : { clock }),
         ...(log === undefined ? {} : { log }),
       });
+    if (seed !== undefined) lifetime.log.info('faults left to chance', { seed });
     try {
       const recorder = profile.record === false ? undefined : makeRecorder(lifetime, profile);
       const handles = new ResumptionHandles(lifetime.clock, random);
+      const tokens = new EphemeralTokens(lifetime.clock, random);
       const brain = makeBrain(profile.choice);
-      const emulator = new GeminiEmulator(lifetime, { profile, random, faults, handles, brain }, recorder);
-      await emulator.#listener.listen(profile.host, profile.port);
-      emulator.#port = emulator.#listener.port;
+      const service = { profile, random, faults, handles, tokens, brain };
+      const emulator = new GeminiEmulator(lifetime, service, recorder);
+      await emulator.#listener.open(profile.port);
       return emulator;
     } catch (error) {
       await lifetime.abort('could not start', error);
@@ -92,29 +96,28 @@ export class GeminiEmulator implements AsyncDisposable {
 
   private constructor(
     lifetime: Lifetime,
-    service: Omit<EmulatedService, 'isFull'>,
+    service: Omit<EmulatedService, 'open' | 'stopListening'>,
     recorder: Recorder | undefined,
   ) {
-    const { host, maxSessions, compression } = service.profile;
+    const { host, compression } = service.profile;
     this.#lifetime = lifetime;
     this.recorder = recorder;
-    this.#service = {
-      ...service,
-      isFull: () => maxSessions !== undefined && this.connections.open >= maxSessions,
-    };
+    this.#service = { ...service, open: new Set(), stopListening: (ms) => this.#listener.stop(ms) };
     this.closed = lifetime.closed;
     this.#waits = new ConditionWaits(lifetime);
     this.connections = new ConnectionLog(lifetime.clock, () => this.#waits.check(), recorder);
     this.#webSockets = new WebSocketServer({
       noServer: true,
       WebSocket: EmulatedSocket,
+      // The peer answers pings itself: a fault may want them late.
+      autoPong: false,
       perMessageDeflate: compression,
       maxPayload: MAX_MESSAGE_BYTES,
     });
     this.#http.on('upgrade', (request, tcp, head) => this.#upgrade(request, tcp as Socket, head));
     this.#http.on('request', (request, response) => this.#answerPlain(request, response));
     const control = new ControlServer(this, lifetime, host);
-    this.#listener = new Listener(lifetime, {
+    this.#listener = new Listener(lifetime, host, {
       control: (tcp) => control.take(tcp),
       service: (tcp) => this.#dialled(tcp),
       changed: () => this.#waits.check(),
@@ -122,13 +125,13 @@ export class GeminiEmulator implements AsyncDisposable {
   }
 
   get port(): number {
-    return this.#port;
+    return this.#listener.port;
   }
 
   /** Where it listens: `http://127.0.0.1:40123`. For `GOOGLE_GEMINI_BASE_URL`, or a client's base URL. */
   get url(): string {
     const { host } = this.#service.profile;
-    return `http://${host.includes(':') ? `[${host}]` : host}:${this.#port}`;
+    return `http://${host.includes(':') ? `[${host}]` : host}:${this.port}`;
   }
 
   /** What was recorded, the latest {@link MAX_RECORDED_EVENTS}; nothing unless `record` was asked for. */
@@ -194,7 +197,7 @@ export class GeminiEmulator implements AsyncDisposable {
 
   /**
    * Makes a fault happen now, on every open connection or on the n-th. Gives how many there were.
-   * @throws InvalidOptionError when the fault cannot be understood.
+   * @throws InvalidOptionError when the fault cannot be understood, or only makes sense at a moment.
    */
   inject(fault: Fault, connection?: number): number {
     const checked = parseFault(fault);
@@ -207,13 +210,7 @@ export class GeminiEmulator implements AsyncDisposable {
 
   /** Goes down: whoever dials is refused (`ECONNREFUSED`). Connections that are open go on. `forMs`: then it is back. */
   stopListening({ forMs }: { readonly forMs?: number } = {}): void {
-    this.#listener.stop();
-    if (forMs === undefined) return;
-    this.#lifetime.timer('listen again', forMs, () => {
-      this.listenAgain().catch((error: unknown) =>
-        this.#lifetime.log.error('cannot listen again', { error: describeError(error) }),
-      );
-    });
+    this.#listener.stop(forMs);
   }
 
   /**
@@ -221,9 +218,7 @@ export class GeminiEmulator implements AsyncDisposable {
    * @throws InvalidOptionError when somebody else has taken the port meanwhile.
    */
   async listenAgain(): Promise<void> {
-    this.#lifetime.throwIfClosing();
-    if (!this.listening) await this.#listener.listen(this.#service.profile.host, this.#port);
-    this.#waits.check();
+    await this.#listener.again();
   }
 
   /** Every handle issued so far becomes unknown. */
@@ -272,6 +267,8 @@ export class GeminiEmulator implements AsyncDisposable {
     const live = this.#live.get(request.socket);
     live?.record.requested(request);
     if (live?.record.stage === 'dialled') this.connections.retract(live.record);
+    const { tokens, profile } = this.#service;
+    if (answerTokenRequest(request, response, tokens, profile.keys)) return;
     const message = 'The Gemini emulator speaks the Live protocol only: connect with a WebSocket.';
     response.writeHead(404, { 'Content-Type': 'application/json; charset=UTF-8', Connection: 'close' });
     response.end(errorBody(404, message));

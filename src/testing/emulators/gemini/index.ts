@@ -20,9 +20,20 @@ export {
   DEFAULT_VIDEO_SESSION_MS,
 } from './emulator-options.ts';
 export type { ConnectionLimits, GeminiEmulatorOptions } from './emulator-options.ts';
-export { FAULT_MOMENTS, readFaultScript } from './fault-script.ts';
-export type { Fault, FaultMoment, FaultRule, FaultScript, FaultType } from './fault-script.ts';
+export { DEFAULT_NEW_SESSION_TTL_MS, DEFAULT_TOKEN_TTL_MS } from './ephemeral-tokens.ts';
+export { parseFaultText, readFaultScript } from './fault-file.ts';
+export type { FaultRule, FaultScript } from './fault-script.ts';
+export {
+  DEFAULT_FLOOD_PINGS,
+  DEFAULT_OVERSIZE_BYTES,
+  FAULT_MOMENTS,
+  FAULT_TYPES,
+  NEXT_MESSAGE_WAIT_MS,
+} from './fault-types.ts';
+export type { Fault, FaultMoment, FaultType } from './fault-types.ts';
 export { GeminiEmulator } from './gemini-emulator.ts';
+export { SERVER_MESSAGE_KINDS } from './message-kinds.ts';
+export type { ServerMessageKind } from './message-kinds.ts';
 export { GEMINI_CLOSES } from './refusals.ts';
 export type { CloseFrame } from './refusals.ts';
 export { MAX_RECORDED_CHARACTERS, MAX_RECORDED_EVENTS } from './recorder.ts';

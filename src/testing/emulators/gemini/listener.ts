@@ -25,12 +25,15 @@ export interface Callers {
  */
 export class Listener {
   readonly #scope: Lifetime;
+  readonly #host: string;
+  #port = 0;
   readonly #server: Server;
   readonly #callers: Callers;
   readonly #silent = new Set<Socket>();
 
-  constructor(scope: Lifetime, callers: Callers) {
+  constructor(scope: Lifetime, host: string, callers: Callers) {
     this.#scope = scope;
+    this.#host = host;
     this.#callers = callers;
     this.#server = scope.own('listener', createServer({ allowHalfOpen: true, noDelay: true }), {
       close: (held) => new Promise<void>((resolve) => held.close(() => resolve())),
@@ -43,8 +46,9 @@ export class Listener {
     return this.#server.listening;
   }
 
+  /** Stays when nobody is heard on it. */
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#port;
   }
 
   /** Connections that have said nothing yet. */
@@ -52,14 +56,31 @@ export class Listener {
     return this.#silent.size;
   }
 
-  /** @throws InvalidOptionError when the port cannot be had. */
-  listen(host: string, port: number): Promise<void> {
-    return listen(this.#server, 'emulator', host, port);
+  /** Listens; port 0 takes a free one. @throws InvalidOptionError when the port cannot be had. */
+  async open(port: number): Promise<void> {
+    await listen(this.#server, 'emulator', this.#host, port);
+    this.#port = (this.#server.address() as AddressInfo).port;
   }
 
-  /** Refuses whoever dials from here on; connections that are open go on. */
-  stop(): void {
+  /** Whoever dials is refused, for ever or for `ms`. Connections that are open go on. */
+  stop(ms?: number): void {
     this.#server.close();
+    if (ms === undefined || this.#scope.isClosing) return;
+    this.#scope.timer('listen again', ms, () => {
+      this.again().catch((error: unknown) =>
+        this.#scope.log.error('cannot listen again', { error: describeError(error) }),
+      );
+    });
+  }
+
+  /**
+   * Listens again, on the same port.
+   * @throws InvalidOptionError when somebody else has taken it meanwhile; ClosedError when the emulator has ended.
+   */
+  async again(): Promise<void> {
+    this.#scope.throwIfClosing();
+    if (!this.isListening) await listen(this.#server, 'emulator', this.#host, this.#port);
+    this.#callers.changed();
   }
 
   #accept(tcp: Socket): void {

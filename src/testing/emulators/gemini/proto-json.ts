@@ -6,6 +6,11 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 /** What stands under these keys is the user's own data: its keys are left alone. */
 const USER_DATA = new Set(['args', 'response', 'parameters', 'parametersJsonSchema', 'responseJsonSchema']);
 
+/** Whether what stands under a key is the user's own data. */
+export function isUserData(key: string): boolean {
+  return USER_DATA.has(key);
+}
+
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -19,7 +24,7 @@ export function normaliseFields(value: unknown): unknown {
   const fields: Record<string, unknown> = {};
   for (const [key, field] of Object.entries(value)) {
     const name = key.replaceAll(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-    fields[name] = USER_DATA.has(name) ? field : normaliseFields(field);
+    fields[name] = isUserData(name) ? field : normaliseFields(field);
   }
   return fields;
 }

@@ -23,6 +23,10 @@ export const GEMINI_CLOSES = {
   internal: { code: 1011, reason: 'Internal error encountered.' },
   unavailable: { code: 1011, reason: 'The service is currently unavailable.' },
   deadline: { code: 1011, reason: 'Deadline expired before operation could complete.' },
+  /** A token that is too old for a setup; one whose connection is open when it gets too old; one used up. */
+  tokenExpired: { code: 1011, reason: 'Token has expired' },
+  tokenExpiredMeanwhile: { code: 1011, reason: 'auth token has expired' },
+  tokenSpent: { code: 1011, reason: 'Token has been used too many times' },
   quota: {
     code: 1011,
     reason: 'You exceeded your current quota, please check your plan and billing details.',
