@@ -243,7 +243,7 @@ describe('the page', () => {
       for (const again of ['Call again', 'Type instead']) {
         await press(page, again);
         await expect.poll(() => statusOf(page)).toMatch(/: is (the|a) server (still )?running/);
-        expect((await held()).inUse).toEqual([]);
+        await expect.poll(async () => (await held()).inUse).toEqual([]);
       }
     },
     TEST_TIMEOUT_MS,
