@@ -1,6 +1,7 @@
 import { agentSession } from './agent-session.ts';
 import { brokenLeg, clientLeg } from './client-leg.ts';
 import { connection } from './connection.ts';
+import { faultProxy } from './fault-proxy.ts';
 import { geminiEmulator } from './gemini-emulator.ts';
 import { lifetime } from './lifetime.ts';
 import { liveClient } from './live-client.ts';
@@ -29,4 +30,5 @@ export const tables: readonly WayTable[] = [
   serverEnds,
   liveClient,
   geminiEmulator,
+  faultProxy,
 ];

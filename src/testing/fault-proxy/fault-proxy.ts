@@ -66,7 +66,7 @@ export class FaultProxy implements AsyncDisposable {
     try {
       await listen(server, 'proxy', place.host, place.port);
     } catch (error) {
-      await lifetime.abort('could not listen', error);
+      await lifetime.abort('could not start', error);
       throw error;
     }
     return new FaultProxy(lifetime, server, place, options);

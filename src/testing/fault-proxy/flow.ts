@@ -70,7 +70,7 @@ export class Flow {
   }
 
   /** The source has ended. */
-  end(end: LinkEnd): void {
+  endWith(end: LinkEnd): void {
     if (this.#state !== 'carrying' && this.#state !== 'ended') return;
     this.#held.push({ kind: 'end', end, dueAtMs: this.#dueAtMs() });
     this.pump();

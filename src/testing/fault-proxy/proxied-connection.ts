@@ -82,7 +82,7 @@ export class ProxiedConnection {
     socket.on('drain', () => flowTo.pump());
     socket.on('end', () => {
       this.record.sideIs(side, 'ended');
-      flowFrom.end('fin');
+      flowFrom.endWith('fin');
       // Nobody will end this socket from the other side: that was reset alone.
       if (flowTo.isSilent) socket.end();
     });
@@ -93,7 +93,7 @@ export class ProxiedConnection {
       this.record.sideIs(side, 'gone');
       this.#scope.release(socket);
       flowTo.discard();
-      if (hadError || !socket.readableEnded) flowFrom.end('reset');
+      if (hadError || !socket.readableEnded) flowFrom.endWith('reset');
       if (this.record[otherSide(side)] === 'gone') void this.#scope.close('both sockets are gone');
     });
   }
