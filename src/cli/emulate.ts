@@ -120,6 +120,8 @@ function option(flags: string, description: string): Option {
 /** Serves until SIGTERM or SIGINT. Its log says each connection, and each fault, in a line. */
 async function emulateGemini(flags: EmulateFlags): Promise<void> {
   const gemini = await GeminiEmulator.start(optionsOf(flags));
+  // Before it is said that we listen: whoever reads it may end us in the same instant.
+  listenToSignals(new SignalLadder(ladderOf(gemini), { clock: systemClock, tell: () => undefined }));
   process.stdout.write(
     [
       `The Gemini emulator is listening on ${gemini.url}`,
@@ -127,7 +129,6 @@ async function emulateGemini(flags: EmulateFlags): Promise<void> {
       '',
     ].join('\n'),
   );
-  listenToSignals(new SignalLadder(ladderOf(gemini), { clock: systemClock, tell: () => undefined }));
   await gemini.closed;
   // At once: a process that winds down by itself lets go of its signals first, and an echo would kill it.
   process.exit(0);

@@ -40,17 +40,17 @@ export async function serve(
     ...(pageDir === undefined ? {} : { pageDir }),
   });
   const { url } = await server.listen(flags.port, flags.host);
+  // Before it is said: whoever reads that we listen may end us in the same instant.
+  heedSignals(server);
   process.stdout.write(`Holdfast is listening on ${url}\n`);
-  const report = await untilSignalled(server);
-  exitWith(report);
+  exitWith(await server.closed);
 }
 
-function untilSignalled(server: HoldfastServer): Promise<ServerCloseReport> {
+function heedSignals(server: HoldfastServer): void {
   const tell = (line: string): void => {
     if (process.stderr.isTTY) process.stderr.write(`${line}\n`);
   };
   listenToSignals(new SignalLadder(server, { clock: systemClock, tell }));
-  return server.closed;
 }
 
 /** Whatever is still open in this process, a client's idle connection say, does not keep it. */
