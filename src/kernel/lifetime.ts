@@ -14,39 +14,12 @@ import { systemClock } from './clock.ts';
 import { Deadline } from './deadline.ts';
 import { DrainWait } from './drain-wait.ts';
 import { ClosedError, InvalidOptionError, describeError, withoutFrames } from './errors.ts';
+import { OPEN, endingOf } from './lifetime-state.ts';
+import type { Ending, InnerState, LifetimeState } from './lifetime-state.ts';
 import { guardLogger, silentLogger } from './log.ts';
 import type { Logger } from './log.ts';
 import { OWNED_TIMER_STEP, OwnedTimer } from './owned-timer.ts';
 import { asPromise } from './thenable.ts';
-
-/** Why an owner is ending. `error` is set when the end was not intended. */
-export interface Ending {
-  readonly reason: string;
-  readonly error?: unknown;
-}
-
-/** The one state of an owner. It only ever moves downwards in this list. */
-export type LifetimeState =
-  | { readonly tag: 'open' }
-  | { readonly tag: 'draining'; readonly ending: Ending }
-  | { readonly tag: 'closing'; readonly ending: Ending; readonly verb: CloseVerb }
-  | { readonly tag: 'closed'; readonly report: CloseReport };
-
-/** The state with what only that state needs. `plan` is undefined while the state is being flipped. */
-type InnerState =
-  | Extract<LifetimeState, { tag: 'open' | 'closed' }>
-  | { readonly tag: 'draining'; readonly ending: Ending; readonly wait: DrainWait }
-  | {
-      readonly tag: 'closing';
-      readonly ending: Ending;
-      verb: CloseVerb;
-      readonly sinceMs: number;
-      /** Kept, because a callback of this owner can make its parent end, and let go of it, first. */
-      readonly path: string;
-      plan: ClosePlan | undefined;
-    };
-
-const OPEN: InnerState = { tag: 'open' };
 
 export interface LifetimeOptions {
   /**
@@ -434,9 +407,4 @@ function withNested(step: StepReport, planned: PlannedStep | undefined): readonl
 /** A function of its own, so that what waits for an error holds these four and nothing else. */
 function warnOf(log: Logger, message: string, owner: string, step: string): (error: unknown) => void {
   return (error) => log.warn(message, { owner, step, error: describeError(error) });
-}
-
-function endingOf(state: LifetimeState): Ending {
-  if (state.tag === 'open') return { reason: 'open' };
-  return state.tag === 'closed' ? state.report : state.ending;
 }

@@ -160,7 +160,8 @@ describe('AgentSession, races', () => {
           expect(rig.clock.pendingTimers).toBe(0);
           expect(rig.model.openConnections).toBe(0);
           expect(rig.book.at('info')).toEqual(['closing', 'closed']);
-          expect(rig.book.at('error')).toEqual([]);
+          // C3: an end that was not intended is told as an error once, and any other never.
+          expect(rig.book.at('error')).toEqual(report.reason === 'error' ? ['session failed'] : []);
           expect(rig.events.map((event) => event.seq)).toEqual(rig.events.map((_, index) => index + 1));
           // R10: each call has exactly one result, and the result comes after the call.
           const turns = rig.history.filter((turn) => /call|result/.test(turn));

@@ -377,6 +377,10 @@ export class AgentSession implements AsyncDisposable {
     this.session.updatedAtMs = this.#lifetime.clock.wallTime();
     // An error keeps every `this` of its stack alive until the stack is first read; whoever keeps the report has it.
     if (report.error instanceof Error) this.#lifetime.log.debug('ended', { stack: report.error.stack });
+    if (report.reason === 'error') {
+      const { name, log } = this.#lifetime;
+      log.error('session failed', { owner: name, error: describeError(report.error) });
+    }
     const whole: SessionCloseReport = {
       ...report,
       reason: endReasonOf(report.reason),

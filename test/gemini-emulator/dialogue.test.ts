@@ -227,6 +227,7 @@ describe('A dialogue file', () => {
     ['loop: true\n', 'd.yaml:1: turns: Invalid input: expected array'],
     ['turns: [\n', 'd.yaml:2: Flow sequence in block collection must be'],
     ['turns: []\nturns: []\n', 'd.yaml:2: Map keys must be unique'],
+    ['a: &a [x]\n' + 'b: [*a]\n'.replace('*a', Array(200).fill('*a').join(', ')), 'd.yaml cannot be read'],
     ['hello', 'd.yaml:1: dialogue: Invalid input: expected object, received string'],
   ])('that is wrong is refused with line and place, in one line: %j', (text, expected) => {
     const parse = (): unknown => parseDialogue(text, 'd.yaml');

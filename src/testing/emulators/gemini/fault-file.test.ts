@@ -31,7 +31,7 @@ describe('fault file', () => {
     ['a field nobody knows', '- what: { type: close, cod: 1011 }', '[0].what', "did you mean 'code'?"],
     ['a field that is missing', 'rules:\n\n  - what: { type: delay }', 'line 3', 'rules[0].what.ms'],
     ['a value that is wrong', '[\n  {"what": {"type": "delay", "ms": -1}}\n]', 'line 2, column 36', 'ms'],
-    ['YAML that is broken', '- what: { type: reset', 'line 1', 'neither YAML nor JSON'],
+    ['YAML that is broken', '- what: { type: reset', 'f.yaml:1: ', 'neither YAML nor JSON'],
     ['no script at all', 'hello', 'give a list of rules', 'seed, rules'],
     ['nothing', '', 'give a list of rules', 'seed, rules'],
     ['what unfolds without end', unfolding(), 'cannot be read', 'alias'],

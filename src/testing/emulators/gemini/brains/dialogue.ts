@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { LineCounter, isMap, isNode, parseDocument } from 'yaml';
-import type { Document } from 'yaml';
 import { z } from 'zod';
-import { InvalidOptionError, describeError } from '../../../../kernel/index.ts';
+import { InvalidOptionError } from '../../../../kernel/index.ts';
+import { SourceText } from '../source-text.ts';
 
 /** Longest a dialogue may wait before it answers, in milliseconds: an hour. */
 const MAX_WAIT_MS = 3_600_000;
@@ -94,32 +92,22 @@ export function checkDialogue(dialogue: unknown): Dialogue {
  * @throws InvalidOptionError when the file cannot be read or is no dialogue; the message names line and place.
  */
 export function readDialogue(path: string): Dialogue {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw new InvalidOptionError(`The dialogue ${path} cannot be read: ${describeError(cause)}.`, { cause });
-  }
-  return parseDialogue(text, path);
+  return checked(SourceText.read(path, 'dialogue'), path);
 }
 
 /** {@link readDialogue} of a text; `name` stands in the messages. */
 export function parseDialogue(text: string, name: string): Dialogue {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const [failure] = document.errors;
-  if (failure !== undefined) {
-    const { line } = lines.linePos(failure.pos[0]);
-    throw new InvalidOptionError(`The dialogue is wrong. ${name}:${line}: ${failure.message}.`);
-  }
-  const content: unknown = document.toJS();
+  return checked(new SourceText(text, 'dialogue', name), name);
+}
+
+function checked(source: SourceText, name: string): Dialogue {
+  const { content } = source;
   const bare = Array.isArray(content);
   const parsed = dialogueSchema.safeParse(bare ? { turns: content } : content);
   if (parsed.success) return parsed.data;
   const problems = problemsOf(parsed.error).map(({ path, message }) => {
     const inFile = bare ? path.slice(1) : path;
-    const { line } = lines.linePos(positionOf(document, inFile));
-    return `${name}:${line}: ${formatPath(inFile)}: ${message}`;
+    return `${name}:${source.placeOf(inFile).line}: ${formatPath(inFile)}: ${message}`;
   });
   throw new InvalidOptionError(`The dialogue is wrong. ${problems.join('; ')}.`);
 }
@@ -143,20 +131,6 @@ function problemsOf({ issues }: z.ZodError): Problem[] {
 function formatPath(path: readonly PropertyKey[]): string {
   const text = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('');
   return text === '' ? 'dialogue' : text.replace(/^\./, '');
-}
-
-/** Where in the text a path stands: at its key where it has one, at what is around it where it is missing. */
-function positionOf(document: Document, path: readonly PropertyKey[]): number {
-  for (let length = path.length; length > 0; length -= 1) {
-    const around = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
-    const key = path[length - 1];
-    const pair = isMap(around)
-      ? around.items.find((item) => isNode(item.key) && item.key.toJS(document) === key)
-      : undefined;
-    const node = pair?.key ?? document.getIn(path.slice(0, length), true);
-    if (isNode(node) && node.range != null) return node.range[0];
-  }
-  return 0;
 }
 
 /**
