@@ -1,18 +1,5 @@
+import { hostName, isLoopback } from '../protocol/loopback.ts';
 import { ForbiddenHostError } from './errors.ts';
-
-const LOOPBACK_NAME = /^(?:localhost|(?:[a-z0-9-]+\.)+localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/;
-
-/** Whether an address or name can only be reached from this machine. */
-export function isLoopback(host: string): boolean {
-  return LOOPBACK_NAME.test(host.toLowerCase());
-}
-
-/** The name in a `Host` header or an origin, without the port. */
-function hostName(authority: string): string {
-  const bracket = authority.indexOf(']');
-  const name = bracket >= 0 ? authority.slice(0, bracket + 1) : authority.replace(/:\d*$/, '');
-  return name.toLowerCase();
-}
 
 /**
  * Who may speak to this server, by the names in the request.

@@ -1,6 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-
-const LOOPBACK = /^(?:localhost|(?:[a-z0-9-]+\.)+localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/;
+import { hostName, isLoopback } from '../../../protocol/loopback.ts';
 
 /**
  * Why a request may not control the emulator; undefined: it may.
@@ -14,21 +13,11 @@ export function whyForbidden(
   { host = '', origin, 'sec-fetch-site': site }: IncomingHttpHeaders,
   boundTo: string,
 ): string | undefined {
-  if (isLoopback(boundTo) && !isLoopback(nameOf(host))) {
+  if (isLoopback(boundTo) && !isLoopback(hostName(host))) {
     return `The host '${host}' is not this machine. Call the emulator by 127.0.0.1 or localhost.`;
   }
   if ((origin !== undefined && origin !== `http://${host}`) || site === 'cross-site') {
     return `Pages of ${origin ?? 'another site'} may not control this emulator.`;
   }
   return undefined;
-}
-
-function isLoopback(name: string): boolean {
-  return LOOPBACK.test(name.toLowerCase());
-}
-
-/** The name in a `Host` header, without the port. */
-function nameOf(authority: string): string {
-  const bracket = authority.indexOf(']');
-  return bracket >= 0 ? authority.slice(0, bracket + 1) : authority.replace(/:\d*$/, '');
 }
