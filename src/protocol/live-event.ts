@@ -58,9 +58,40 @@ export type LiveEventBody =
   /** A message of the model that this version does not know, as it came. */
   | { readonly type: 'unknown'; readonly message: unknown };
 
-/** What happens to the connection to the model (clause R9 grows here). */
+/**
+ * Why a connection to the model is replaced, or has to be.
+ *
+ * - `lost`: it ended, and nobody had asked for it. - `silent`: a probe was not answered. - `stalled`: what was sent did
+ * not leave. - `goAway`, `age`: swapped on purpose, because the provider says that it will end, or is known to end it.
+ * - `contextLost`: the provider resumed it and had forgotten the conversation.
+ */
+export type ConnectionCause = 'lost' | 'silent' | 'stalled' | 'goAway' | 'age' | 'contextLost';
+
+/** What a new connection means for the conversation (clauses R8, R9). Durations in milliseconds. */
+export interface ConnectionRecovery {
+  readonly cause: ConnectionCause;
+  /** Which attempt of this outage it was, from 1. */
+  readonly attempt: number;
+  /** From when the old connection took nothing more until the new one did. */
+  readonly gapMs: number;
+  /** Whether an answer of the agent was cut. What had arrived of it was delivered. */
+  readonly cutTurn: boolean;
+  /** Audio that was sent to the old connection and is sent again. */
+  readonly replayedMs: number;
+  /** Audio of the user that the new connection does not get, because more had to be kept than fits. */
+  readonly audioGapMs: number;
+  /** How many turns of the conversation the model was given as text. */
+  readonly historyTurns: number;
+}
+
+/** Why a new connection is a fresh one, with the history, and does not resume the old one. */
+export type ReseedCause =
+  'noHandle' | 'handleRejected' | 'handleExpired' | 'handleUnconfirmed' | 'contextLost';
+
+/** What happens to the connection to the model (clause R9). A `goAway` of the model is an event of its own. */
 export type ConnectionEventBody =
   | { readonly type: 'connection'; readonly state: 'connecting'; readonly attempt: number }
+  /** The model is ready, for the first time or again; `resumed`, `reseeded` or `swapped` follows where it is again. */
   | {
       readonly type: 'connection';
       readonly state: 'connected';
@@ -68,7 +99,44 @@ export type ConnectionEventBody =
       readonly historyTurns: number;
       readonly afterMs: number;
     }
-  | { readonly type: 'connection'; readonly state: 'lost'; readonly code?: number; readonly reason: string };
+  | {
+      readonly type: 'connection';
+      readonly state: 'lost';
+      readonly cause: ConnectionCause;
+      readonly code?: number;
+      readonly reason: string;
+    }
+  /** The next attempt is made after `delayMs`. */
+  | {
+      readonly type: 'connection';
+      readonly state: 'waiting';
+      readonly attempt: number;
+      readonly delayMs: number;
+    }
+  /** The provider knows the conversation as it was at the handle. */
+  | ({ readonly type: 'connection'; readonly state: 'resumed' } & ConnectionRecovery)
+  /** The provider was given the conversation as text. */
+  | ({
+      readonly type: 'connection';
+      readonly state: 'reseeded';
+      readonly why: ReseedCause;
+    } & ConnectionRecovery)
+  /** Replaced on purpose; `how` it knows the conversation. */
+  | ({
+      readonly type: 'connection';
+      readonly state: 'swapped';
+      readonly how: 'resumed' | 'reseeded';
+    } & ConnectionRecovery)
+  | { readonly type: 'connection'; readonly state: 'handleRejected'; readonly reason: string }
+  /** A bound of the policy is reached; the end follows. */
+  | {
+      readonly type: 'connection';
+      readonly state: 'exhausted';
+      readonly meter: 'attempts' | 'outageMs' | 'redials';
+      readonly attempts: number;
+      readonly outageMs: number;
+      readonly redials: number;
+    };
 
 /** Stamped on every event by the live session. */
 export interface LiveEventStamp {

@@ -341,11 +341,22 @@ export class AgentSession implements AsyncDisposable {
 
   #keepHandle(handle: string | undefined): void {
     if (handle === undefined) return;
-    this.session.resumption = { handle, atMs: this.#lifetime.clock.wallTime(), modelId: this.model.id };
+    this.session.resumption = {
+      handle,
+      atMs: this.#lifetime.clock.wallTime(),
+      modelId: this.model.id,
+      historyLength: this.session.history.length,
+    };
   }
 
   #lost({ code, reason }: ConnectionEnd, error: Error): void {
-    this.#emit({ type: 'connection', state: 'lost', reason, ...(code === undefined ? {} : { code }) });
+    this.#emit({
+      type: 'connection',
+      state: 'lost',
+      cause: 'lost',
+      reason,
+      ...(code === undefined ? {} : { code }),
+    });
     // Who has asked for the end gets it, sooner than thought: that is no failure (clause R1).
     const { state } = this.#lifetime;
     void this.close(state.tag === 'draining' ? endReasonOf(state.ending.reason) : 'error', error);

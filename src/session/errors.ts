@@ -27,6 +27,43 @@ export class ConnectionLostError extends ProviderError {
   readonly code = 'HOLDFAST_CONNECTION_LOST';
 }
 
+/** The provider does not know, or no longer takes, the resumption handle it was given (clause R6). */
+export class HandleRejectedError extends ProviderError {
+  readonly code = 'HOLDFAST_HANDLE_REJECTED';
+}
+
+/** The provider has too much to do. Another attempt may go better, but not soon. */
+export class OverloadedError extends ProviderError {
+  readonly code = 'HOLDFAST_OVERLOADED';
+}
+
+/** How much of each bound on reconnecting was used up (clause R4). */
+export interface ReconnectUse {
+  /** Attempts of this outage. */
+  readonly attempts: number;
+  /** How long this outage lasts, in milliseconds. */
+  readonly outageMs: number;
+  /** Dials of this live session after its first one. */
+  readonly redials: number;
+}
+
+/** The bound of reconnecting that was reached. */
+export type ReconnectMeter = keyof ReconnectUse;
+
+/** The connection could not be had again within the policy's bounds. `cause` is the last failure (clause R5). */
+export class ReconnectExhaustedError extends HoldfastError {
+  readonly code = 'HOLDFAST_RECONNECT_EXHAUSTED';
+  /** Which bound was reached. */
+  readonly meter: ReconnectMeter;
+  readonly used: ReconnectUse;
+
+  constructor(message: string, meter: ReconnectMeter, used: ReconnectUse, cause: unknown) {
+    super(message, { cause });
+    this.meter = meter;
+    this.used = used;
+  }
+}
+
 /** Dial, handshake and setup together took longer than `connectTimeoutMs` (clause R11). */
 export class ConnectTimeoutError extends ProviderError {
   readonly code = 'HOLDFAST_CONNECT_TIMEOUT';

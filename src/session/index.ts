@@ -10,12 +10,21 @@ export type * from './live-model.ts';
 export { DEFAULT_QUEUE_CAPACITY, LiveRequestQueue } from './live-request-queue.ts';
 export type { AdkLiveRequest, Blob } from './live-request-queue.ts';
 export { DEFAULT_CONNECT_TIMEOUT_MS, SEND_HIGH_WATER_BYTES } from './model-leg.ts';
+export * from './reconnect-policy.ts';
 export type { RunConfig } from './run-config.ts';
 export { DEFAULT_EVENT_CAPACITY, runLive } from './run-live.ts';
 export type { LiveRun, RunLiveOptions } from './run-live.ts';
 export type { EndReason, SessionCloseReport } from './session-end.ts';
 export { SessionExistsError } from './session-store.ts';
-export type { NewSession, SessionKey, SessionStore, StoredSession } from './session-store.ts';
+export type {
+  Journal,
+  NewSession,
+  SessionChanges,
+  SessionKey,
+  SessionStore,
+  StoredResumption,
+  StoredSession,
+} from './session-store.ts';
 export { DEFAULT_TOOL_TIMEOUT_MS, tool } from './tool.ts';
 export type { JsonSchema, JsonToolOptions, Tool, ToolContext, ZodToolOptions } from './tool.ts';
 export { TOOL_UNWIND_MS } from './tool-calls.ts';

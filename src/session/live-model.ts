@@ -14,6 +14,14 @@ export interface LiveCapabilities {
   readonly resumption: boolean;
   /** After how long the provider ends a connection, in milliseconds, where it is known. */
   readonly maxConnectionAgeMs?: number;
+  /** For how long a handle is good, in milliseconds from when it was issued. Default: for ever. */
+  readonly handleLifetimeMs?: number;
+  /** How long a healthy peer may leave a probe unanswered, in milliseconds (clause R12). */
+  readonly probeTimeoutMs?: number;
+  /** Whether turns of either side can be given as text in mid-session, without being answered. Default false. */
+  readonly takesContent?: boolean;
+  /** The model runs in this process: its connection cannot be lost, so nothing is kept to be sent again. */
+  readonly inProcess?: boolean;
   /** The rate the model hears best; other rates are resampled before they are sent. */
   readonly inputRateHz: number;
   /** The rate the model speaks at. */
@@ -82,13 +90,18 @@ export interface ConnectionEnd {
   /** The WebSocket close code, where there is a socket. */
   readonly code?: number;
   readonly reason: string;
-  /** The typed error where the end is not the connection's fault: credentials, quota, an invalid request. */
+  /**
+   * What the provider's words mean, where they mean more than a lost connection: a HandleRejectedError, an
+   * OverloadedError, or what another attempt cannot cure, such as credentials, a quota, an invalid request.
+   */
   readonly error?: Error;
 }
 
 /** Where a connection delivers. Both are called synchronously, as messages arrive, and never after the scope closed. */
 export interface ModelSink {
   output(message: ModelOutput): void;
+  /** The peer has shown that it is there without saying anything: it answered a probe. Outputs need no `alive`. */
+  alive(): void;
   /** The connection is gone, and not because its scope was closed. Called once, and nothing after it. */
   ended(end: ConnectionEnd): void;
 }
@@ -99,6 +112,15 @@ export interface LiveConnection {
   send(input: ModelInput): boolean;
   /** Bytes accepted by `send` that have not left the process. */
   readonly bufferedBytes: number;
+  /** Bytes that have left the process so far: while some wait and this stands still, nothing gets through (R12). */
+  readonly flushedBytes?: number;
+  /** Asks the peer whether it is there; `alive` of the sink is the answer. A connection without it is not probed. */
+  probe?(): void;
+  /**
+   * Says goodbye and takes nothing more, but goes on delivering what the peer has sent before it answers; `ended` of
+   * the sink tells when the socket is gone, which is bounded. A connection without it ends with its scope (R7, R8).
+   */
+  finish?(): void;
 }
 
 /** A realtime model, or anything that behaves like one. */

@@ -193,6 +193,8 @@ class LegSink implements ModelSink {
     this.#leg?.receive(message);
   }
 
+  alive(): void {}
+
   ended(end: ConnectionEnd): void {
     const leg = this.#leg;
     this.#leg = undefined;

@@ -1,6 +1,6 @@
 import { HoldfastError, randomId } from '../kernel/index.ts';
 import type { Clock, Random } from '../kernel/index.ts';
-import type { Content } from '../protocol/index.ts';
+import type { Content, FunctionCall, Usage } from '../protocol/index.ts';
 
 /** A conversation as it is kept: it outlives sockets, processes and machines. */
 export interface StoredSession {
@@ -14,7 +14,42 @@ export interface StoredSession {
   readonly createdAtMs: number;
   updatedAtMs: number;
   /** The provider's handle to go on with, when it issued one. A secret: it never leaves the process but to the store. */
-  resumption?: { readonly handle: string; readonly atMs: number; readonly modelId: string } | undefined;
+  resumption?: StoredResumption | undefined;
+  /** Calls whose tools had not settled when this was written. */
+  pendingCalls?: readonly FunctionCall[] | undefined;
+  /** How much of the user's audio models have been sent, over all live sessions, in milliseconds. */
+  inputMs?: number | undefined;
+  /** What the answers have cost, over all live sessions. */
+  usage?: Usage | undefined;
+}
+
+/** A provider's handle, and what is known of it. */
+export interface StoredResumption {
+  readonly handle: string;
+  /** When it was issued: milliseconds since the Unix epoch. */
+  readonly atMs: number;
+  /** The model it belongs to; no other one takes it. */
+  readonly modelId: string;
+  /** How long the history was when it was issued: what comes after, the provider does not know. */
+  readonly historyLength: number;
+}
+
+/** What has changed of a session since it was written last. What is not named has not changed. */
+export interface SessionChanges {
+  /** The history from index `from` on; what stood there is replaced. */
+  readonly history?: { readonly from: number; readonly contents: readonly Content[] };
+  readonly state?: Readonly<Record<string, unknown>>;
+  /** Null: there is none any more. */
+  readonly resumption?: StoredResumption | null;
+  readonly pendingCalls?: readonly FunctionCall[];
+  readonly inputMs?: number;
+  readonly usage?: Usage;
+}
+
+/** Where a live session writes down what happens, as it happens, so that it can be gone on with after a crash. */
+export interface Journal {
+  /** All of it or nothing. A session that was deleted meanwhile stays deleted. */
+  record(key: SessionKey, changes: SessionChanges): Promise<void>;
 }
 
 export interface SessionKey {
@@ -37,7 +72,7 @@ export class SessionExistsError extends HoldfastError {
 }
 
 /** Where sessions are kept. */
-export interface SessionStore {
+export interface SessionStore extends Journal {
   /** @throws SessionExistsError when the id is taken. */
   create(session: NewSession): Promise<StoredSession>;
   get(key: SessionKey): Promise<StoredSession | undefined>;

@@ -1,7 +1,13 @@
 import { InvalidOptionError, randomId, systemClock, systemRandom } from '../kernel/index.ts';
 import type { Clock, Random } from '../kernel/index.ts';
 import { SessionExistsError } from '../session/index.ts';
-import type { NewSession, SessionKey, SessionStore, StoredSession } from '../session/index.ts';
+import type {
+  NewSession,
+  SessionChanges,
+  SessionKey,
+  SessionStore,
+  StoredSession,
+} from '../session/index.ts';
 
 /** A few kilobytes each: far more than a process that forgets them at its end should hold. */
 export const DEFAULT_MAX_SESSIONS = 100_000;
@@ -75,6 +81,11 @@ export class MemorySessionStore implements SessionStore {
     if (!this.#sessions.delete(key)) return;
     session.updatedAtMs = this.#clock.wallTime();
     this.#sessions.set(key, session);
+  }
+
+  /** The session is the object that `get` gave out, and has changed already. */
+  async record(_key: SessionKey, _changes: SessionChanges): Promise<void> {
+    // Nothing to be written down.
   }
 
   #forgetOldest(): void {

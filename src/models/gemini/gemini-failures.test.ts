@@ -74,6 +74,7 @@ function connect(baseUrl: string, setup: Partial<LiveSetup> = {}): Attempt {
   const ends: ConnectionEnd[] = [];
   const sink = {
     output: (message: ModelOutput): void => void outputs.push(message),
+    alive: (): void => undefined,
     ended: (end: ConnectionEnd): void => void ends.push(end),
   };
   const model = gemini({ model: 'gemini-2.5-flash', apiKey: KEY, baseUrl });

@@ -42,7 +42,7 @@ interface Stage {
   readonly peers: MemoryPeer[];
   readonly outputs: ModelOutput[];
   readonly ends: ConnectionEnd[];
-  readonly sink: { output(message: ModelOutput): void; ended(end: ConnectionEnd): void };
+  readonly sink: { output(message: ModelOutput): void; alive(): void; ended(end: ConnectionEnd): void };
   frames(): unknown[];
 }
 
@@ -71,7 +71,11 @@ function stage(answersSetup = true): Stage {
     peers,
     outputs,
     ends,
-    sink: { output: (message) => void outputs.push(message), ended: (end) => void ends.push(end) },
+    sink: {
+      output: (message) => void outputs.push(message),
+      alive: () => undefined,
+      ended: (end) => void ends.push(end),
+    },
     frames: () =>
       peers.flatMap(({ received }) => received.map((frame): unknown => JSON.parse(String(frame)))),
   };
