@@ -108,7 +108,7 @@ describe('events of the ADK wire', () => {
   it('P38 what only Holdfast knows stands in customMetadata.holdfast', () => {
     const bodies: readonly LiveEventBody[] = [
       { type: 'goAway', timeLeftMs: 5_000 },
-      { type: 'connection', state: 'connected', historyTurns: 0, afterMs: 12 },
+      { type: 'connection', state: 'connected', resumed: false, historyTurns: 0, afterMs: 12 },
       { type: 'limit', limit: 'idle', afterMs: 60_000 },
       { type: 'warning', code: 'HOLDFAST_X', message: 'x' },
       { type: 'toolCallCancellation', ids: ['1'] },

@@ -95,6 +95,8 @@ export type ConnectionEventBody =
   | {
       readonly type: 'connection';
       readonly state: 'connected';
+      /** Whether the provider took a handle: it knows the conversation as it was then. */
+      readonly resumed: boolean;
       /** How many turns of history the model was given. */
       readonly historyTurns: number;
       readonly afterMs: number;

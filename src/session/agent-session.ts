@@ -9,17 +9,30 @@ import {
 } from '../kernel/index.ts';
 import { systemClock, systemRandom } from '../kernel/index.ts';
 import type { CloseReport, Clock, Listener, ListenerErrorHandler, Logger, Random } from '../kernel/index.ts';
-import type { FunctionCall, LimitName, LiveEvent, LiveEventBody } from '../protocol/index.ts';
+import type {
+  ConnectionEventBody,
+  FunctionCall,
+  FunctionResponse,
+  LimitName,
+  LiveEvent,
+  LiveEventBody,
+} from '../protocol/index.ts';
 import type { Agent } from './agent.ts';
+import { Continuity } from './continuity.ts';
 import { Conversation } from './conversation.ts';
 import { InputPump } from './input-pump.ts';
 import { DEFAULT_IDLE_TIMEOUT_MS, DEFAULT_MAX_DURATION_MS, LimitWatch } from './limits.ts';
 import type { SessionLimits } from './limits.ts';
-import type { ConnectionEnd, LiveModel, LiveSetup, ModelInput, ModelOutput } from './live-model.ts';
+import type { LiveModel, LiveSetup, ModelInput, ModelOutput } from './live-model.ts';
 import { LiveRequestQueue } from './live-request-queue.ts';
 import { DEFAULT_CONNECT_TIMEOUT_MS, ModelLeg } from './model-leg.ts';
+import type { Recovered } from './model-leg.ts';
+import { resolveReconnect } from './reconnect-policy.ts';
+import type { ReconnectOptions } from './reconnect-policy.ts';
+import { Resumption } from './resumption.ts';
+import type { Resuming } from './resumption.ts';
 import { liveSetup } from './run-config.ts';
-import type { RunConfig } from './run-config.ts';
+import type { Knowledge, RunConfig } from './run-config.ts';
 import { endReasonOf } from './session-end.ts';
 import type { EndReason, SessionCloseReport } from './session-end.ts';
 import { newSession } from './session-store.ts';
@@ -51,6 +64,8 @@ export interface AgentSessionOptions {
   /** Default `DEFAULT_CONNECT_TIMEOUT_MS`. */
   readonly connectTimeoutMs?: number | undefined;
   readonly limits?: Partial<SessionLimits> | undefined;
+  /** How a lost connection is had again. Default: see `ReconnectPolicy`; `false` turns it off. */
+  readonly reconnect?: ReconnectOptions | undefined;
   /** These three are the owner's where there is one. */
   readonly clock?: Clock | undefined;
   readonly log?: Logger | undefined;
@@ -89,11 +104,13 @@ export class AgentSession implements AsyncDisposable {
   readonly #lifetime: Lifetime;
   readonly #emitter: Emitter<AgentSessionEvents>;
   readonly #conversation: Conversation;
+  readonly #continuity: Continuity;
   readonly #leg: ModelLeg;
   readonly #pump: InputPump;
   readonly #tools: ToolCalls;
   readonly #options: AgentSessionOptions;
   #startedAtMs: number | undefined;
+  #connectingAtMs: number | undefined;
   #limits: LimitWatch | undefined;
   #lastSeq = 0;
 
@@ -107,6 +124,7 @@ export class AgentSession implements AsyncDisposable {
       );
     }
     checkTimes({ ...options, ...options.limits });
+    const policy = resolveReconnect(options.reconnect, model.capabilities);
     owner?.throwIfClosing();
     this.agent = agent;
     this.model = model;
@@ -137,17 +155,39 @@ export class AgentSession implements AsyncDisposable {
     this.#tools = new ToolCalls(agent.tools, lifetime, this.session.state, (settled) =>
       this.#toolSettled(settled),
     );
+    const { session } = this;
+    const handles = { modelId: model.id, lifetimeMs: model.capabilities.handleLifetimeMs ?? Infinity };
+    const resumption = new Resumption(handles, session.resumption, (stored) => {
+      session.resumption = stored;
+    });
+    this.#continuity = new Continuity({
+      session,
+      conversation: this.#conversation,
+      resumption,
+      capabilities: model.capabilities,
+      policy,
+      running: () => this.#tools.running,
+    });
     this.#leg = new ModelLeg({
       model,
       owner: lifetime,
       connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
+      policy,
+      random,
+      resumption,
+      setup: (resuming) => liveSetup(agent, session, options.runConfig, this.#knowledge(resuming)),
+      mayReconnect: () => this.isOpen,
+      isAtBoundary: () => this.#continuity.isAtBoundary,
+      changed: (event) => this.#connectionChanged(event),
+      disconnected: (atBoundary) => this.#continuity.cut(atBoundary),
       connected: (setup) => this.#connected(setup),
+      recovered: (recovered) => this.#recovered(recovered),
       output: (message) => this.#received(message),
-      sent: (input) => this.#conversation.sent(input),
+      sent: (input) => this.#sent(input),
       refused: (input, error) => this.#refused(input, error),
-      lost: (end, error) => this.#lost(end, error),
+      failed: (error) => this.#failed(error),
     });
-    this.#pump = new InputPump(this.queue, this.#leg, lifetime);
+    this.#pump = new InputPump(this.queue, this.#continuity.ring, this.#leg, lifetime);
     this.closed = lifetime.closed.then((report) => this.#finish(report));
   }
 
@@ -188,11 +228,9 @@ export class AgentSession implements AsyncDisposable {
     this.#startedAtMs = this.#lifetime.clock.now();
     if (this.queue.isClosed) this.#queueClosed();
     this.#throwIfEnding();
-    this.#emit({ type: 'connection', state: 'connecting', attempt: 1 });
-    const { agent, session } = this;
-    const { runConfig } = this.#options;
+    this.#settleLostCalls();
     try {
-      await this.#leg.connect(() => liveSetup(agent, session, runConfig));
+      await this.#leg.start();
     } catch (error) {
       this.#throwIfEnding();
       void this.close('error', error);
@@ -273,13 +311,57 @@ export class AgentSession implements AsyncDisposable {
     return this.#pump.flush(this.#options.flushTimeoutMs ?? DEFAULT_FLUSH_TIMEOUT_MS);
   }
 
-  #connected({ history }: LiveSetup): void {
+  #knowledge(resuming: Resuming): Knowledge {
+    if (resuming.tag === 'reseed') return { history: this.#continuity.seed() };
+    return { history: [], resumptionHandle: resuming.handle.handle };
+  }
+
+  #connected({ history, resumptionHandle }: LiveSetup): void {
     const { clock } = this.#lifetime;
-    this.#limits = new LimitWatch(this.#lifetime, this.#sessionLimits(), (limit, afterMs) =>
+    this.#limits ??= new LimitWatch(this.#lifetime, this.#sessionLimits(), (limit, afterMs) =>
       this.#limit(limit, afterMs),
     );
-    const afterMs = Math.round(clock.now() - (this.#startedAtMs ?? clock.now()));
-    this.#emit({ type: 'connection', state: 'connected', historyTurns: history.length, afterMs });
+    const resumed = resumptionHandle !== undefined;
+    const afterMs = Math.round(clock.now() - (this.#connectingAtMs ?? clock.now()));
+    this.#emit({ type: 'connection', state: 'connected', resumed, historyTurns: history.length, afterMs });
+  }
+
+  #connectionChanged(event: ConnectionEventBody): void {
+    if (event.state === 'connecting') this.#connectingAtMs = this.#lifetime.clock.now();
+    this.#emit(event);
+  }
+
+  /** Another connection is there: what the old one had not answered goes to it, and what that means is told (R9). */
+  #recovered({ resuming, historyTurns: seeded, isSwap, ...told }: Recovered): void {
+    const { first, results, ...replay } = this.#continuity.continued(
+      resuming,
+      seeded,
+      this.#pump.takeResults(),
+    );
+    this.#pump.beginWith(first);
+    for (const result of results) this.#answer(result);
+    const how = resuming.tag === 'resume' ? 'resumed' : 'reseeded';
+    const recovery = { type: 'connection', ...told, ...replay } as const;
+    if (isSwap) this.#emit({ ...recovery, state: 'swapped', how });
+    else if (resuming.tag === 'resume') this.#emit({ ...recovery, state: 'resumed' });
+    else this.#emit({ ...recovery, state: 'reseeded', why: resuming.why });
+    this.#pump.pump();
+  }
+
+  /** Calls whose tools ran in a process that is no more: the history must not end in the middle of one (R10). */
+  #settleLostCalls(): void {
+    const { session } = this;
+    for (const { id, name } of session.pendingCalls ?? []) {
+      const response = { id, name, response: { error: 'lost with the process that ran it' } };
+      session.history.push({ role: 'user', parts: [{ functionResponse: response }] });
+    }
+    session.pendingCalls = undefined;
+  }
+
+  #sent(input: ModelInput): void {
+    if (input.type === 'toolResponse') this.#continuity.settled(input.responses.map(({ id }) => id));
+    else if (input.type !== 'history') this.#continuity.ring.sent();
+    this.#conversation.sent(input);
   }
 
   #sessionLimits(): SessionLimits {
@@ -291,22 +373,30 @@ export class AgentSession implements AsyncDisposable {
 
   #received(message: ModelOutput): void {
     this.#limits?.active();
+    this.#continuity.receiving(message);
     switch (message.type) {
       case 'toolCall':
         this.#toolsCalled(message.calls);
         return;
       case 'toolCallCancellation':
         this.#tools.cancel(message.ids);
+        this.#continuity.settled(message.ids);
         break;
       case 'resumption':
-        this.#keepHandle(message.handle);
+        this.#continuity.resumable(message.handle, this.#lifetime.clock.wallTime());
         return;
+      case 'goAway':
+        this.#leg.goAway(message.timeLeftMs);
+        break;
       default:
     }
     this.#conversation.received(message);
+    if (message.type === 'turnComplete') this.#leg.turnEnded();
+    if (this.#continuity.received(message)) this.#leg.contextLost();
   }
 
   #refused(input: ModelInput, error: unknown): void {
+    if (input.type !== 'toolResponse' && input.type !== 'history') this.#continuity.ring.refused();
     this.#emit({
       type: 'warning',
       code: error instanceof HoldfastError ? error.code : 'HOLDFAST_INPUT_REFUSED',
@@ -317,7 +407,10 @@ export class AgentSession implements AsyncDisposable {
   #toolsCalled(calls: readonly FunctionCall[]): void {
     const ids = new Set<string>();
     const fresh = calls.filter(({ id }) => !this.#tools.knows(id) && !ids.has(id) && ids.add(id));
-    if (fresh.length > 0) this.#conversation.received({ type: 'toolCall', calls: fresh });
+    if (fresh.length > 0) {
+      this.#conversation.received({ type: 'toolCall', calls: fresh });
+      this.#continuity.called(fresh);
+    }
     for (const call of fresh) this.#tools.start(call);
     for (const call of calls) if (!fresh.includes(call)) this.#calledAgain(call);
   }
@@ -330,33 +423,33 @@ export class AgentSession implements AsyncDisposable {
       code: 'HOLDFAST_DUPLICATE_TOOL_CALL',
       message: `The model repeated call '${id}' of '${name}', which was not run twice.`,
     });
-    if (answer !== undefined) this.#pump.answer({ type: 'toolResponse', responses: [answer] });
+    if (answer === undefined) return;
+    this.#continuity.called([{ id, name, args: {} }]);
+    this.#answer(answer);
   }
 
   #toolSettled({ response, answer }: SettledCall): void {
     this.session.history.push({ role: 'user', parts: [{ functionResponse: response }] });
     this.#emit({ type: 'toolResult', result: response });
-    if (answer) this.#pump.answer({ type: 'toolResponse', responses: [response] });
+    if (answer) this.#answer(response);
   }
 
-  #keepHandle(handle: string | undefined): void {
-    if (handle === undefined) return;
-    this.session.resumption = {
-      handle,
-      atMs: this.#lifetime.clock.wallTime(),
-      modelId: this.model.id,
-      historyLength: this.session.history.length,
-    };
-  }
-
-  #lost({ code, reason }: ConnectionEnd, error: Error): void {
+  /** A result goes to the connection that knows its call, or is told as history, or is lost and said to be (R10). */
+  #answer(response: FunctionResponse): void {
+    const input = this.#continuity.answerOf(response);
+    if (input !== undefined) {
+      this.#pump.answer(input);
+      return;
+    }
     this.#emit({
-      type: 'connection',
-      state: 'lost',
-      cause: 'lost',
-      reason,
-      ...(code === undefined ? {} : { code }),
+      type: 'warning',
+      code: 'HOLDFAST_TOOL_RESULT_LOST',
+      message: `The result of '${response.name}' does not reach the model, whose connection no longer knows the call. It stands in the history.`,
     });
+  }
+
+  /** There will be no connection any more. */
+  #failed(error: Error): void {
     // Who has asked for the end gets it, sooner than thought: that is no failure (clause R1).
     const { state } = this.#lifetime;
     void this.close(state.tag === 'draining' ? endReasonOf(state.ending.reason) : 'error', error);

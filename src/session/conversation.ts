@@ -3,6 +3,16 @@ import { textContent } from '../protocol/index.ts';
 import type { ModelInput, ModelOutput } from './live-model.ts';
 import { NO_USAGE, addUsage } from './usage.ts';
 
+/** What the end of a connection means for the turn that was under way on it. */
+export interface TurnCut {
+  /** Whether an answer was cut. */
+  readonly cutTurn: boolean;
+  /** Whether a turn was complete but for the word that says so. */
+  readonly completed: boolean;
+  /** Whether the model has to be asked for its answer again, because what led to it is not sent again. */
+  readonly owesAnswer: boolean;
+}
+
 /** Whose move it is. `owed`: the model was asked and has not begun to answer. */
 type Floor = 'open' | 'owed' | 'agent';
 
@@ -31,6 +41,18 @@ export class Conversation {
   #agentTranscript = '';
   #agentParts: Part[] = [];
   #interrupted = false;
+  /** Whether all of the answer under way has come; what is left of the turn is listening to it. */
+  #isAnswerWhole = false;
+  /** Whether tools were called in the turn under way: what led to them was acted on. */
+  #hasCalled = false;
+  /** Whether the user is known to be speaking, by marks or signals of the provider. */
+  #isUserSpeaking = false;
+  /** What the turn under way has put into the history and would put there again if it was said again. */
+  #turnContents: Content[] = [];
+  /** What was asked in the middle of an answer: it belongs to the next turn. */
+  #nextContents: Content[] = [];
+  /** What was taken out of the history because it is said again, and where it stood. */
+  #takenBack: { readonly index: number; readonly contents: readonly Content[] } | undefined;
   #idleWaiters: (() => void)[] = [];
 
   constructor(history: Content[], emit: (event: LiveEventBody) => void) {
@@ -57,6 +79,13 @@ export class Conversation {
     return this.#floor === 'agent';
   }
 
+  /** Whether nobody is speaking and nothing is owed (clause R7). */
+  get isIdle(): boolean {
+    return (
+      this.#floor === 'open' && !this.#isUserSpeaking && this.#userPieces === '' && this.#userHeld === ''
+    );
+  }
+
   /** Resolves when no answer is owed or being given. */
   whenIdle(): Promise<void> {
     if (this.#floor === 'open') return Promise.resolve();
@@ -73,8 +102,12 @@ export class Conversation {
     if (input.type === 'content') {
       this.#commitAll();
       this.#history.push(input.content);
+      (this.#floor === 'agent' ? this.#nextContents : this.#turnContents).push(input.content);
       if (input.turnComplete !== false) this.#owe();
+    } else if (input.type === 'activityStart') {
+      this.#isUserSpeaking = true;
     } else if (input.type === 'activityEnd') {
+      this.#isUserSpeaking = false;
       this.#owe();
     }
   }
@@ -106,18 +139,27 @@ export class Conversation {
         if (!this.#interrupted) this.#commitUser();
         this.#commitAgent();
         this.#history.push({ role: 'model', parts: output.calls.map((functionCall) => ({ functionCall })) });
+        this.#hasCalled = true;
+        this.#isAnswerWhole = false;
+        this.#turnContents = [];
         this.#emit(output);
         return;
       case 'interrupted':
         this.#commitUser();
         this.#commitAgent();
         this.#interrupted = true;
+        this.#turnContents = [];
         this.#emit({ type: 'interrupted', positionSamples: this.#outputSamples });
         return;
       case 'turnComplete':
         this.#completeTurn(output.reason);
         return;
+      case 'generationComplete':
+        this.#isAnswerWhole = true;
+        this.#emit(output);
+        return;
       case 'voiceActivity':
+        this.#isUserSpeaking = output.activity === 'start';
         if (output.activity === 'end' && this.#floor === 'open') this.#owe();
         this.#emit(output);
         return;
@@ -134,9 +176,67 @@ export class Conversation {
 
   /** Writes down what was begun and not finished, so that nothing said is missing from the history. */
   finish(): void {
+    this.#putBack();
     this.#commitAll();
     this.#floor = 'open';
     this.stopWaiting();
+  }
+
+  /**
+   * The connection is gone. With `isSaidAgain` what led to the turn under way is sent to the next one: what came of it
+   * is taken back, because it will come again. Otherwise it stays.
+   */
+  cut(isSaidAgain: boolean): TurnCut {
+    this.#isUserSpeaking = false;
+    if (this.#floor === 'agent' && (this.#isAnswerWhole || this.#interrupted)) {
+      this.#completeTurn(undefined);
+      return { cutTurn: false, completed: true, owesAnswer: false };
+    }
+    const cutTurn = this.#floor === 'agent';
+    const mustAsk = this.#hasCalled || (!isSaidAgain && this.#floor !== 'open');
+    this.#forgetPieces(isSaidAgain, cutTurn);
+    if (isSaidAgain) this.#takeBack();
+    this.#floor = mustAsk ? 'owed' : 'open';
+    this.#isNextOwed = false;
+    if (this.#floor === 'open' && !isSaidAgain) this.stopWaiting();
+    return { cutTurn, completed: false, owesAnswer: mustAsk };
+  }
+
+  /** What was begun and will be said again is forgotten; what will not is written down. */
+  #forgetPieces(isSaidAgain: boolean, cutTurn: boolean): void {
+    if (!isSaidAgain) this.#commitUser();
+    this.#userPieces = '';
+    this.#userHeld = '';
+    // The answer is given again in either case.
+    if (!cutTurn) this.#commitAgent();
+    this.#agentText = '';
+    this.#agentTranscript = '';
+    this.#agentParts = [];
+  }
+
+  /** There is a connection again: what was taken back is on its way to it. */
+  goesOn(): void {
+    this.#takenBack = undefined;
+  }
+
+  #takeBack(): void {
+    const taken = new Set([...this.#turnContents, ...this.#nextContents]);
+    this.#turnContents = [];
+    this.#nextContents = [];
+    const index = this.#history.findIndex((content) => taken.has(content));
+    if (index === -1) return;
+    const contents = this.#history.slice(index);
+    this.#history.splice(index, Infinity, ...contents.filter((content) => !taken.has(content)));
+    this.#takenBack ??= { index, contents };
+  }
+
+  /** It was not said again after all. */
+  #putBack(): void {
+    const back = this.#takenBack;
+    this.#takenBack = undefined;
+    if (back === undefined) return;
+    const since = this.#history.slice(back.index).filter((content) => !back.contents.includes(content));
+    this.#history.splice(back.index, Infinity, ...back.contents, ...since);
   }
 
   #owe(): void {
@@ -148,6 +248,8 @@ export class Conversation {
     if (this.#floor === 'agent') return;
     this.#floor = 'agent';
     this.#interrupted = false;
+    this.#isAnswerWhole = false;
+    this.#hasCalled = false;
     this.#commitUser();
   }
 
@@ -159,6 +261,9 @@ export class Conversation {
     this.#floor = this.#isNextOwed ? 'owed' : 'open';
     this.#isNextOwed = false;
     this.#interrupted = false;
+    this.#hasCalled = false;
+    this.#turnContents = this.#nextContents;
+    this.#nextContents = [];
     this.#emit({ type: 'turnComplete', interrupted, ...(reason === undefined ? {} : { reason }) });
     this.#turn += 1;
     if (this.#floor === 'open') this.stopWaiting();
@@ -212,7 +317,7 @@ export class Conversation {
   #commitUser(): void {
     this.#endUtterance();
     if (this.#userHeld === '') return;
-    this.#history.push(textContent('user', this.#userHeld));
+    this.#write(textContent('user', this.#userHeld));
     this.#userHeld = '';
   }
 
@@ -225,9 +330,14 @@ export class Conversation {
     this.#agentTranscript = '';
     this.#agentParts = [];
     if (transcript !== '') parts.push({ text: transcript });
-    if (parts.length > 0) this.#history.push({ role: 'model', parts });
+    if (parts.length > 0) this.#write({ role: 'model', parts });
     if (text !== '') this.#emit({ type: 'text', text, partial: false });
     if (transcript !== '')
       this.#emit({ type: 'transcript', speaker: 'agent', text: transcript, partial: false });
+  }
+
+  #write(content: Content): void {
+    this.#history.push(content);
+    this.#turnContents.push(content);
   }
 }

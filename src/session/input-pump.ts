@@ -1,5 +1,6 @@
 import type { Lifetime, Timer } from '../kernel/index.ts';
-import type { LiveRequest } from '../protocol/index.ts';
+import type { FunctionResponse } from '../protocol/index.ts';
+import type { InputRing } from './input-ring.ts';
 import type { LiveRequestQueue } from './live-request-queue.ts';
 import type { ModelInput } from './live-model.ts';
 import type { ModelLeg } from './model-leg.ts';
@@ -13,21 +14,26 @@ export interface Unsent {
   readonly audioMs: number;
 }
 
-/** Moves tool results and the queue's requests to the model, in order, as long as the connection takes them. */
+/**
+ * Moves what the model waits for and the queue's requests to the model, in order, as long as the connection takes
+ * them. Between two connections the requests go on into the ring, which keeps them.
+ */
 export class InputPump {
   readonly #queue: LiveRequestQueue;
+  readonly #ring: InputRing;
   readonly #leg: ModelLeg;
   readonly #owner: Lifetime;
-  /** Results the model waits for; they go before what the client says. No more than there are calls. */
-  readonly #results: ModelInput[] = [];
-  /** Taken from the queue and not accepted by the connection. */
-  #held: LiveRequest | undefined;
+  /** What a new connection has to know before anything else. */
+  #first: ModelInput | undefined;
+  /** What the model waits for; it goes before what the client says next. No more than there are calls. */
+  #answers: ModelInput[] = [];
   #isMoving = false;
   #retry: Timer | undefined;
   #flushed: (() => void) | undefined;
 
-  constructor(queue: LiveRequestQueue, leg: ModelLeg, owner: Lifetime) {
+  constructor(queue: LiveRequestQueue, ring: InputRing, leg: ModelLeg, owner: Lifetime) {
     this.#queue = queue;
+    this.#ring = ring;
     this.#leg = leg;
     this.#owner = owner;
   }
@@ -39,15 +45,27 @@ export class InputPump {
     return this.#isEmpty;
   }
 
-  /** Sends a tool's result, or keeps it until the connection takes it. */
-  answer(result: ModelInput): void {
-    this.#results.push(result);
+  /** Sends what the model waits for, or keeps it until the connection takes it. */
+  answer(input: ModelInput): void {
+    this.#answers.push(input);
     this.pump();
+  }
+
+  /** The connection is a new one, and is told `first` before anything else. */
+  beginWith(first: ModelInput | undefined): void {
+    this.#first = first;
+  }
+
+  /** Takes out the results that were not sent yet: another connection may not know their calls. */
+  takeResults(): FunctionResponse[] {
+    const results = this.#answers.flatMap((input) => (input.type === 'toolResponse' ? input.responses : []));
+    this.#answers = [];
+    return results;
   }
 
   /** Resolves when nothing is left to send, or after `boundMs`. */
   flush(boundMs: number): Promise<void> {
-    if (this.pump() || !this.#leg.isConnected) return Promise.resolve();
+    if (this.pump() || !(this.#leg.isConnected || this.#leg.isRecovering)) return Promise.resolve();
     return new Promise((resolve) => {
       const bound = this.#owner.timer('flush', boundMs, resolve);
       this.#flushed = () => {
@@ -59,22 +77,26 @@ export class InputPump {
 
   /** Takes out what was never sent and tells how much it was. */
   abandon(): Unsent {
-    const left = this.#queue.clear();
-    if (this.#held !== undefined) left.unshift(this.#held);
-    this.#held = undefined;
+    const left = [...this.#ring.takeUnsent(), ...this.#queue.clear()];
     let audioMs = 0;
     for (const request of left) if (request.type === 'audio') audioMs += request.audio.durationMs;
     return { requests: left.length, audioMs };
   }
 
   get #isEmpty(): boolean {
-    return this.#held === undefined && this.#results.length === 0 && this.#queue.size === 0;
+    return (
+      this.#first === undefined &&
+      this.#ring.waiting === 0 &&
+      this.#answers.length === 0 &&
+      this.#queue.size === 0
+    );
   }
 
   #move(): void {
     this.#isMoving = true;
     try {
       while (this.#leg.isReady && this.#sendNext());
+      if (this.#leg.isRecovering) this.#keep();
     } finally {
       this.#isMoving = false;
     }
@@ -86,19 +108,36 @@ export class InputPump {
 
   /** Returns false when there is nothing to send, or it was not accepted. */
   #sendNext(): boolean {
-    const result = this.#results[0];
-    if (result !== undefined && this.#held === undefined) {
-      const accepted = this.#leg.send(result);
-      if (accepted) this.#results.shift();
+    const first = this.#first;
+    if (first !== undefined) {
+      this.#first = undefined;
+      if (this.#leg.send(first)) return true;
+      this.#first = first;
+      return false;
+    }
+    const answer = this.#answers[0];
+    // What was said before comes before, as far as it was taken out of the queue.
+    if (answer !== undefined && this.#ring.waiting === 0) {
+      const accepted = this.#leg.send(answer);
+      if (accepted) this.#answers.shift();
       return accepted;
     }
-    const request = this.#held ?? this.#queue.shift();
-    this.#held = undefined;
+    if (this.#ring.waiting === 0 && !this.#takeFromQueue()) return false;
+    const input = this.#ring.peek();
+    if (input === undefined) return false;
+    return this.#leg.send(input);
+  }
+
+  #takeFromQueue(): boolean {
+    const request = this.#queue.shift();
     if (request === undefined) return false;
     // A queue turns `close` into its own closing, so none is ever in it.
-    if (request.type === 'close' || this.#leg.send(request)) return true;
-    this.#held = request;
-    return false;
+    if (request.type !== 'close') this.#ring.push(request);
+    return true;
+  }
+
+  #keep(): void {
+    while (this.#ring.hasRoom && this.#takeFromQueue());
   }
 
   #tryLater(): void {

@@ -14,7 +14,7 @@ export interface LiveCapabilities {
   readonly resumption: boolean;
   /** After how long the provider ends a connection, in milliseconds, where it is known. */
   readonly maxConnectionAgeMs?: number;
-  /** For how long a handle is good, in milliseconds from when it was issued. Default: for ever. */
+  /** For how long a handle is good after its connection has ended, in milliseconds. Default: for ever. */
   readonly handleLifetimeMs?: number;
   /** How long a healthy peer may leave a probe unanswered, in milliseconds (clause R12). */
   readonly probeTimeoutMs?: number;
@@ -58,7 +58,12 @@ export interface LiveSetup {
 /** What a session sends to a model. */
 export type ModelInput =
   | Exclude<LiveRequest, { readonly type: 'close' }>
-  | { readonly type: 'toolResponse'; readonly responses: readonly FunctionResponse[] };
+  | { readonly type: 'toolResponse'; readonly responses: readonly FunctionResponse[] }
+  /**
+   * Turns the model does not know yet, given as text. With `turnComplete` it is asked for the answer it owes. Sent only
+   * to models that take content in mid-session.
+   */
+  | { readonly type: 'history'; readonly turns: readonly Content[]; readonly turnComplete: boolean };
 
 /** What a model sends to a session. */
 export type ModelOutput =

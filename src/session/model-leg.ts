@@ -1,6 +1,15 @@
-import { ClosedError } from '../kernel/index.ts';
-import type { ClosingStep, Lifetime } from '../kernel/index.ts';
-import { ConnectTimeoutError, ConnectionLostError } from './errors.ts';
+import { ClosedError, describeError } from '../kernel/index.ts';
+import type { Lifetime, Random } from '../kernel/index.ts';
+import type { ConnectionCause, ConnectionEventBody } from '../protocol/index.ts';
+import { isProgress, isRecoverable, lostError } from './connection-end.ts';
+import {
+  ConnectTimeoutError,
+  HandleRejectedError,
+  ProviderError,
+  ReconnectExhaustedError,
+} from './errors.ts';
+import { LegSink } from './leg-sink.ts';
+import type { ConnectionDelivery, Receiver } from './leg-sink.ts';
 import type {
   ConnectionEnd,
   LiveConnection,
@@ -8,8 +17,15 @@ import type {
   LiveSetup,
   ModelInput,
   ModelOutput,
-  ModelSink,
 } from './live-model.ts';
+import { LivenessWatch } from './liveness-watch.ts';
+import { ReconnectMeters } from './reconnect-meters.ts';
+import type { ReconnectPolicy } from './reconnect-policy.ts';
+import { HANDLE_CONFIRM_MS } from './resumption.ts';
+import type { Resuming, Resumption } from './resumption.ts';
+import { SwapPlan } from './swap-plan.ts';
+import type { SwapCause } from './swap-plan.ts';
+import { untilClosed } from './until-closed.ts';
 
 /** Dial, handshake and setup of a healthy provider take one or two seconds; ten are a provider in trouble (R11). */
 export const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
@@ -20,46 +36,103 @@ export const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
  */
 export const SEND_HIGH_WATER_BYTES = 1_048_576;
 
-type LegState =
-  | { readonly tag: 'idle' }
-  | { readonly tag: 'connecting'; readonly scope: Lifetime }
-  | { readonly tag: 'connected'; readonly scope: Lifetime; readonly connection: LiveConnection }
-  | { readonly tag: 'ended' };
+/** How long a peer's last words are listened to when its connection is swapped; its socket has the same bound (C10). */
+export const FINISH_TIMEOUT_MS = 1_000;
 
-type Delivery = ModelOutput | { readonly type: 'ended'; readonly end: ConnectionEnd };
+interface Connected {
+  readonly scope: Lifetime;
+  readonly connection: LiveConnection;
+  readonly sinceMs: number;
+  readonly wasResumed: boolean;
+  readonly liveness: LivenessWatch | undefined;
+  readonly swap: SwapPlan | undefined;
+  /** Whether the model has said anything of use over it. */
+  hasProgress: boolean;
+}
+
+/**
+ * - `connecting`: a dial is under way. - `connected`. - `finishing`: the goodbye of a swap was said; what the peer had
+ * sent before it is still taken in. - `waiting`: between two attempts. - `ended`: there will be no connection any more.
+ */
+type LegState =
+  | { readonly tag: 'idle' | 'waiting' | 'ended' }
+  | { readonly tag: 'connecting'; readonly scope: Lifetime }
+  | ({ readonly tag: 'connected' } & Connected)
+  | { readonly tag: 'finishing'; readonly finished: () => void };
+
+/** A connection that is gone, or given up, and what for. */
+interface Outage {
+  readonly cause: ConnectionCause;
+  readonly sinceMs: number;
+  /** Replaced on purpose. */
+  readonly isSwap: boolean;
+  /** Nobody was speaking, nothing was owed, and the handle knew it all. */
+  readonly atBoundary: boolean;
+  /** What ended it, where it was not us. */
+  readonly error?: Error;
+  /** The first attempt is made without a delay: what ended it was the handle, which is given up (clause R6). */
+  readonly atOnce?: boolean;
+}
+
+/** A new connection in the place of an old one. */
+export interface Recovered extends Omit<Outage, 'sinceMs' | 'error' | 'atOnce'> {
+  readonly attempt: number;
+  readonly gapMs: number;
+  readonly resuming: Resuming;
+  readonly historyTurns: number;
+}
 
 export interface ModelLegOptions {
   readonly model: LiveModel;
   readonly owner: Lifetime;
   readonly connectTimeoutMs: number;
+  /** Undefined: what is lost stays lost, and nothing is swapped. */
+  readonly policy: ReconnectPolicy | undefined;
+  readonly random: Random;
+  readonly resumption: Resumption;
+  /** What the next connection is set up with. */
+  setup(resuming: Resuming): Promise<LiveSetup>;
+  /** Whether a connection that is lost now is worth another one: the session has not been told to end. */
+  mayReconnect(): boolean;
+  /** Whether nobody is speaking and nothing is owed: the time to swap (clause R7). */
+  isAtBoundary(): boolean;
+  changed(event: ConnectionEventBody): void;
+  /** The connection is gone, and another one is about to be dialled. */
+  disconnected(atBoundary: boolean): void;
   /** The model is ready; called before anything it sent is delivered. */
-  connected(setup: LiveSetup): void;
+  connected(setup: LiveSetup, resuming: Resuming): void;
+  /** It is ready again; called after `connected`. */
+  recovered(recovered: Recovered): void;
   output(message: ModelOutput): void;
   /** The connection took `input`; called before what the model answers is delivered. */
   sent(input: ModelInput): void;
   /** The model cannot take `input`, ever. The connection goes on. */
   refused(input: ModelInput, error: unknown): void;
-  /** The connection is gone and nobody asked for it. `error` says what that means for the session. */
-  lost(end: ConnectionEnd, error: Error): void;
+  /** There will be no connection any more, and nobody asked for that. */
+  failed(error: Error): void;
 }
 
 /**
- * The connection of one live session to its model: every dial of the session goes through `connect`.
+ * The connection of one live session to its model, over however many sockets: every dial of the session is made here.
  *
  * Intent is read from this side's own state, never from a close code (clause R1): what ends after the owner began to
- * close was closed by us, everything else is lost.
+ * close was closed by us, everything else is lost and is, by the policy, had again.
  */
-export class ModelLeg {
+export class ModelLeg implements Receiver {
   readonly #options: ModelLegOptions;
   readonly #leg: Lifetime;
+  readonly #meters: ReconnectMeters | undefined;
   #state: LegState = { tag: 'idle' };
+  #wasConnected = false;
   /** Whether deliveries wait: for the connection to be announced, for a send or another delivery to return. */
   #isHolding = false;
-  readonly #held: Delivery[] = [];
+  readonly #held: ConnectionDelivery[] = [];
 
   constructor(options: ModelLegOptions) {
     this.#options = options;
     this.#leg = options.owner.child('model leg');
+    const { policy, random } = options;
+    this.#meters = policy === undefined ? undefined : new ReconnectMeters(policy, random);
   }
 
   get isConnected(): boolean {
@@ -70,6 +143,12 @@ export class ModelLeg {
   get isReady(): boolean {
     if (this.#state.tag !== 'connected' || this.#leg.isClosing) return false;
     return this.#state.connection.bufferedBytes < SEND_HIGH_WATER_BYTES;
+  }
+
+  /** Whether there was a connection and there will be another one: what comes meanwhile is to be kept. */
+  get isRecovering(): boolean {
+    const { tag } = this.#state;
+    return this.#wasConnected && !this.#leg.isClosing && tag !== 'connected' && tag !== 'ended';
   }
 
   /**
@@ -94,45 +173,59 @@ export class ModelLeg {
   }
 
   /**
-   * Dials and sets up, within `connectTimeoutMs` in all. Whatever way it ends but well, nothing stays open.
+   * Makes the first connection: resumes where the stored session has a handle, else starts afresh, which is tried
+   * once. Whatever way it ends but well, nothing stays open.
    * @throws ClosedError when the leg is closed meanwhile, ConnectTimeoutError at the bound, or the model's own error.
    */
-  async connect(makeSetup: () => Promise<LiveSetup>): Promise<void> {
+  async start(): Promise<void> {
     this.#leg.throwIfClosing();
-    const { model, connectTimeoutMs } = this.#options;
-    const scope = this.#leg.child('connection');
-    this.#state = { tag: 'connecting', scope };
-    this.#isHolding = true;
-    const timeout = scope.timer(
-      'connect time-out',
-      connectTimeoutMs,
-      () => void scope.abort(CONNECT_TIMEOUT),
-    );
+    const resuming = this.#resuming();
+    this.#options.changed({ type: 'connection', state: 'connecting', attempt: 1 });
     try {
-      const setup = await untilClosed(scope, makeSetup);
-      const sink = new LegSink(this, scope);
-      const connection = await untilClosed(scope, () => model.connect(setup, sink, scope));
-      scope.throwIfClosing();
-      timeout.cancel();
-      this.#state = { tag: 'connected', scope, connection };
-      this.#options.connected(setup);
-      this.#catchUp();
+      await this.#dial(resuming);
     } catch (error) {
-      const { reason, error: cause } = await scope.abort('connect failed');
-      this.#state = { tag: 'ended' };
       this.#leg.throwIfClosing();
-      if (reason === CONNECTION_LOST) throw cause;
-      if (reason !== CONNECT_TIMEOUT) throw error;
-      throw new ConnectTimeoutError(
-        `${model.id} was not ready within ${connectTimeoutMs} ms of dialling. ` +
-          'Check the network and the address, or raise connectTimeoutMs.',
-        { provider: model.id, cause: error },
-      );
+      if (resuming.tag === 'reseed' || this.#meters === undefined || !isRecoverable(error)) throw error;
+      const nowMs = this.#leg.clock.now();
+      this.#meters.lost(nowMs, false);
+      this.#attemptFailed(resuming, error);
+      const atOnce = error instanceof HandleRejectedError;
+      const failure = await this.#reconnect({
+        cause: 'lost',
+        sinceMs: nowMs,
+        isSwap: false,
+        atBoundary: true,
+        error,
+        atOnce,
+      });
+      if (failure !== undefined) throw failure;
     }
   }
 
+  /** The provider says that it will end the connection. */
+  goAway(timeLeftMs: number | undefined): void {
+    this.#wantSwap('goAway', timeLeftMs);
+  }
+
+  /** The provider has forgotten the conversation: the next connection is started with the history. */
+  contextLost(): void {
+    this.#options.resumption.drop('contextLost');
+    this.#wantSwap('contextLost', undefined);
+  }
+
+  /** A turn of the agent is over. */
+  turnEnded(): void {
+    const { resumption } = this.#options;
+    resumption.turnEnded();
+    if (this.#state.tag !== 'connected' || !resumption.isUnconfirmed) return;
+    // What keeps a conversation says so after each of its turns.
+    this.#state.scope.timer('handle confirmation', HANDLE_CONFIRM_MS, () => {
+      if (resumption.isUnconfirmed) resumption.drop('handleUnconfirmed');
+    });
+  }
+
   /** Takes what the connection delivers, now or as soon as it is its turn. */
-  receive(delivery: Delivery): void {
+  receive(delivery: ConnectionDelivery): void {
     if (delivery.type === 'ended' && this.#state.tag === 'connecting') {
       // An attempt that failed has nothing to wait for.
       void this.#state.scope.close(CONNECTION_LOST, lostError(this.#options.model.id, delivery.end));
@@ -150,6 +243,11 @@ export class ModelLeg {
     }
   }
 
+  /** The peer has answered a probe. */
+  alive(): void {
+    if (this.#state.tag === 'connected') this.#state.liveness?.heard();
+  }
+
   #catchUp(): void {
     try {
       for (let next = this.#held.shift(); next !== undefined; next = this.#held.shift()) this.#deliver(next);
@@ -158,95 +256,288 @@ export class ModelLeg {
     }
   }
 
-  #deliver(delivery: Delivery): void {
-    if (this.#state.tag !== 'connected' || this.#leg.isClosing) return;
-    if (delivery.type !== 'ended') {
-      this.#options.output(delivery);
+  #deliver(delivery: ConnectionDelivery): void {
+    const state = this.#state;
+    if (this.#leg.isClosing) return;
+    if (state.tag === 'finishing') {
+      if (delivery.type === 'ended') state.finished();
+      else this.#options.output(delivery);
       return;
     }
-    const { scope } = this.#state;
-    const error = lostError(this.#options.model.id, delivery.end);
-    this.#state = { tag: 'ended' };
-    this.#options.lost(delivery.end, error);
-    void scope.close(CONNECTION_LOST, error);
-  }
-}
-
-/**
- * Where a connection delivers. It is cut off in the instant its scope closes, so that a model that never lets go of
- * it keeps no session in memory (clause C6).
- */
-class LegSink implements ModelSink {
-  static readonly #cut: ClosingStep<LegSink> = {
-    stop: (sink) => {
-      sink.#leg = undefined;
-    },
-  };
-  #leg: ModelLeg | undefined;
-
-  constructor(leg: ModelLeg, scope: Lifetime) {
-    this.#leg = leg;
-    scope.own('deliveries', this, LegSink.#cut);
+    if (state.tag !== 'connected') return;
+    if (delivery.type === 'ended') {
+      this.#lost(state, delivery.end, 'lost');
+      return;
+    }
+    state.liveness?.heard();
+    if (!state.hasProgress && isProgress(delivery)) {
+      state.hasProgress = true;
+      if (state.wasResumed) this.#options.resumption.worked();
+    }
+    this.#options.output(delivery);
   }
 
-  output(message: ModelOutput): void {
-    this.#leg?.receive(message);
+  /**
+   * Dials and sets up, within `connectTimeoutMs` in all. Whatever way it ends but well, nothing stays open (R11).
+   * @throws ClosedError when the leg is closed meanwhile, ConnectTimeoutError at the bound, or the model's own error.
+   */
+  async #dial(resuming: Resuming, announce?: (setup: LiveSetup) => void): Promise<void> {
+    this.#leg.throwIfClosing();
+    const { model, connectTimeoutMs, resumption } = this.#options;
+    const scope = this.#leg.child('connection');
+    this.#state = { tag: 'connecting', scope };
+    this.#isHolding = true;
+    const timeout = scope.timer(
+      'connect time-out',
+      connectTimeoutMs,
+      () => void scope.abort(CONNECT_TIMEOUT),
+    );
+    try {
+      const setup = await untilClosed(scope, () => this.#options.setup(resuming));
+      const sink = new LegSink(this, scope);
+      const connection = await untilClosed(scope, () => model.connect(setup, sink, scope));
+      scope.throwIfClosing();
+      timeout.cancel();
+      const wasResumed = resuming.tag === 'resume';
+      if (wasResumed) resumption.resumed();
+      else resumption.restarted();
+      this.#state = this.#connectedState(scope, connection, wasResumed);
+      this.#wasConnected = true;
+      this.#options.connected(setup, resuming);
+      announce?.(setup);
+      this.#catchUp();
+    } catch (error) {
+      const { reason, error: cause } = await scope.abort('connect failed');
+      this.#held.length = 0;
+      this.#isHolding = false;
+      this.#state = { tag: 'waiting' };
+      this.#leg.throwIfClosing();
+      if (reason === CONNECTION_LOST) throw cause;
+      if (reason !== CONNECT_TIMEOUT) throw error;
+      throw new ConnectTimeoutError(
+        `${model.id} was not ready within ${connectTimeoutMs} ms of dialling. ` +
+          'Check the network and the address, or raise connectTimeoutMs.',
+        { provider: model.id, cause: error },
+      );
+    }
   }
 
-  alive(): void {}
+  #connectedState(scope: Lifetime, connection: LiveConnection, wasResumed: boolean): LegState {
+    const { policy, model } = this.#options;
+    const { inProcess = false, maxConnectionAgeMs } = model.capabilities;
+    const isSupervised = policy !== undefined && !inProcess;
+    const liveness = isSupervised
+      ? new LivenessWatch(scope, connection, policy, (cause) => this.#dead(scope, cause))
+      : undefined;
+    const swap = isSupervised
+      ? new SwapPlan(scope, policy, (cause, isUrgent) => this.#swapDue(scope, cause, isUrgent))
+      : undefined;
+    if (maxConnectionAgeMs !== undefined) swap?.armForAge(maxConnectionAgeMs);
+    const sinceMs = scope.clock.now();
+    return { tag: 'connected', scope, connection, sinceMs, wasResumed, liveness, swap, hasProgress: false };
+  }
 
-  ended(end: ConnectionEnd): void {
-    const leg = this.#leg;
-    this.#leg = undefined;
-    leg?.receive({ type: 'ended', end });
+  #dead(scope: Lifetime, cause: 'silent' | 'stalled'): void {
+    const state = this.#state;
+    if (state.tag !== 'connected' || state.scope !== scope) return;
+    this.#lost(
+      state,
+      { reason: cause === 'silent' ? 'a probe was not answered' : 'nothing sent leaves' },
+      cause,
+    );
+  }
+
+  /** The connection is gone: it is had again, or the session ends over it. */
+  #lost(connected: Connected, end: ConnectionEnd, cause: ConnectionCause): void {
+    const options = this.#options;
+    const { scope } = connected;
+    const error = lostError(options.model.id, end);
+    const atBoundary = options.isAtBoundary() && options.resumption.isCurrent;
+    options.resumption.disconnected(scope.clock.wallTime());
+    const hadHandle = options.resumption.handle !== undefined;
+    this.#state = { tag: 'waiting' };
+    const { code, reason } = end;
+    options.changed({
+      type: 'connection',
+      state: 'lost',
+      cause,
+      reason,
+      ...(code === undefined ? {} : { code }),
+    });
+    // Nobody is there to say goodbye to.
+    const closing = scope.abort(CONNECTION_LOST, error);
+    if (this.#leg.isClosing) return;
+    if (!options.mayReconnect() || this.#endsSession(error)) {
+      this.#state = { tag: 'ended' };
+      options.failed(error);
+      return;
+    }
+    const isHealthy = this.#isHealthy(connected);
+    const sinceMs = this.#leg.clock.now();
+    this.#meters?.lost(sinceMs, isHealthy);
+    if (connected.wasResumed && !isHealthy) this.#handleFailed(describeError(error));
+    const atOnce = hadHandle && error instanceof HandleRejectedError;
+    void this.#replace(closing, { cause, sinceMs, isSwap: false, atBoundary, error, atOnce });
+  }
+
+  /** Whether a loss is the end of the session (the table of clause R). */
+  #endsSession(error: Error): boolean {
+    const { policy } = this.#options;
+    if (policy === undefined || !isRecoverable(error)) return true;
+    if (error instanceof HandleRejectedError) this.#rejected(error);
+    const resuming = this.#resuming();
+    return resuming.tag === 'reseed' && resuming.why === 'noHandle' && policy.withoutHandle === 'fail';
+  }
+
+  #resuming(): Resuming {
+    return this.#options.resumption.next(this.#leg.clock.wallTime());
+  }
+
+  /** Whether a connection has shown that it is one (clause R4). */
+  #isHealthy({ hasProgress, sinceMs }: Connected): boolean {
+    const stableAfterMs = this.#options.policy?.stableAfterMs ?? Infinity;
+    return hasProgress || this.#leg.clock.now() - sinceMs >= stableAfterMs;
+  }
+
+  #wantSwap(cause: SwapCause, timeLeftMs: number | undefined): void {
+    if (this.#state.tag === 'connected') this.#state.swap?.want(cause, timeLeftMs);
+  }
+
+  /** A swap is wanted: it is made now, or asked for again. */
+  #swapDue(scope: Lifetime, cause: SwapCause, isUrgent: boolean): void {
+    const state = this.#state;
+    if (state.tag !== 'connected' || state.scope !== scope || this.#isHolding) return;
+    if (!this.#options.mayReconnect()) return;
+    const isIdle = this.#options.isAtBoundary();
+    // One that has not shown anything yet is given its time: a provider that says goAway after every setup must not
+    // be dialled as often as it says so.
+    if (!isUrgent && !(isIdle && this.#isHealthy(state))) return;
+    void this.#swap(state, cause, isIdle && this.#options.resumption.isCurrent);
+  }
+
+  async #swap(connected: Connected, cause: SwapCause, atBoundary: boolean): Promise<void> {
+    const sinceMs = this.#leg.clock.now();
+    this.#options.resumption.disconnected(this.#leg.clock.wallTime());
+    this.#meters?.lost(sinceMs, this.#isHealthy(connected));
+    await this.#replace(this.#finish(connected), { cause, sinceMs, isSwap: true, atBoundary });
+  }
+
+  /** Says goodbye, and takes in what the peer had sent before it heard that. */
+  async #finish({ scope, connection }: Connected): Promise<void> {
+    if (connection.finish !== undefined) {
+      const finished = Promise.withResolvers<void>();
+      this.#state = { tag: 'finishing', finished: finished.resolve };
+      scope.own('last words', finished, { stop: ({ resolve }) => resolve() });
+      scope.timer('last words', FINISH_TIMEOUT_MS, finished.resolve);
+      connection.finish();
+      await finished.promise;
+    }
+    if (this.#state.tag !== 'ended') this.#state = { tag: 'waiting' };
+    await scope.close('swap');
+  }
+
+  /** Never rejects: how it fails is told to the session. */
+  async #replace(closing: Promise<unknown>, outage: Outage): Promise<void> {
+    // The old one is let go of first: a provider refuses to resume what it still sees connected (clause R7).
+    await closing;
+    try {
+      if (this.#leg.isClosing) return;
+      this.#options.disconnected(outage.atBoundary);
+      const failure = await this.#reconnect(outage);
+      if (failure === undefined || this.#leg.isClosing) return;
+      this.#state = { tag: 'ended' };
+      this.#options.failed(failure);
+    } catch (error) {
+      if (!this.#leg.isClosing)
+        this.#options.failed(error instanceof Error ? error : new ClosedError(String(error)));
+    }
+  }
+
+  /**
+   * Tries until there is a connection again. Returns why there will be none.
+   * @throws ClosedError when the leg is closed meanwhile.
+   */
+  async #reconnect(outage: Outage): Promise<Error | undefined> {
+    let { error, atOnce = false } = outage;
+    for (;;) {
+      this.#leg.throwIfClosing();
+      const next = this.#meters?.next(this.#leg.clock.now(), error, atOnce);
+      if (next === undefined) return error ?? new ClosedError('Reconnecting is turned off.');
+      if (next.tag === 'exhausted') return this.#exhausted(next.meter, error);
+      const { attempt, delayMs } = next;
+      if (delayMs > 0) {
+        this.#state = { tag: 'waiting' };
+        this.#options.changed({
+          type: 'connection',
+          state: 'waiting',
+          attempt,
+          delayMs: Math.round(delayMs),
+        });
+        await this.#leg.sleep(delayMs);
+      }
+      this.#options.changed({ type: 'connection', state: 'connecting', attempt });
+      const resuming = this.#resuming();
+      try {
+        await this.#dial(resuming, (setup) => this.#recovered(outage, resuming, attempt, setup));
+        return undefined;
+      } catch (failure) {
+        this.#leg.throwIfClosing();
+        if (!isRecoverable(failure))
+          return failure instanceof Error ? failure : new ClosedError(String(failure));
+        atOnce = this.#attemptFailed(resuming, failure);
+        error = failure;
+      }
+    }
+  }
+
+  #recovered(outage: Outage, resuming: Resuming, attempt: number, setup: LiveSetup): void {
+    const { cause, isSwap, atBoundary, sinceMs } = outage;
+    const gapMs = Math.round(this.#leg.clock.now() - sinceMs);
+    const historyTurns = setup.history.length;
+    this.#options.recovered({ cause, isSwap, atBoundary, attempt, gapMs, resuming, historyTurns });
+  }
+
+  /** Returns whether the next attempt may be made at once: what failed was the handle. */
+  #attemptFailed(resuming: Resuming, error: Error): boolean {
+    if (resuming.tag !== 'resume') return false;
+    if (error instanceof HandleRejectedError) {
+      this.#rejected(error);
+      return true;
+    }
+    // The provider answered, and did not take it.
+    const isAnswered =
+      error instanceof ConnectTimeoutError ||
+      (error instanceof ProviderError && error.failure.closeCode !== undefined);
+    if (isAnswered) this.#handleFailed(describeError(error));
+    return false;
+  }
+
+  #rejected(error: HandleRejectedError): void {
+    const { resumption } = this.#options;
+    if (resumption.handle === undefined) return;
+    resumption.drop('handleRejected');
+    this.#options.changed({ type: 'connection', state: 'handleRejected', reason: describeError(error) });
+  }
+
+  #handleFailed(reason: string): void {
+    if (!this.#options.resumption.failed()) return;
+    this.#options.changed({ type: 'connection', state: 'handleRejected', reason });
+  }
+
+  #exhausted(meter: ReconnectExhaustedError['meter'], cause: unknown): ReconnectExhaustedError {
+    const { model } = this.#options;
+    const used = this.#meters?.used(this.#leg.clock.now()) ?? { attempts: 0, outageMs: 0, redials: 0 };
+    this.#options.changed({ type: 'connection', state: 'exhausted', meter, ...used });
+    const last = cause === undefined ? '' : ` The last one failed: ${describeError(cause)}`;
+    return new ReconnectExhaustedError(
+      `The connection to ${model.id} could not be had again: ${used.attempts} attempts in ${used.outageMs} ms, ` +
+        `${used.redials} redials in all; the bound on ${meter} is reached.${last}`,
+      meter,
+      used,
+      cause,
+    );
   }
 }
 
 const CONNECT_TIMEOUT = 'connect time-out';
 const CONNECTION_LOST = 'connection lost';
-
-function lostError(provider: string, { code, reason, error }: ConnectionEnd): Error {
-  if (error !== undefined) return error;
-  const said = reason === '' ? '' : `: ${reason}`;
-  return new ConnectionLostError(`The connection to ${provider} was lost (${code ?? 'no code'}${said}).`, {
-    provider,
-    closeCode: code,
-    closeReason: reason,
-  });
-}
-
-/** Who waits for work that may never end. Emptied when the waiting is over: the work then holds nobody (clause C6). */
-interface Waiting<Result> {
-  outcome: PromiseWithResolvers<Result> | undefined;
-}
-
-/**
- * The result of `work`, or a ClosedError the moment `scope` closes, whichever comes first. What `work` does later is
- * observed. The scope holds the waiting, not the other way round: nothing is raced against a long-lived promise.
- */
-function untilClosed<Result>(scope: Lifetime, work: () => Promise<Result>): Promise<Result> {
-  const outcome = Promise.withResolvers<Result>();
-  const waiting: Waiting<Result> = { outcome };
-  scope.own('connecting', waiting, {
-    stop: (held) => {
-      held.outcome?.reject(new ClosedError('The connection attempt was ended.'));
-      held.outcome = undefined;
-    },
-  });
-  settleWith(waiting, Promise.resolve().then(work), scope);
-  return outcome.promise;
-}
-
-/** A function of its own, so that what hangs on the work knows these three and not what the work was made of. */
-function settleWith<Result>(waiting: Waiting<Result>, work: Promise<Result>, scope: Lifetime): void {
-  work.then(
-    (result) => {
-      scope.release(waiting);
-      waiting.outcome?.resolve(result);
-    },
-    (error: unknown) => {
-      scope.release(waiting);
-      waiting.outcome?.reject(error);
-    },
-  );
-}

@@ -1,6 +1,5 @@
 import type { Agent } from './agent.ts';
 import type { LiveSetup, Modality } from './live-model.ts';
-import { seedHistory } from './seed-history.ts';
 import type { StoredSession } from './session-store.ts';
 
 /** How one live session is to be run; what the agent is belongs to the agent. */
@@ -18,14 +17,18 @@ export interface RunConfig {
   readonly explicitVadSignal?: boolean | undefined;
 }
 
+/** What a new connection knows the conversation by: the provider's handle, or the conversation so far (clause R2). */
+export type Knowledge = Pick<LiveSetup, 'history' | 'resumptionHandle'>;
+
 /**
- * What a fresh connection is set up with: the whole history goes along, once (clause R2). A function of its own, so
- * that instructions which never come hold no live session in memory (clause C6).
+ * What a new connection is set up with. A function of its own, so that instructions which never come hold no live
+ * session in memory (clause C6).
  */
 export async function liveSetup(
   agent: Agent,
   session: StoredSession,
-  config: RunConfig = {},
+  config: RunConfig | undefined = {},
+  knowledge: Knowledge,
 ): Promise<LiveSetup> {
   const { instructions: given } = agent;
   const instructions = typeof given === 'function' ? await given(session) : given;
@@ -33,9 +36,9 @@ export async function liveSetup(
   const set = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
   return {
     ...set,
+    ...knowledge,
     instructions,
     tools: agent.tools.map((tool) => tool.declaration),
-    history: seedHistory(session.history),
     inputTranscription: inputTranscription ?? true,
     outputTranscription: outputTranscription ?? true,
   };

@@ -181,7 +181,7 @@ describe('runLive', () => {
   });
 
   it('E error: the loop gives what came before, throws the typed error once, and is over', async () => {
-    const loop = new Loop();
+    const loop = new Loop({ reconnect: false });
     await loop.connected();
     loop.model.connection.output({ type: 'text', text: 'I was say' });
     loop.model.connection.end({ code: 1011, reason: 'internal' });

@@ -5,9 +5,13 @@ import type { Content, FunctionCall, FunctionResponse } from '../protocol/index.
  * calls of its message, which is what providers insist on.
  *
  * In the stored history results stand where they came, perhaps behind what was said meanwhile. A call whose result was
- * lost, with the process that ran it, gets one that says so (clause R10).
+ * lost, with the process that ran it, gets one that says so (clause R10). Calls in `later` are left out: they are told
+ * with their results, when there are any.
  */
-export function seedHistory(history: readonly Content[]): readonly Content[] {
+export function seedHistory(
+  history: readonly Content[],
+  later: ReadonlySet<string> = new Set(),
+): readonly Content[] {
   const results = new Map<string, FunctionResponse[]>();
   for (const { functionResponse } of history.flatMap(({ parts }) => parts)) {
     if (functionResponse === undefined) continue;
@@ -17,7 +21,10 @@ export function seedHistory(history: readonly Content[]): readonly Content[] {
   }
   const seed: Content[] = [];
   for (const content of history) {
-    const parts = content.parts.filter((part) => part.functionResponse === undefined);
+    const parts = content.parts.filter(
+      ({ functionResponse, functionCall }) =>
+        functionResponse === undefined && (functionCall === undefined || !later.has(functionCall.id)),
+    );
     if (parts.length > 0) seed.push(parts.length === content.parts.length ? content : { ...content, parts });
     const calls = parts.flatMap(({ functionCall }) => functionCall ?? []);
     if (calls.length === 0) continue;

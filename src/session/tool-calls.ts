@@ -52,6 +52,11 @@ export class ToolCalls {
     return this.#running.has(id) || this.#answers.has(id);
   }
 
+  /** The calls that have not settled. */
+  get running(): readonly FunctionCall[] {
+    return [...this.#running.values()].map(({ call }) => call);
+  }
+
   /** How a call settled, if it has. */
   answerOf(id: string): FunctionResponse | undefined {
     return this.#answers.get(id);

@@ -81,6 +81,14 @@ export class ScriptedConnection implements LiveConnection {
   bufferedBytes = 0;
   /** What `send` answers. */
   takesInput = true;
+  /** Bytes the network has taken: while some are buffered and this stands still, the connection is stalled. */
+  flushedBytes = 0;
+  /** Whether probes are answered, at once, as a healthy peer does. */
+  answersProbes = true;
+  /** How often the session has asked whether somebody is there. */
+  probes = 0;
+  /** Whether a goodbye leaves the connection open until the test ends it; otherwise it ends at once. */
+  finishes = false;
   readonly #sink: ModelSink;
   readonly #ready = Promise.withResolvers<LiveConnection>();
   readonly #onInput: ScriptedModelOptions['onInput'];
@@ -130,6 +138,16 @@ export class ScriptedConnection implements LiveConnection {
     this.inputs.push(input);
     this.#onInput?.(input, this);
     return true;
+  }
+
+  probe(): void {
+    this.probes += 1;
+    if (this.answersProbes) this.#sink.alive();
+  }
+
+  finish(): void {
+    this.takesInput = false;
+    if (!this.finishes) this.end({ code: 1_000 });
   }
 
   #letGo(): void {

@@ -38,6 +38,10 @@ export function encodeInput(
       return encodeContent(input.content, input.turnComplete ?? true, rules);
     case 'toolResponse':
       return [toolResponse(input.responses)];
+    case 'history':
+      return rules.generation === 'classic'
+        ? [JSON.stringify({ clientContent: { turns: input.turns, turnComplete: input.turnComplete } })]
+        : [];
     case 'activityStart':
       return rules.manualTurns ? ['{"realtimeInput":{"activityStart":{}}}'] : [];
     case 'activityEnd':

@@ -1,0 +1,179 @@
+import type { Content, FunctionCall, FunctionResponse } from '../protocol/index.ts';
+import { ContextWatch } from './context-watch.ts';
+import type { Conversation } from './conversation.ts';
+import { InputRing } from './input-ring.ts';
+import type { Replay } from './input-ring.ts';
+import type { LiveCapabilities, ModelInput, ModelOutput } from './live-model.ts';
+import type { ReconnectPolicy } from './reconnect-policy.ts';
+import type { Resuming, Resumption } from './resumption.ts';
+import { seedHistory } from './seed-history.ts';
+import type { StoredSession } from './session-store.ts';
+
+/** What the session does with a new connection, and tells of it. */
+export interface Continued extends Replay {
+  readonly cutTurn: boolean;
+  readonly historyTurns: number;
+  /** The turns the model does not know, and perhaps the question for the answer it owes; undefined where it knows all. */
+  readonly first: ModelInput | undefined;
+  /** Results that are told next, because they came too late to be among the turns. */
+  readonly results: readonly FunctionResponse[];
+}
+
+interface Cut {
+  readonly atBoundary: boolean;
+  readonly cutTurn: boolean;
+  readonly owesAnswer: boolean;
+}
+
+export interface ContinuityOptions {
+  readonly session: StoredSession;
+  readonly conversation: Conversation;
+  readonly resumption: Resumption;
+  readonly capabilities: LiveCapabilities;
+  readonly policy: ReconnectPolicy | undefined;
+  /** The calls whose tools have not settled. */
+  running(): readonly FunctionCall[];
+}
+
+/**
+ * What has to be the same on both sides of a replaced connection: what the user said, what the model knows, and which
+ * calls it waits for (clauses R2, R8, R10).
+ */
+export class Continuity {
+  readonly ring: InputRing;
+  readonly #options: ContinuityOptions;
+  readonly #context = new ContextWatch();
+  /** Calls the connection knows and has had no result for. */
+  #openCalls = new Set<string>();
+  /** Calls that were left out of the history the connection was given, because their tools were running. */
+  #leftOut: ReadonlySet<string> = new Set();
+  /** What the connection that is gone has left behind, until there is another one. */
+  #cut: Cut | undefined;
+
+  constructor(options: ContinuityOptions) {
+    this.#options = options;
+    const { policy, capabilities } = options;
+    const keeps = policy !== undefined && capabilities.inProcess !== true;
+    this.ring = new InputRing(keeps, policy?.bufferedAudioMs ?? Infinity);
+  }
+
+  /** Before the conversation takes a message in: the agent may be about to take the floor. */
+  receiving(message: ModelOutput): void {
+    if (this.#options.conversation.isAgentSpeaking) return;
+    const { type } = message;
+    if (type === 'audio' || type === 'text' || type === 'content' || type === 'toolCall')
+      this.ring.floorTaken();
+  }
+
+  /** After the conversation took it in. Returns whether it shows that the provider has forgotten the conversation. */
+  received(message: ModelOutput): boolean {
+    switch (message.type) {
+      case 'generationComplete':
+      case 'turnComplete':
+      case 'interrupted':
+        this.ring.answered();
+        return false;
+      case 'usage':
+        return this.#context.prompted(message.usage.promptTokens);
+      default:
+        return false;
+    }
+  }
+
+  /** The model has called: what led to the calls was acted on, and must not be acted on again. */
+  called(calls: readonly FunctionCall[]): void {
+    this.ring.answered();
+    for (const { id } of calls) this.#openCalls.add(id);
+  }
+
+  /** The connection has the result, or takes the call back. */
+  settled(ids: readonly string[]): void {
+    for (const id of ids) this.#openCalls.delete(id);
+  }
+
+  /** The provider issued a handle: what it knows is what was sent until now. Or it says that there is none now. */
+  resumable(handle: string | undefined, wallTimeMs: number): void {
+    if (handle === undefined) {
+      this.#options.resumption.notNow();
+      return;
+    }
+    this.#options.resumption.issued({
+      handle,
+      atMs: wallTimeMs,
+      historyLength: this.#options.session.history.length,
+      position: this.ring.position,
+      calls: new Set(this.#openCalls),
+    });
+  }
+
+  /** Whether a connection that is replaced now would go on with nothing lost and nothing said twice. */
+  get isAtBoundary(): boolean {
+    const { conversation, running } = this.#options;
+    if (!conversation.isIdle || this.#openCalls.size > 0) return false;
+    return running().length === 0 && this.ring.isQuiet;
+  }
+
+  /** What a result is sent as: to a connection that does not know its call, both are told as history. */
+  answerOf(response: FunctionResponse): ModelInput | undefined {
+    if (this.#openCalls.has(response.id)) return { type: 'toolResponse', responses: [response] };
+    if (this.#options.capabilities.takesContent !== true) return undefined;
+    const call = this.#options.session.history.findLast(({ parts }) =>
+      parts.some(({ functionCall }) => functionCall?.id === response.id),
+    );
+    const result: Content = { role: 'user', parts: [{ functionResponse: response }] };
+    return { type: 'history', turns: call === undefined ? [result] : [call, result], turnComplete: true };
+  }
+
+  /** The conversation so far, for a fresh connection: without what is sent to it again, and without running calls. */
+  seed(): readonly Content[] {
+    this.#leftOut = this.#runningCalls();
+    return seedHistory(this.#options.session.history, this.#leftOut);
+  }
+
+  /** The connection is gone: what it had not answered goes back into the ring. */
+  cut(atBoundary: boolean): void {
+    const { conversation, resumption, session } = this.#options;
+    const { cutTurn, completed, owesAnswer } = conversation.cut(this.ring.rewind());
+    if (completed) resumption.turnEnded();
+    resumption.historyShortened(session.history.length);
+    const earlier = this.#cut;
+    this.#cut = { atBoundary, cutTurn: cutTurn || earlier?.cutTurn === true, owesAnswer };
+  }
+
+  /** The connection is a new one. `unsent` are the results that were waiting for it. */
+  continued(resuming: Resuming, seededTurns: number, unsent: readonly FunctionResponse[]): Continued {
+    const { session, capabilities, conversation } = this.#options;
+    const { atBoundary = true, cutTurn = false, owesAnswer = false } = this.#cut ?? {};
+    this.#cut = undefined;
+    conversation.goesOn();
+    const handle = resuming.tag === 'resume' ? resuming.handle : undefined;
+    if (handle === undefined) this.#context.restarted();
+    else this.#context.resumed();
+    // At a boundary the handle knows all that was heard. Anywhere else it says nothing of half an utterance.
+    if (handle !== undefined && atBoundary) this.ring.skipTo(handle.position);
+    const running = this.#runningCalls();
+    const open = this.#openCalls;
+    this.#openCalls = new Set([...open].filter((id) => handle?.calls.has(id)));
+    const isBehind = handle !== undefined && (handle.isBehind || owesAnswer);
+    const turns = isBehind ? seedHistory(session.history.slice(handle.historyLength), running) : [];
+    const turnComplete = owesAnswer && running.size === 0;
+    const canTell = capabilities.takesContent === true && (turns.length > 0 || turnComplete);
+    // Fresh, it has those that were settled when it was seeded; resumed, it is told them or cannot be.
+    const results = unsent.filter(({ id }) =>
+      handle === undefined ? this.#leftOut.has(id) : handle.calls.has(id) || !canTell,
+    );
+    return {
+      ...this.ring.replay(),
+      cutTurn,
+      historyTurns: handle === undefined ? seededTurns : canTell ? turns.length : 0,
+      first: canTell ? { type: 'history', turns, turnComplete } : undefined,
+      results,
+    };
+  }
+
+  /** Calls whose results are told when there are any, where the model takes that. */
+  #runningCalls(): ReadonlySet<string> {
+    const { capabilities, running } = this.#options;
+    return new Set(capabilities.takesContent === true ? running().map(({ id }) => id) : []);
+  }
+}

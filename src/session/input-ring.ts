@@ -1,0 +1,242 @@
+import type { AudioChunk, LiveRequest } from '../protocol/index.ts';
+
+/** What of a client's requests is handed to a model. */
+export type ClientInput = Exclude<LiveRequest, { readonly type: 'close' }>;
+
+/** Content and marks are few; this many without an answer are a client that talks to nobody. */
+export const MAX_KEPT_INPUTS = 4_000;
+
+/** A picture counts as the second it is shown for, so that pictures are bounded as the audio beside them is. */
+const PICTURE_MS = 1_000;
+
+/** Quieter than this (−42 dB below full scale) is a room and not a voice. */
+export const AUDIBLE_SAMPLE = 256;
+
+/** A word begins more quietly than it goes on: so much before the first audible sample belongs to it. */
+export const LEAD_IN_MS = 300;
+
+/** How much of the latest audio tells whether somebody is speaking. */
+export const QUIET_TAIL_MS = 300;
+
+/** What is sent again for the tenth time is what ends the connections (clause R4 guards the dials, this the input). */
+export const MAX_REPLAYS = 10;
+
+interface Kept {
+  readonly input: ClientInput;
+  readonly position: number;
+  readonly durationMs: number;
+  wasSent: boolean;
+}
+
+/** What a new connection gets of what the old one had, in milliseconds of audio. */
+export interface Replay {
+  /** What was sent and is sent again. */
+  readonly replayedMs: number;
+  /** What no connection gets, because it no longer fits. */
+  readonly audioGapMs: number;
+}
+
+/**
+ * What the client said and the model has not answered, in order: first what was sent, then what waits to be sent.
+ *
+ * Positions count inputs from the beginning of the live session. What led to an answer is forgotten with it; what is
+ * more than fits is forgotten from its oldest end, and counted (clause R8).
+ */
+export class InputRing {
+  readonly #keeps: boolean;
+  readonly #maxAudioMs: number;
+  readonly #kept: Kept[] = [];
+  /** The index in `#kept` of the next one to be sent. */
+  #next = 0;
+  #nextPosition = 0;
+  #keptMs = 0;
+  /** Where the agent took the floor last: what was sent before this position, it has heard. */
+  #floor = 0;
+  #replays = 0;
+  /** Audio dropped since the last answer that the connection has had. */
+  #droppedMs = 0;
+  /** Audio dropped that no connection has had, and nobody was told of. */
+  #lostMs = 0;
+
+  /** Without `keeps` nothing stays once it was sent. */
+  constructor(keeps: boolean, maxAudioMs: number) {
+    this.#keeps = keeps;
+    this.#maxAudioMs = maxAudioMs;
+  }
+
+  /** The position of the next input to be sent. */
+  get position(): number {
+    return this.#kept[this.#next]?.position ?? this.#nextPosition;
+  }
+
+  /** How many inputs wait to be sent. */
+  get waiting(): number {
+    return this.#kept.length - this.#next;
+  }
+
+  /** Whether more may be put in. */
+  get hasRoom(): boolean {
+    return this.#kept.length < MAX_KEPT_INPUTS;
+  }
+
+  push(input: ClientInput): void {
+    const durationMs = durationOf(input);
+    this.#kept.push({ input, position: this.#nextPosition, durationMs, wasSent: false });
+    this.#nextPosition += 1;
+    this.#keptMs += durationMs;
+    while (this.#keptMs > this.#maxAudioMs && this.#dropOldestAudio());
+  }
+
+  /** The next input to be sent. */
+  peek(): ClientInput | undefined {
+    return this.#kept[this.#next]?.input;
+  }
+
+  /** What `peek` gave was taken by the connection. */
+  sent(): void {
+    const kept = this.#kept[this.#next];
+    if (kept === undefined) return;
+    kept.wasSent = true;
+    // A picture shows a moment that would be over when it was sent again.
+    if (!this.#keeps || kept.input.type === 'image') this.#remove(this.#next);
+    else this.#next += 1;
+  }
+
+  /** The agent begins to answer what it was sent so far. */
+  floorTaken(): void {
+    this.#floor = this.position;
+  }
+
+  /** The answer is whole, or is not wanted any more: what led to it is done with. */
+  answered(): void {
+    this.#forgetBefore(this.#floor);
+    this.#replays = 0;
+    this.#droppedMs = 0;
+  }
+
+  /** Whether nobody is speaking, as far as the latest audio tells. */
+  get isQuiet(): boolean {
+    let tailMs = 0;
+    for (let index = this.#kept.length - 1; index >= 0 && tailMs < QUIET_TAIL_MS; index -= 1) {
+      const kept = this.#kept[index];
+      if (kept?.input.type !== 'audio') continue;
+      if (isAudible(kept.input.audio)) return false;
+      tailMs += kept.durationMs;
+    }
+    return true;
+  }
+
+  /**
+   * Goes back to where the unanswered turn begins: the connection it was sent to is gone. Silence before the first word
+   * is not sent again. Returns whether anything is.
+   */
+  rewind(): boolean {
+    if (this.#next === 0) return false;
+    this.#replays += 1;
+    const isGivenUp = this.#replays > MAX_REPLAYS;
+    if (isGivenUp) this.#lostMs += this.#msBetween(0, this.#next);
+    const start = isGivenUp ? this.#next : this.#firstWord();
+    // A voice at the very beginning was there before: what was dropped before it is missing. After a pause it is not.
+    if (start === 0) this.#lostMs += this.#droppedMs;
+    this.#droppedMs = 0;
+    const isAnyLeft = start < this.#next;
+    this.#next = start;
+    this.#floor = this.position;
+    this.#forgetBefore(this.#floor);
+    return isAnyLeft;
+  }
+
+  /** What the connection is known to have had before `position` is not sent again after all. */
+  skipTo(position: number): void {
+    while (this.#next < this.#kept.length) {
+      const kept = this.#kept[this.#next];
+      if (kept === undefined || !kept.wasSent || kept.position >= position) return;
+      this.#next += 1;
+    }
+  }
+
+  /** Tells what the new connection gets. What is lost is told once. */
+  replay(): Replay {
+    const audioGapMs = this.#lostMs;
+    this.#lostMs = 0;
+    return { replayedMs: this.#msBetween(this.#next, this.#kept.length, true), audioGapMs };
+  }
+
+  /** The model cannot take what `peek` gave. */
+  refused(): void {
+    if (this.waiting > 0) this.#remove(this.#next);
+  }
+
+  /** Takes out what was never sent. */
+  takeUnsent(): ClientInput[] {
+    const unsent = this.#kept.filter(({ wasSent }) => !wasSent).map(({ input }) => input);
+    this.#kept.length = 0;
+    this.#next = 0;
+    this.#keptMs = 0;
+    return unsent;
+  }
+
+  /** The index of the first mark, message or audible piece of audio that was sent, with its lead-in. */
+  #firstWord(): number {
+    let word = 0;
+    while (word < this.#next) {
+      const input = this.#kept[word]?.input;
+      if (input === undefined || input.type !== 'audio' || isAudible(input.audio)) break;
+      word += 1;
+    }
+    if (word === this.#next) return word;
+    let leadInMs = 0;
+    while (word > 0 && leadInMs < LEAD_IN_MS) {
+      word -= 1;
+      leadInMs += this.#kept[word]?.durationMs ?? 0;
+    }
+    return word;
+  }
+
+  #msBetween(start: number, end: number, onlySent = false): number {
+    let sumMs = 0;
+    for (const { input, durationMs, wasSent } of this.#kept.slice(start, end)) {
+      if (input.type === 'audio' && (wasSent || !onlySent)) sumMs += durationMs;
+    }
+    return sumMs;
+  }
+
+  #forgetBefore(position: number): void {
+    let count = 0;
+    while (count < this.#next && (this.#kept[count]?.position ?? position) < position) count += 1;
+    if (count === 0) return;
+    for (const { durationMs } of this.#kept.splice(0, count)) this.#keptMs -= durationMs;
+    this.#next -= count;
+  }
+
+  /** Never what is not audio or a picture: a message is small, and whoever sent it was told that it is taken. */
+  #dropOldestAudio(): boolean {
+    const index = this.#kept.findIndex(({ durationMs }) => durationMs > 0);
+    const oldest = this.#kept[index];
+    if (oldest === undefined) return false;
+    if (oldest.input.type === 'audio') {
+      if (index < this.#next) this.#droppedMs += oldest.durationMs;
+      else this.#lostMs += oldest.durationMs;
+    }
+    this.#remove(index);
+    return true;
+  }
+
+  #remove(index: number): void {
+    this.#keptMs -= this.#kept[index]?.durationMs ?? 0;
+    // One in, one out is what nearly always happens where nothing is kept.
+    if (this.#kept.length === 1) this.#kept.pop();
+    else this.#kept.splice(index, 1);
+    if (index < this.#next) this.#next -= 1;
+  }
+}
+
+function durationOf(input: ClientInput): number {
+  if (input.type === 'audio') return input.audio.durationMs;
+  return input.type === 'image' ? PICTURE_MS : 0;
+}
+
+function isAudible(audio: AudioChunk): boolean {
+  for (const sample of audio.samples) if (sample > AUDIBLE_SAMPLE || sample < -AUDIBLE_SAMPLE) return true;
+  return false;
+}
