@@ -44,6 +44,8 @@ export class Resumption {
   /** Since a resumption: whether a handle has come. */
   #isConfirmed = true;
   #failures = 0;
+  /** Until when the connection that holds the session was there: a handle is good for some time from then on. */
+  #heldUntilMs = 0;
 
   readonly #changed: (stored: StoredResumption | undefined) => void;
 
