@@ -359,8 +359,7 @@ export class AgentSession implements AsyncDisposable {
   }
 
   #sent(input: ModelInput): void {
-    if (input.type === 'toolResponse') this.#continuity.settled(input.responses.map(({ id }) => id));
-    else if (input.type !== 'history') this.#continuity.ring.sent();
+    this.#continuity.sent(input);
     this.#conversation.sent(input);
   }
 
@@ -383,7 +382,7 @@ export class AgentSession implements AsyncDisposable {
         this.#continuity.settled(message.ids);
         break;
       case 'resumption':
-        this.#continuity.resumable(message.handle, this.#lifetime.clock.wallTime());
+        this.#continuity.resumable(message, this.#lifetime.clock.wallTime());
         return;
       case 'goAway':
         this.#leg.goAway(message.timeLeftMs);

@@ -43,6 +43,8 @@ export class Continuity {
   readonly ring: InputRing;
   readonly #options: ContinuityOptions;
   readonly #context = new ContextWatch();
+  /** How many inputs the connection has taken. */
+  #sentInputs = 0;
   /** Calls the connection knows and has had no result for. */
   #openCalls = new Set<string>();
   /** Calls that were left out of the history the connection was given, because their tools were running. */
@@ -86,13 +88,24 @@ export class Continuity {
     for (const { id } of calls) this.#openCalls.add(id);
   }
 
+  /** The connection took an input. */
+  sent(input: ModelInput): void {
+    const index = this.#sentInputs;
+    this.#sentInputs += 1;
+    if (input.type === 'toolResponse') this.settled(input.responses.map(({ id }) => id));
+    else if (input.type !== 'history') this.ring.sent(index);
+  }
+
   /** The connection has the result, or takes the call back. */
   settled(ids: readonly string[]): void {
     for (const id of ids) this.#openCalls.delete(id);
   }
 
   /** The provider issued a handle: what it knows is what was sent until now. Or it says that there is none now. */
-  resumable(handle: string | undefined, wallTimeMs: number): void {
+  resumable(
+    { handle, lastConsumedIndex }: Extract<ModelOutput, { readonly type: 'resumption' }>,
+    wallTimeMs: number,
+  ): void {
     if (handle === undefined) {
       this.#options.resumption.notNow();
       return;
@@ -101,7 +114,9 @@ export class Continuity {
       handle,
       atMs: wallTimeMs,
       historyLength: this.#options.session.history.length,
-      position: this.ring.position,
+      position:
+        lastConsumedIndex === undefined ? this.ring.position : this.ring.positionAfter(lastConsumedIndex),
+      isCounted: lastConsumedIndex !== undefined,
       calls: new Set(this.#openCalls),
     });
   }
@@ -133,7 +148,9 @@ export class Continuity {
   /** The connection is gone: what it had not answered goes back into the ring. */
   cut(atBoundary: boolean): void {
     const { conversation, resumption, session } = this.#options;
-    const { cutTurn, completed, owesAnswer } = conversation.cut(this.ring.rewind());
+    const { cutTurn, completed, owesAnswer } = conversation.cut(
+      this.ring.rewind(resumption.handle?.isCounted),
+    );
     if (completed) resumption.turnEnded();
     resumption.historyShortened(session.history.length);
     const earlier = this.#cut;
@@ -145,12 +162,14 @@ export class Continuity {
     const { session, capabilities, conversation } = this.#options;
     const { atBoundary = true, cutTurn = false, owesAnswer = false } = this.#cut ?? {};
     this.#cut = undefined;
+    this.#sentInputs = 0;
     conversation.goesOn();
     const handle = resuming.tag === 'resume' ? resuming.handle : undefined;
     if (handle === undefined) this.#context.restarted();
     else this.#context.resumed();
-    // At a boundary the handle knows all that was heard. Anywhere else it says nothing of half an utterance.
-    if (handle !== undefined && atBoundary) this.ring.skipTo(handle.position);
+    // At a boundary the handle knows all that was heard, and a provider that counts knows what it has. Anywhere else
+    // the moment of the handle says nothing of half an utterance.
+    if (handle !== undefined && (atBoundary || handle.isCounted)) this.ring.skipTo(handle.position);
     const running = this.#runningCalls();
     const open = this.#openCalls;
     this.#openCalls = new Set([...open].filter((id) => handle?.calls.has(id)));

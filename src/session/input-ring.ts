@@ -26,6 +26,8 @@ interface Kept {
   readonly position: number;
   readonly durationMs: number;
   wasSent: boolean;
+  /** Which input of its connection it was, counted from 0. */
+  sentAs: number;
 }
 
 /** What a new connection gets of what the old one had, in milliseconds of audio. */
@@ -81,7 +83,7 @@ export class InputRing {
 
   push(input: ClientInput): void {
     const durationMs = durationOf(input);
-    this.#kept.push({ input, position: this.#nextPosition, durationMs, wasSent: false });
+    this.#kept.push({ input, position: this.#nextPosition, durationMs, wasSent: false, sentAs: -1 });
     this.#nextPosition += 1;
     this.#keptMs += durationMs;
     while (this.#keptMs > this.#maxAudioMs && this.#dropOldestAudio());
@@ -92,11 +94,12 @@ export class InputRing {
     return this.#kept[this.#next]?.input;
   }
 
-  /** What `peek` gave was taken by the connection. */
-  sent(): void {
+  /** What `peek` gave was taken by the connection, as its input number `index`, counted from 0. */
+  sent(index: number): void {
     const kept = this.#kept[this.#next];
     if (kept === undefined) return;
     kept.wasSent = true;
+    kept.sentAs = index;
     // A picture shows a moment that would be over when it was sent again.
     if (!this.#keeps || kept.input.type === 'image') this.#remove(this.#next);
     else this.#next += 1;
@@ -126,16 +129,22 @@ export class InputRing {
     return true;
   }
 
+  /** The position after input number `index` of the connection: what a provider that counts has not had. */
+  positionAfter(index: number): number {
+    const after = this.#kept.find(({ wasSent, sentAs }) => !wasSent || sentAs > index);
+    return after?.position ?? this.#nextPosition;
+  }
+
   /**
    * Goes back to where the unanswered turn begins: the connection it was sent to is gone. Silence before the first word
-   * is not sent again. Returns whether anything is.
+   * is not sent again, unless the provider counts. Returns whether anything is.
    */
-  rewind(): boolean {
+  rewind(isCounted = false): boolean {
     if (this.#next === 0) return false;
     this.#replays += 1;
     const isGivenUp = this.#replays > MAX_REPLAYS;
     if (isGivenUp) this.#lostMs += this.#msBetween(0, this.#next);
-    const start = isGivenUp ? this.#next : this.#firstWord();
+    const start = isGivenUp ? this.#next : isCounted ? 0 : this.#firstWord();
     // A voice at the very beginning was there before: what was dropped before it is missing. After a pause it is not.
     if (start === 0) this.#lostMs += this.#droppedMs;
     this.#droppedMs = 0;
@@ -151,6 +160,7 @@ export class InputRing {
     while (this.#next < this.#kept.length) {
       const kept = this.#kept[this.#next];
       if (kept === undefined || !kept.wasSent || kept.position >= position) return;
+      kept.sentAs = -1;
       this.#next += 1;
     }
   }

@@ -9,8 +9,10 @@ export const HANDLE_CONFIRM_MS = 10_000;
 
 /** A handle as the running session knows it. */
 export interface KnownHandle extends StoredResumption {
-  /** The position in the input that the provider had taken, as far as it is known. */
+  /** The position in the input up to which the provider had taken it, as far as it is known. */
   readonly position: number;
+  /** Whether the provider counts its inputs: then the position is exact. */
+  readonly isCounted: boolean;
   /** The calls that were open when it was issued: a connection that resumes with it knows them. */
   readonly calls: ReadonlySet<string>;
   /** Whether a turn has ended since: what was said in it, the handle does not know. */
@@ -58,7 +60,7 @@ export class Resumption {
     this.#limits = limits;
     this.#changed = changed;
     if (stored === undefined || stored.modelId !== limits.modelId) return;
-    this.#handle = { ...stored, position: 0, calls: new Set(), isBehind: false };
+    this.#handle = { ...stored, position: 0, isCounted: false, calls: new Set(), isBehind: false };
   }
 
   get handle(): KnownHandle | undefined {

@@ -549,6 +549,23 @@ describe('The supervisor: nothing said is lost', () => {
     await rig.session.close();
   });
 
+  it('R8 a provider that counts its inputs gets exactly those that it has not had', async () => {
+    const rig = await live();
+    turn(rig, 'Hello', 'Hi', 'h1');
+    for (let mark = 1; mark <= 20; mark += 1) rig.session.queue.sendAudio(voice(mark));
+    // Input 0 was the question; 15 is the fifteenth frame.
+    rig.model.connection.output({ type: 'resumption', handle: 'h2', lastConsumedIndex: 15 });
+    rig.model.connection.end({ code: 1006 });
+    await rig.clock.settle();
+    expect(heard(rig.model.connection)).toEqual([16, 17, 18, 19, 20]);
+    expect(told(rig, 'resumed')).toMatchObject([{ replayedMs: 100 }]);
+    rig.model.connection.output({ type: 'resumption', handle: 'h3', lastConsumedIndex: 1 });
+    rig.model.connection.end({ code: 1006 });
+    await rig.clock.advance(3_000);
+    expect(heard(rig.model.connection)).toEqual([18, 19, 20]);
+    await rig.session.close();
+  });
+
   it('R8 what no longer fits is told, and never what still does', async () => {
     const rig = await live({ reconnect: { bufferedAudioMs: 1_000 } }, {}, false);
     turn(rig, 'Hello', 'Hi', 'h1');
