@@ -28,7 +28,7 @@ export type {
   ServerHello,
   Usage,
 } from '../protocol/index.ts';
-export { ClosedError, HoldfastError, Lifetime, describeError } from '../kernel/index.ts';
+export { ClosedError, HoldfastError, Lifetime, describeError, systemClock } from '../kernel/index.ts';
 export type { CloseReport } from '../kernel/index.ts';
 export { MICROPHONE_WORKLET, Microphone, MicrophoneError } from './microphone.ts';
 export type { MicrophoneOptions } from './microphone.ts';

@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import type { ConnectionEventBody } from 'holdfast/client';
+import { CONNECTION_EVENTS, OUTAGE } from '../../test/support/connection-events.ts';
+import { reduceLog, EMPTY_LOG } from './event-log.ts';
+import { BACK_SHOWN_MS, REACHING, describeLink, isInterrupted, reduceLink } from './model-link.ts';
+import type { ModelLink } from './model-link.ts';
+import type { ClientEvent } from './page-action.ts';
+
+const STAMP = { seq: 1, atMs: 0, author: 'agent', turn: 1 };
+const AT_MS = 1_000;
+
+/** Every state on the way, each event a second after the one before. */
+function way(
+  ...events: readonly (ConnectionEventBody | { type: 'goAway'; timeLeftMs?: number })[]
+): ModelLink[] {
+  const links: ModelLink[] = [];
+  events.forEach((event, index) => {
+    const before = links.at(-1) ?? REACHING;
+    links.push(reduceLink(before, { ...STAMP, ...event }, AT_MS * (index + 1)));
+  });
+  return links;
+}
+
+const tags = (links: readonly ModelLink[]): string[] => links.map(({ tag }) => tag);
+const { connecting, connected, lost, waiting, swapped, handleRejected, exhausted, reseeded } =
+  CONNECTION_EVENTS;
+
+describe('how the server stands with its model', () => {
+  it('is reached once, and then there is nothing to tell', () => {
+    const links = way(connecting, connected);
+    expect(tags(links)).toEqual(['reaching', 'steady']);
+    expect(links.map((link) => describeLink(link, 0))).toEqual(['Connecting to the model', '']);
+  });
+
+  it('R9 page: goes through an outage to what it cost, with a countdown on the way', () => {
+    const links = way(connecting, connected, ...OUTAGE);
+    expect(tags(links).slice(2)).toEqual(['lost', 'redialling', 'waiting', 'redialling', 'steady', 'back']);
+    expect(links.map(isInterrupted).slice(2)).toEqual([true, true, true, true, false, false]);
+    const [, , isLost, , isWaiting, isRedialling, , isBack] = links;
+    expect(describeLink(isLost!, 0)).toBe('Connection lost (1011 Internal error)');
+    const waitingSinceMs = 5 * AT_MS;
+    expect(describeLink(isWaiting!, waitingSinceMs)).toBe(
+      'Connection lost (1011 Internal error). Attempt 2 in 3 s',
+    );
+    expect(describeLink(isWaiting!, waitingSinceMs + 1_400)).toMatch(/in 1 s$/);
+    expect(describeLink(isWaiting!, waitingSinceMs + 60_000)).toMatch(/in 0 s$/);
+    expect(describeLink(isRedialling!, 0)).toBe('Connection lost (1011 Internal error). Attempt 2 …');
+    const backSinceMs = 8 * AT_MS;
+    expect(describeLink(isBack!, backSinceMs)).toMatch(/^Resumed after 640 ms: 1.2 s of audio sent again/);
+    expect(describeLink(isBack!, backSinceMs + BACK_SHOWN_MS)).toBe('');
+  });
+
+  it('R7 page: a goAway and the swap after it are told as what they are: no loss', () => {
+    const links = way(connected, { type: 'goAway', timeLeftMs: 50_000 }, connecting, connected, swapped, {
+      type: 'goAway',
+    });
+    expect(tags(links)).toEqual(['steady', 'leaving', 'swapping', 'steady', 'back', 'leaving']);
+    expect(links.some(isInterrupted)).toBe(false);
+    expect(describeLink(links[1]!, 2 * AT_MS)).toBe(
+      'The model will close this connection within 50 s; a new one is to take over',
+    );
+    expect(describeLink(links[2]!, 0)).toBe('Changing to a new connection');
+    expect(describeLink(links[4]!, 0)).toMatch(/^Swapped before the provider's limit, gap 640 ms/);
+    expect(describeLink(links[5]!, 0)).toBe(
+      'The model will close this connection soon; a new one is to take over',
+    );
+  });
+
+  it('R9 page: tells that it was given up, and lets a rejected handle pass', () => {
+    const links = way(connected, lost, handleRejected, waiting, exhausted);
+    expect(tags(links)).toEqual(['steady', 'lost', 'lost', 'waiting', 'givenUp']);
+    expect(describeLink(links.at(-1)!, 0)).toBe('Given up after 10 attempts in 151 s');
+  });
+
+  it('knows what to say where it came to an outage late, and is not moved by what is none of it', () => {
+    const [late] = way(waiting);
+    expect(describeLink(late!, AT_MS)).toBe('Connection lost. Attempt 2 in 3 s');
+    const other: ClientEvent = { ...STAMP, type: 'generationComplete' };
+    expect(reduceLink(late!, other, 0)).toBe(late);
+    // It is gone already: that it would have gone is no news.
+    expect(reduceLink(late!, { ...STAMP, type: 'goAway' }, 0)).toBe(late);
+  });
+});
+
+describe('a connection in the list of events', () => {
+  it.each([
+    [lost, false],
+    [{ ...reseeded, audioGapMs: 0 }, false],
+    [{ ...reseeded, audioGapMs: 400 }, true],
+    [exhausted, true],
+  ] as const)('$state is in words, and marked where something was lost for good', (event, isProblem) => {
+    const { lines } = reduceLog(EMPTY_LOG, { type: 'event', atMs: 1, event: { ...STAMP, ...event } });
+    expect(lines).toEqual([
+      { id: 0, atMs: 1, type: 'connection', isProblem, detail: expect.stringMatching(/\w/) as string },
+    ]);
+  });
+});
