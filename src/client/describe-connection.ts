@@ -65,8 +65,8 @@ function describeLoss({
 /** What the change cost the conversation; empty where it cost nothing. */
 function costs({ replayedMs, audioGapMs, cutTurn }: ConnectionRecovery): string {
   const told = [
-    replayedMs > 0 ? `${time(replayedMs)} of audio sent again` : '',
     audioGapMs > 0 ? `${time(audioGapMs)} of audio lost` : '',
+    replayedMs > 0 ? `${time(replayedMs)} of audio sent again` : '',
     cutTurn ? 'an answer was cut' : '',
   ].filter((words) => words !== '');
   return told.length === 0 ? '' : `: ${told.join(', ')}`;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ConnectionEventBody } from 'holdfast/client';
 import { CONNECTION_EVENTS, OUTAGE } from '../../test/support/connection-events.ts';
 import { reduceLog, EMPTY_LOG } from './event-log.ts';
-import { BACK_SHOWN_MS, REACHING, describeLink, isInterrupted, reduceLink } from './model-link.ts';
+import { NEWS_SHOWN_MS, REACHING, describeLink, isInterrupted, reduceLink } from './model-link.ts';
 import type { ModelLink } from './model-link.ts';
 import type { ClientEvent } from './page-action.ts';
 
@@ -40,14 +40,14 @@ describe('how the server stands with its model', () => {
     expect(describeLink(isLost!, 0)).toBe('Connection lost (1011 Internal error)');
     const waitingSinceMs = 5 * AT_MS;
     expect(describeLink(isWaiting!, waitingSinceMs)).toBe(
-      'Connection lost (1011 Internal error). Attempt 2 in 3 s',
+      'Attempt 2 in 3 s: connection lost (1011 Internal error)',
     );
-    expect(describeLink(isWaiting!, waitingSinceMs + 1_400)).toMatch(/in 1 s$/);
-    expect(describeLink(isWaiting!, waitingSinceMs + 60_000)).toMatch(/in 0 s$/);
-    expect(describeLink(isRedialling!, 0)).toBe('Connection lost (1011 Internal error). Attempt 2 …');
+    expect(describeLink(isWaiting!, waitingSinceMs + 1_400)).toMatch(/in 1 s:/);
+    expect(describeLink(isWaiting!, waitingSinceMs + 60_000)).toMatch(/in 0 s:/);
+    expect(describeLink(isRedialling!, 0)).toBe('Attempt 2: connection lost (1011 Internal error)');
     const backSinceMs = 8 * AT_MS;
     expect(describeLink(isBack!, backSinceMs)).toMatch(/^Resumed after 640 ms: 1.2 s of audio sent again/);
-    expect(describeLink(isBack!, backSinceMs + BACK_SHOWN_MS)).toBe('');
+    expect(describeLink(isBack!, backSinceMs + NEWS_SHOWN_MS)).toBe('');
   });
 
   it('R7 page: a goAway and the swap after it are told as what they are: no loss', () => {
@@ -57,13 +57,12 @@ describe('how the server stands with its model', () => {
     expect(tags(links)).toEqual(['steady', 'leaving', 'swapping', 'steady', 'back', 'leaving']);
     expect(links.some(isInterrupted)).toBe(false);
     expect(describeLink(links[1]!, 2 * AT_MS)).toBe(
-      'The model will close this connection within 50 s; a new one is to take over',
+      'To be replaced within 50 s: the model will close this connection',
     );
+    expect(describeLink(links[1]!, 2 * AT_MS + NEWS_SHOWN_MS)).toBe('');
     expect(describeLink(links[2]!, 0)).toBe('Changing to a new connection');
     expect(describeLink(links[4]!, 0)).toMatch(/^Swapped before the provider's limit, gap 640 ms/);
-    expect(describeLink(links[5]!, 0)).toBe(
-      'The model will close this connection soon; a new one is to take over',
-    );
+    expect(describeLink(links[5]!, 0)).toBe('To be replaced soon: the model will close this connection');
   });
 
   it('R9 page: tells that it was given up, and lets a rejected handle pass', () => {
@@ -74,7 +73,7 @@ describe('how the server stands with its model', () => {
 
   it('knows what to say where it came to an outage late, and is not moved by what is none of it', () => {
     const [late] = way(waiting);
-    expect(describeLink(late!, AT_MS)).toBe('Connection lost. Attempt 2 in 3 s');
+    expect(describeLink(late!, AT_MS)).toBe('Attempt 2 in 3 s: connection lost');
     const other: ClientEvent = { ...STAMP, type: 'generationComplete' };
     expect(reduceLink(late!, other, 0)).toBe(late);
     // It is gone already: that it would have gone is no news.

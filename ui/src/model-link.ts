@@ -7,8 +7,8 @@ export type ModelLink =
   /** For the first time in this call. */
   | { readonly tag: 'reaching' }
   | { readonly tag: 'steady' }
-  /** The model said that it will close its connection; the server replaces it before. */
-  | { readonly tag: 'leaving'; readonly untilMs?: number }
+  /** The model said that it will close its connection; the server replaces it before. Worth telling until `untilMs`. */
+  | { readonly tag: 'leaving'; readonly timeLeftMs: number | undefined; readonly untilMs: number }
   | { readonly tag: 'swapping' }
   | { readonly tag: 'lost'; readonly loss: string }
   /** The next attempt is made at `untilMs`. */
@@ -23,16 +23,16 @@ export const REACHING: ModelLink = { tag: 'reaching' };
 
 const STEADY: ModelLink = { tag: 'steady' };
 
-/** Long enough to be read by somebody who was looking elsewhere. */
-export const BACK_SHOWN_MS = 8_000;
+/** Long enough to be read by somebody who was looking elsewhere; then who speaks is worth more again. */
+export const NEWS_SHOWN_MS = 8_000;
 
-const DEFAULT_LOSS = 'Connection lost';
+const DEFAULT_LOSS = 'connection lost';
 
 /** What the link becomes by an event; `atMs` is when it came. */
 export function reduceLink(link: ModelLink, event: ClientEvent, atMs: number): ModelLink {
   if (event.type === 'connection') return reduceConnection(link, event, atMs);
   if (event.type !== 'goAway' || isInterrupted(link)) return link;
-  return { tag: 'leaving', ...(event.timeLeftMs === undefined ? {} : { untilMs: atMs + event.timeLeftMs }) };
+  return { tag: 'leaving', timeLeftMs: event.timeLeftMs, untilMs: atMs + NEWS_SHOWN_MS };
 }
 
 function reduceConnection(link: ModelLink, event: ConnectionEventBody, atMs: number): ModelLink {
@@ -44,17 +44,17 @@ function reduceConnection(link: ModelLink, event: ConnectionEventBody, atMs: num
     case 'connected':
       return STEADY;
     case 'lost':
-      return { tag: 'lost', loss: sentence(event) };
+      return { tag: 'lost', loss: describeConnection(event) };
     case 'waiting':
       return { tag: 'waiting', loss, attempt: event.attempt, untilMs: atMs + event.delayMs };
     case 'resumed':
     case 'reseeded':
     case 'swapped':
-      return { tag: 'back', words: sentence(event), untilMs: atMs + BACK_SHOWN_MS };
+      return { tag: 'back', words: sentence(describeConnection(event)), untilMs: atMs + NEWS_SHOWN_MS };
     case 'handleRejected':
       return link;
     case 'exhausted':
-      return { tag: 'givenUp', words: sentence(event) };
+      return { tag: 'givenUp', words: sentence(describeConnection(event)) };
   }
 }
 
@@ -68,7 +68,7 @@ export function isTimed(link: ModelLink): boolean {
   return 'untilMs' in link;
 }
 
-/** What the user is told at this moment; empty where all is well. */
+/** What the user is told at this moment, the most important first: a phone cuts it to a line. Empty where all is well. */
 export function describeLink(link: ModelLink, nowMs: number): string {
   switch (link.tag) {
     case 'reaching':
@@ -76,17 +76,15 @@ export function describeLink(link: ModelLink, nowMs: number): string {
     case 'steady':
       return '';
     case 'leaving':
-      return `The model will close this connection${
-        link.untilMs === undefined ? ' soon' : ` within ${secondsUntil(link.untilMs, nowMs)} s`
-      }; a new one is to take over`;
+      return nowMs < link.untilMs ? leavingText(link.timeLeftMs) : '';
     case 'swapping':
       return 'Changing to a new connection';
     case 'lost':
-      return link.loss;
+      return sentence(link.loss);
     case 'waiting':
-      return `${link.loss}. Attempt ${link.attempt} in ${secondsUntil(link.untilMs, nowMs)} s`;
+      return `Attempt ${link.attempt} in ${secondsUntil(link.untilMs, nowMs)} s: ${link.loss}`;
     case 'redialling':
-      return `${link.loss}. Attempt ${link.attempt} …`;
+      return `Attempt ${link.attempt}: ${link.loss}`;
     case 'back':
       return nowMs < link.untilMs ? link.words : '';
     case 'givenUp':
@@ -94,11 +92,15 @@ export function describeLink(link: ModelLink, nowMs: number): string {
   }
 }
 
+function leavingText(timeLeftMs: number | undefined): string {
+  const when = timeLeftMs === undefined ? 'soon' : `within ${Math.ceil(timeLeftMs / 1_000)} s`;
+  return `To be replaced ${when}: the model will close this connection`;
+}
+
 function secondsUntil(atMs: number, nowMs: number): number {
   return Math.max(0, Math.ceil((atMs - nowMs) / 1_000));
 }
 
-function sentence(event: ConnectionEventBody): string {
-  const words = describeConnection(event);
+function sentence(words: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }

@@ -14,12 +14,15 @@ export function SpeakerLine({
   readonly voices: Voices;
 }): ComponentChild {
   const nowMs = useNow(call.tag === 'live' && isTimed(call.link));
-  return <p class="speaker">{call.tag === 'live' ? liveText(call, voices, nowMs) : invitation(call)}</p>;
-}
-
-function liveText(call: LiveCallState, voices: Voices, nowMs: number): string {
+  if (call.tag !== 'live') return <p class="speaker">{invitation(call)}</p>;
   const link = describeLink(call.link, nowMs);
-  return link === '' ? speakerText(call, voices) : link;
+  return link === '' ? (
+    <p class="speaker">{speakerText(call, voices)}</p>
+  ) : (
+    <p class="speaker speaker-link" title={link}>
+      {link}
+    </p>
+  );
 }
 
 function speakerText({ microphone }: LiveCallState, voices: Voices): string {
