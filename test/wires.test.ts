@@ -260,7 +260,7 @@ describe('what happens to the connection to the model, on both wires', () => {
     },
   };
 
-  it.each(variants)('P23 P38 R9 $state arrives as it was told', (body) => {
+  it.each(variants)('P23 P38 $state arrives as it was told', (body) => {
     const event = { ...STAMP, ...body };
     expect(over.holdfast(event)).toEqual(event);
     expect(over.adk(event)).toEqual(event);
@@ -316,7 +316,7 @@ describe('what happens to the connection to the model, on both wires', () => {
   });
 
   it.each(['holdfast.v1', 'adk'] as const)(
-    'P23 P38 R9 a lost connection is told over the %s wire as it happens, before the end',
+    'R9 wires: a lost connection is told over the %s wire as it happens',
     async (protocol) => {
       const model = new Puppet();
       const client = await connect(await serve(model), { protocol });

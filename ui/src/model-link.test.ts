@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ConnectionEventBody } from 'holdfast/client';
-import { CONNECTION_EVENTS, OUTAGE } from '../../test/support/connection-events.ts';
+import type { ConnectionEventBody, ConnectionRecovery } from 'holdfast/client';
 import { reduceLog, EMPTY_LOG } from './event-log.ts';
 import { NEWS_SHOWN_MS, REACHING, describeLink, isInterrupted, reduceLink } from './model-link.ts';
 import type { ModelLink } from './model-link.ts';
@@ -22,8 +21,34 @@ function way(
 }
 
 const tags = (links: readonly ModelLink[]): string[] => links.map(({ tag }) => tag);
-const { connecting, connected, lost, waiting, swapped, handleRejected, exhausted, reseeded } =
-  CONNECTION_EVENTS;
+const COST: ConnectionRecovery = {
+  cause: 'lost',
+  attempt: 2,
+  gapMs: 640,
+  cutTurn: false,
+  replayedMs: 1_200,
+  audioGapMs: 0,
+  historyTurns: 0,
+};
+const connection = <State extends ConnectionEventBody['state']>(
+  state: State,
+  fields: Omit<Extract<ConnectionEventBody, { readonly state: State }>, 'type' | 'state'>,
+) => ({ type: 'connection', state, ...fields }) as Extract<ConnectionEventBody, { readonly state: State }>;
+
+const connecting = connection('connecting', { attempt: 1 });
+const connected = connection('connected', { historyTurns: 0, afterMs: 210 });
+const lost = connection('lost', { cause: 'lost', code: 1011, reason: 'Internal error' });
+const waiting = connection('waiting', { attempt: 2, delayMs: 2_300 });
+const resumed = connection('resumed', COST);
+const reseeded = connection('reseeded', { ...COST, why: 'noHandle' });
+const swapped = connection('swapped', { ...COST, how: 'resumed', cause: 'age' });
+const handleRejected = connection('handleRejected', { reason: 'no such session' });
+const exhausted = connection('exhausted', {
+  meter: 'attempts',
+  attempts: 10,
+  outageMs: 151_000,
+  redials: 12,
+});
 
 describe('how the server stands with its model', () => {
   it('is reached once, and then there is nothing to tell', () => {
@@ -33,7 +58,16 @@ describe('how the server stands with its model', () => {
   });
 
   it('R9 page: goes through an outage to what it cost, with a countdown on the way', () => {
-    const links = way(connecting, connected, ...OUTAGE);
+    const links = way(
+      connecting,
+      connected,
+      lost,
+      connecting,
+      waiting,
+      { ...connecting, attempt: 2 },
+      connected,
+      resumed,
+    );
     expect(tags(links).slice(2)).toEqual(['lost', 'redialling', 'waiting', 'redialling', 'steady', 'back']);
     expect(links.map(isInterrupted).slice(2)).toEqual([true, true, true, true, false, false]);
     const [, , isLost, , isWaiting, isRedialling, , isBack] = links;
