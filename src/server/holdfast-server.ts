@@ -13,6 +13,7 @@ import { AppNotFoundError, UnavailableError } from './errors.ts';
 import { HostCheck } from './host-check.ts';
 import { listenHttp } from './http-listener.ts';
 import type { ListenAddress } from './http-listener.ts';
+import { ServerMetrics } from './metrics.ts';
 import { createRoutes } from './routes.ts';
 import type { ServerContext } from './server-context.ts';
 import { SERVER_CLOSE_TIMEOUT_MS, parseServerLimits } from './server-options.ts';
@@ -81,6 +82,7 @@ export class HoldfastServer implements AsyncDisposable {
       random,
       store: options.store ?? new MemorySessionStore({ clock: root.clock, random }),
       hosts: new HostCheck(limits.allowedHosts),
+      metrics: new ServerMetrics(),
       serve: (appName) => servedAgent(apps, appName, model),
       admit: () => this.#admit(),
     };

@@ -169,6 +169,7 @@ export class LiveCall implements Call {
     });
     this.#session = session;
     storeAtEnd(this.#scope, context.store, session);
+    context.metrics.watch(session);
     session.on('event', (event) => leg.event(event));
     leg.welcome({
       sessionId: stored.id,

@@ -4,6 +4,7 @@ import type { AppRegistry, ServedAgent } from './app-registry.ts';
 import type { Calls } from './calls.ts';
 import type { Drain } from './drain.ts';
 import type { HostCheck } from './host-check.ts';
+import type { ServerMetrics } from './metrics.ts';
 import type { ServerLimits } from './server-options.ts';
 
 /** What the parts of one server share. */
@@ -16,6 +17,7 @@ export interface ServerContext {
   readonly calls: Calls;
   readonly drain: Drain;
   readonly hosts: HostCheck;
+  readonly metrics: ServerMetrics;
   readonly random: Random;
   /** The agent of an app with its model. @throws AppNotFoundError, or what keeps the app from being served. */
   serve(appName: string): ServedAgent;

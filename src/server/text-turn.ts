@@ -135,6 +135,7 @@ export class TextTurn implements Call {
     });
     this.#session = session;
     storeAtEnd(this.#scope, context.store, session);
+    context.metrics.watch(session);
     session.on('event', (event) => this.#event(event));
     session.on('close', (report) => this.#closed(report));
     session.queue.sendContent(message);

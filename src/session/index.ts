@@ -3,6 +3,8 @@ export { Agent } from './agent.ts';
 export type { AgentOptions, Instructions } from './agent.ts';
 export { AgentSession, DEFAULT_FLUSH_TIMEOUT_MS, DRAIN_ANSWER_TIMEOUT_MS } from './agent-session.ts';
 export type { AgentSessionOptions, AgentSessionState } from './agent-session.ts';
+export { ConnectionCounter, NO_CONNECTIONS } from './connection-counts.ts';
+export type { ConnectionCounts } from './connection-counts.ts';
 export * from './errors.ts';
 export { DEFAULT_IDLE_TIMEOUT_MS, DEFAULT_MAX_DURATION_MS } from './limits.ts';
 export type { SessionLimits } from './limits.ts';
@@ -14,6 +16,7 @@ export * from './reconnect-policy.ts';
 export type { RunConfig } from './run-config.ts';
 export { DEFAULT_EVENT_CAPACITY, runLive } from './run-live.ts';
 export type { LiveRun, RunLiveOptions } from './run-live.ts';
+export { END_REASONS } from './session-end.ts';
 export type { EndReason, SessionCloseReport } from './session-end.ts';
 export { SessionExistsError } from './session-store.ts';
 export type {
