@@ -58,7 +58,12 @@ export interface LiveSetup {
 /** What a session sends to a model. */
 export type ModelInput =
   | Exclude<LiveRequest, { readonly type: 'close' }>
-  | { readonly type: 'toolResponse'; readonly responses: readonly FunctionResponse[] };
+  | { readonly type: 'toolResponse'; readonly responses: readonly FunctionResponse[] }
+  /**
+   * Turns of either side that this connection does not know yet, told after the fact: calls and results in them are
+   * read, not acted on. `turnComplete: true` asks for an answer. For models with `takesContent`; others leave it out.
+   */
+  | { readonly type: 'history'; readonly turns: readonly Content[]; readonly turnComplete: boolean };
 
 /** What a model sends to a session. */
 export type ModelOutput =

@@ -1,8 +1,9 @@
 import { InvalidOptionError } from '../../kernel/index.ts';
-import type { Content, Part } from '../../protocol/index.ts';
+import type { Content } from '../../protocol/index.ts';
 import type { LiveSetup, ToolDeclaration } from '../../session/live-model.ts';
 import { modelResource } from './endpoint.ts';
 import type { GeminiConfig } from './options.ts';
+import { saidTurns } from './said-turns.ts';
 import type { GeminiSetup, GeminiTool } from './setup-fields.ts';
 
 /** How a connection begins, and what its way of beginning means for what is sent over it later. */
@@ -23,7 +24,7 @@ export function openingOf(config: GeminiConfig, live: LiveSetup): Opening {
   const { setup, generation } = config;
   const withHandle = live.resumptionHandle !== undefined;
   // A resumed connection still holds the conversation: given again, it would hold it twice (clause R2).
-  const history = withHandle ? [] : turnsOf(live.history);
+  const history = withHandle ? [] : saidTurns(live.history);
   const asked = setup.historyConfig?.initialHistoryInClientContent;
   const announced = !withHandle && (asked ?? (generation === 'strict-history' && history.length > 0));
   const realtimeInputConfig = realtimeInputOf(setup, live);
@@ -58,17 +59,6 @@ export function openingOf(config: GeminiConfig, live: LiveSetup): Opening {
 function historyFrame(turns: readonly Content[], announced: boolean): string | undefined {
   if (turns.length === 0 && !announced) return undefined;
   return JSON.stringify({ clientContent: { turns, turnComplete: announced } });
-}
-
-/** The turns as the provider takes them: without reasoning, and without turns that have nothing left in them. */
-function turnsOf(history: readonly Content[]): Content[] {
-  return history
-    .map(({ role, parts }) => ({ role, parts: parts.filter(isSaid) }))
-    .filter(({ parts }) => parts.length > 0);
-}
-
-function isSaid(part: Part): boolean {
-  return part.thought !== true && part.text !== '';
 }
 
 function generationOf(setup: GeminiSetup, live: LiveSetup): Fields {
