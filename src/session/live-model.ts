@@ -86,7 +86,11 @@ export type ModelOutput =
   | { readonly type: 'voiceActivity'; readonly activity: 'start' | 'end'; readonly offsetMs?: number }
   | { readonly type: 'usage'; readonly usage: Usage }
   | { readonly type: 'goAway'; readonly timeLeftMs?: number | undefined }
-  /** `handle` is undefined when the connection cannot be resumed at this moment, which is no rejection (clause R6). */
+  /**
+   * `handle` is undefined when the connection cannot be resumed at this moment, which is no rejection (clause R6).
+   * `lastConsumedIndex` counts the inputs that `send` of this connection has taken, from 0: those up to it are included
+   * in the handle, -1 is none of them. A new connection begins anew, whether it resumes or not.
+   */
   | { readonly type: 'resumption'; readonly handle: string | undefined; readonly lastConsumedIndex?: number }
   | { readonly type: 'unknown'; readonly message: unknown };
 

@@ -72,30 +72,35 @@ function said({ code, reason }: SocketEnd): string {
   return reason === '' ? `${code}` : `${code} ${reason}`;
 }
 
-/** What an end of each kind is thrown as, and what to do about it. */
-const ERRORS: Readonly<
-  Record<
-    EndKind,
-    readonly [type: new (message: string, failure: ProviderFailure) => ProviderError, advice: string]
-  >
-> = {
-  authentication: [AuthenticationError, 'Check the API key or token, and what it may be used for.'],
-  quota: [QuotaError, 'Wait, or raise the quota of the project.'],
-  'invalid-request': [
-    InvalidRequestError,
-    "Check the model's name, the modalities, the setup, and where the service is offered; sending the same again ends the same.",
-  ],
-  'handle-rejected': [
-    HandleRejectedError,
-    'The resumption handle is no longer good: start fresh, with the history.',
-  ],
-  overloaded: [OverloadedError, 'The service has too much to do: wait before the next attempt.'],
-  'connection-lost': [ConnectionLostError, 'Another attempt may go better.'],
-};
-
+/** What happened, and what to do about it. */
 function errorOf(kind: EndKind, what: string, failure: ProviderFailure): ProviderError {
-  const [type, advice] = ERRORS[kind];
-  return new type(`${/[.!?]$/.test(what) ? what : `${what}.`} ${advice}`, failure);
+  const text = /[.!?]$/.test(what) ? what : `${what}.`;
+  switch (kind) {
+    case 'authentication':
+      return new AuthenticationError(
+        `${text} Check the API key or token, and what it may be used for.`,
+        failure,
+      );
+    case 'quota':
+      return new QuotaError(`${text} Wait, or raise the quota of the project.`, failure);
+    case 'invalid-request':
+      return new InvalidRequestError(
+        `${text} Check the model's name, the modalities, the setup, and where the service is offered; sending the same again ends the same.`,
+        failure,
+      );
+    case 'handle-rejected':
+      return new HandleRejectedError(
+        `${text} The resumption handle is no longer good: start fresh, with the history.`,
+        failure,
+      );
+    case 'overloaded':
+      return new OverloadedError(
+        `${text} The service has too much to do: wait before the next attempt.`,
+        failure,
+      );
+    case 'connection-lost':
+      return new ConnectionLostError(`${text} Another attempt may go better.`, failure);
+  }
 }
 
 const EXPLANATION_CHARACTERS = 200;

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { Lifetime, VirtualClock } from '../../kernel/index.ts';
-import { AudioChunk } from '../../protocol/index.ts';
+import { AudioChunk, textContent } from '../../protocol/index.ts';
 import {
   HandleRejectedError,
   InvalidRequestError,
   OverloadedError,
   ProviderError,
 } from '../../session/errors.ts';
-import type { ConnectionEnd, LiveConnection, LiveSetup } from '../../session/live-model.ts';
+import type { ConnectionEnd, LiveConnection, LiveSetup, ModelOutput } from '../../session/live-model.ts';
 import { MemoryTransport } from '../../testing/memory-transport.ts';
 import type { MemoryPeer, MemoryPeerHandlers } from '../../testing/memory-transport.ts';
 import { RESUMED_PHASE_MS } from './end-rows.ts';
@@ -32,6 +32,7 @@ interface Line {
   readonly peer: MemoryPeer;
   /** What the sink was told, in order: `alive`, `ended`, or the type of an output. */
   readonly told: string[];
+  readonly outputs: ModelOutput[];
   readonly ends: ConnectionEnd[];
 }
 
@@ -46,6 +47,7 @@ async function line(
   const clock = new VirtualClock();
   const scope = Lifetime.root({ name: 'leg', clock });
   const told: string[] = [];
+  const outputs: ModelOutput[] = [];
   const ends: ConnectionEnd[] = [];
   let peer: MemoryPeer | undefined;
   const transport = new MemoryTransport({
@@ -64,7 +66,10 @@ async function line(
   const connecting = model.connect(
     { ...SETUP, ...given.setup },
     {
-      output: ({ type }) => void told.push(type),
+      output: (message) => {
+        told.push(message.type);
+        outputs.push(message);
+      },
       alive: () => void told.push('alive'),
       ended: (end) => {
         told.push('ended');
@@ -76,7 +81,7 @@ async function line(
   await clock.advance(4 * LATENCY_MS);
   const connection = await connecting;
   if (peer === undefined) throw new Error('nobody was dialled');
-  return { clock, scope, connection, peer, told, ends };
+  return { clock, scope, connection, peer, told, outputs, ends };
 }
 
 describe('gemini: whether the provider is there', () => {
@@ -188,6 +193,29 @@ describe('gemini: a connection that is finished', () => {
     await closing;
     expect(told).toEqual([]);
     expect(clock.pendingTimers).toBe(0);
+  });
+});
+
+describe('gemini: what a handle includes', () => {
+  const update = {
+    sessionResumptionUpdate: { resumable: true, newHandle: 'h', lastConsumedClientMessageIndex: '1' },
+  };
+  const vertex = { apiKey: 'k', vertex: {} };
+  const transparent = { ...vertex, setup: { sessionResumption: { transparent: true } } };
+  const history = [textContent('user', 'hi')];
+
+  it.each<[string, Parameters<typeof line>[0], object]>([
+    ['every input but the empty one a frame', { options: transparent }, { lastConsumedIndex: 2 }],
+    ['a history before them', { options: transparent, setup: { history } }, { lastConsumedIndex: 1 }],
+    ['a provider that was not asked', { options: vertex }, {}],
+  ])('R8 gemini: is told by the inputs of the session: %s', async (_what, given, expected) => {
+    const { clock, connection, peer, outputs } = await line(given);
+    for (const samples of [320, 0, 320]) {
+      connection.send({ type: 'audio', audio: AudioChunk.fromSamples(new Int16Array(samples), 16_000) });
+    }
+    peer.send(JSON.stringify(update));
+    await clock.advance(LATENCY_MS);
+    expect(outputs).toEqual([{ type: 'resumption', handle: 'h', ...expected }]);
   });
 });
 

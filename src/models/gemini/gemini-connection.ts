@@ -1,5 +1,6 @@
 import type { Clock, Lifetime, Logger, MessageSocket, SocketEnd, SocketSink } from '../../kernel/index.ts';
 import type { LiveConnection, ModelInput, ModelOutput, ModelSink } from '../../session/live-model.ts';
+import { ConsumedInputs } from './consumed-inputs.ts';
 import { encodeAudio, encodeInput } from './encode-input.ts';
 import type { InputRules } from './encode-input.ts';
 import { RESUMED_PHASE_MS } from './end-rows.ts';
@@ -40,6 +41,8 @@ export class GeminiConnection implements LiveConnection, SocketSink, MessageRead
   readonly #settled = Promise.withResolvers<void>();
   /** Kinds of input that were left out, so that each is logged once. */
   readonly #leftOut = new Set<ModelInput['type']>();
+  /** Undefined where the provider does not tell what it has consumed. */
+  readonly #consumed: ConsumedInputs | undefined;
   /** Whether the message being read has told the sink anything. */
   #hasTold = false;
 
@@ -50,6 +53,9 @@ export class GeminiConnection implements LiveConnection, SocketSink, MessageRead
     this.#sink = sink;
     this.#log = log;
     this.#clock = clock;
+    this.#consumed = opening.isIndexed
+      ? new ConsumedInputs(opening.historyFrame === undefined ? 0 : 1)
+      : undefined;
     this.ready = this.#settled.promise;
     // The end may come while the dial is still being awaited, when nobody waits for this one yet.
     this.ready.catch(() => undefined);
@@ -70,11 +76,15 @@ export class GeminiConnection implements LiveConnection, SocketSink, MessageRead
     if (this.#state.tag !== 'live') return false;
     const { socket } = this.#state;
     if (input.type === 'audio') {
-      return input.audio.byteLength === 0 || socket.send(encodeAudio(input.audio));
+      if (input.audio.byteLength === 0) return this.#counted(0, true);
+      return this.#counted(1, socket.send(encodeAudio(input.audio)));
     }
     const frames = encodeInput(input, this.#rules);
     if (frames.length === 0) this.#logLeftOut(input.type);
-    return frames.every((frame) => socket.send(frame));
+    return this.#counted(
+      frames.length,
+      frames.every((frame) => socket.send(frame)),
+    );
   }
 
   get bufferedBytes(): number {
@@ -137,7 +147,22 @@ export class GeminiConnection implements LiveConnection, SocketSink, MessageRead
 
   output(message: ModelOutput): void {
     this.#hasTold = true;
-    this.#sink.output(message);
+    this.#sink.output(message.type === 'resumption' ? this.#inputsOf(message) : message);
+  }
+
+  #counted(frames: number, isSent: boolean): boolean {
+    if (isSent) this.#consumed?.sent(frames);
+    return isSent;
+  }
+
+  #inputsOf({ handle, lastConsumedIndex }: Extract<ModelOutput, { type: 'resumption' }>): ModelOutput {
+    if (lastConsumedIndex === undefined || this.#consumed === undefined)
+      return { type: 'resumption', handle };
+    return {
+      type: 'resumption',
+      handle,
+      lastConsumedIndex: this.#consumed.lastUpTo(lastConsumedIndex),
+    };
   }
 
   #phaseSince(liveSinceMs: number): ConnectionPhase {

@@ -15,6 +15,8 @@ export interface Opening {
   /** Whether the client marks turns: only then does the provider take activity marks, and only then no stream end. */
   readonly manualTurns: boolean;
   readonly withHandle: boolean;
+  /** Whether the provider was asked to tell, with its handles, which frames they include. */
+  readonly isIndexed: boolean;
 }
 
 type Fields = Record<string, unknown>;
@@ -52,6 +54,7 @@ export function openingOf(config: GeminiConfig, live: LiveSetup): Opening {
     historyFrame: historyFrame(history, announced),
     manualTurns: realtimeInputConfig?.automaticActivityDetection?.disabled === true,
     withHandle,
+    isIndexed: setup.sessionResumption !== false && setup.sessionResumption?.transparent === true,
   };
 }
 
