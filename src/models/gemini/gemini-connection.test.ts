@@ -1,12 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Lifetime, VirtualClock } from '../../kernel/index.ts';
 import { AudioChunk, textContent } from '../../protocol/index.ts';
-import {
-  HandleRejectedError,
-  InvalidRequestError,
-  OverloadedError,
-  ProviderError,
-} from '../../session/errors.ts';
+import { HandleRejectedError, InvalidRequestError, OverloadedError } from '../../session/errors.ts';
 import type { ConnectionEnd, LiveConnection, LiveSetup, ModelOutput } from '../../session/live-model.ts';
 import { MemoryTransport } from '../../testing/memory-transport.ts';
 import type { MemoryPeer, MemoryPeerHandlers } from '../../testing/memory-transport.ts';
@@ -247,8 +242,9 @@ describe('gemini: the end of a connection that was set up', () => {
     });
     peer.close(...INVALID_ARGUMENT);
     await clock.advance(LATENCY_MS);
-    expect(ends[0]?.error).toBeInstanceOf(OverloadedError);
-    expect((ends[0]?.error as ProviderError).failure).toEqual({
+    const error = ends[0]?.error;
+    expect(error).toBeInstanceOf(OverloadedError);
+    expect(error).toHaveProperty('failure', {
       provider: 'gemini:gemini-2.5-flash',
       closeCode: 1_007,
       closeReason: 'Request contains an invalid argument.',
