@@ -11,9 +11,12 @@ export * from './models/echo/index.ts';
 export { gemini } from './models/gemini/index.ts';
 export type {
   CredentialsSource,
+  GeminiCloseRow,
   GeminiCredentials,
+  GeminiEndKind,
   GeminiGeneration,
   GeminiOptions,
+  GeminiRefusalRow,
   GeminiSetup,
   VertexPlace,
 } from './models/gemini/index.ts';

@@ -18,7 +18,7 @@ const RECOVERY: FieldChecks = {
 /** The fields of a `connection` event, by its state: what a wire carries, and what a reader asks for. */
 export const CONNECTION_FIELDS: Readonly<Record<ConnectionState, FieldChecks>> = {
   connecting: { attempt: count },
-  connected: { historyTurns: count, afterMs: duration },
+  connected: { resumed: flag, historyTurns: count, afterMs: duration },
   lost: { cause: text, code: optional(count), reason: text },
   waiting: { attempt: count, delayMs: duration },
   resumed: RECOVERY,

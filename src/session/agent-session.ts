@@ -18,6 +18,9 @@ import type {
   LiveEventBody,
 } from '../protocol/index.ts';
 import type { Agent } from './agent.ts';
+import { ConnectionCounter } from './connection-counts.ts';
+import type { ConnectionCounts } from './connection-counts.ts';
+import { ConnectionLog } from './connection-log.ts';
 import { Continuity } from './continuity.ts';
 import { Conversation } from './conversation.ts';
 import { InputPump } from './input-pump.ts';
@@ -105,6 +108,8 @@ export class AgentSession implements AsyncDisposable {
   readonly #emitter: Emitter<AgentSessionEvents>;
   readonly #conversation: Conversation;
   readonly #continuity: Continuity;
+  readonly #connectionLog: ConnectionLog;
+  readonly #connections = new ConnectionCounter();
   readonly #leg: ModelLeg;
   readonly #pump: InputPump;
   readonly #tools: ToolCalls;
@@ -157,8 +162,11 @@ export class AgentSession implements AsyncDisposable {
     );
     const { session } = this;
     const handles = { modelId: model.id, lifetimeMs: model.capabilities.handleLifetimeMs ?? Infinity };
+    this.#connectionLog = new ConnectionLog(lifetime.log, name);
+    this.#connectionLog.handleUpdated(session.resumption?.handle);
     const resumption = new Resumption(handles, session.resumption, (stored) => {
       session.resumption = stored;
+      this.#connectionLog.handleUpdated(stored?.handle);
     });
     this.#continuity = new Continuity({
       session,
@@ -210,6 +218,11 @@ export class AgentSession implements AsyncDisposable {
 
   on<Name extends 'event' | 'close'>(event: Name, listener: Listener<AgentSessionEvents[Name]>): () => void {
     return this.#emitter.on(event, listener);
+  }
+
+  /** What the connections to the model have come to so far. */
+  get connections(): ConnectionCounts {
+    return this.#connections.counts;
   }
 
   /** What the live session holds outside memory; empty once it has closed (clause C6). */
@@ -323,12 +336,23 @@ export class AgentSession implements AsyncDisposable {
     );
     const resumed = resumptionHandle !== undefined;
     const afterMs = Math.round(clock.now() - (this.#connectingAtMs ?? clock.now()));
-    this.#emit({ type: 'connection', state: 'connected', resumed, historyTurns: history.length, afterMs });
+    this.#connectionChanged({
+      type: 'connection',
+      state: 'connected',
+      resumed,
+      historyTurns: history.length,
+      afterMs,
+    });
   }
 
   #connectionChanged(event: ConnectionEventBody): void {
     if (event.state === 'connecting') this.#connectingAtMs = this.#lifetime.clock.now();
-    this.#emit(event);
+    // A provider's own words may quote the handle they are about, and what is emitted goes to clients.
+    const told =
+      'reason' in event ? { ...event, reason: this.#connectionLog.withoutHandle(event.reason) } : event;
+    this.#connectionLog.note(told);
+    this.#connections.note(told);
+    this.#emit(told);
   }
 
   /** Another connection is there: what the old one had not answered goes to it, and what that means is told (R9). */
@@ -342,9 +366,9 @@ export class AgentSession implements AsyncDisposable {
     for (const result of results) this.#answer(result);
     const how = resuming.tag === 'resume' ? 'resumed' : 'reseeded';
     const recovery = { type: 'connection', ...told, ...replay } as const;
-    if (isSwap) this.#emit({ ...recovery, state: 'swapped', how });
-    else if (resuming.tag === 'resume') this.#emit({ ...recovery, state: 'resumed' });
-    else this.#emit({ ...recovery, state: 'reseeded', why: resuming.why });
+    if (isSwap) this.#connectionChanged({ ...recovery, state: 'swapped', how });
+    else if (resuming.tag === 'resume') this.#connectionChanged({ ...recovery, state: 'resumed' });
+    else this.#connectionChanged({ ...recovery, state: 'reseeded', why: resuming.why });
     this.#pump.pump();
   }
 
@@ -385,6 +409,7 @@ export class AgentSession implements AsyncDisposable {
         this.#continuity.resumable(message, this.#lifetime.clock.wallTime());
         return;
       case 'goAway':
+        this.#connectionLog.note(message);
         this.#leg.goAway(message.timeLeftMs);
         break;
       default:
@@ -489,6 +514,7 @@ export class AgentSession implements AsyncDisposable {
       reason: endReasonOf(report.reason),
       unsent: this.#pump.abandon(),
       usage: this.#conversation.usage,
+      connections: this.connections,
     };
     this.#emitter.emit('close', whole);
     this.#emitter.clear();

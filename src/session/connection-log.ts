@@ -66,9 +66,9 @@ export class ConnectionLog {
     this.#write('info', 'resumption handle updated', fields);
   }
 
-  /** The end was asked for, and nothing about it is wrong. */
-  closedByRequest(reason: string): void {
-    this.#write('info', 'connection closed by client request', { reason });
+  /** A text of the provider without the handle in it. */
+  withoutHandle(text: string): string {
+    return withoutHandle(text, this.#handle);
   }
 
   /** Whether a lost connection can be resumed is what one wants to know of it first. */

@@ -42,5 +42,5 @@ export interface SessionCloseReport extends CloseReport {
   readonly unsent: Unsent;
   readonly usage: Usage;
   /** What became of its connections to the model (clause R9). */
-  readonly connections?: ConnectionCounts;
+  readonly connections: ConnectionCounts;
 }

@@ -17,7 +17,7 @@ export const CONNECTION_EVENTS: {
   readonly [S in State]: Extract<ConnectionEventBody, { readonly state: S }>;
 } = {
   connecting: { type: 'connection', state: 'connecting', attempt: 1 },
-  connected: { type: 'connection', state: 'connected', historyTurns: 3, afterMs: 210 },
+  connected: { type: 'connection', state: 'connected', resumed: false, historyTurns: 3, afterMs: 210 },
   lost: { type: 'connection', state: 'lost', cause: 'lost', code: 1011, reason: 'Internal error' },
   waiting: { type: 'connection', state: 'waiting', attempt: 2, delayMs: 2_300.5 },
   resumed: { type: 'connection', state: 'resumed', ...RECOVERY },
