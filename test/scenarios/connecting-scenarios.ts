@@ -26,7 +26,7 @@ function failureOf({ error }: Ending): ProviderError['failure'] {
 const serverDown: Scenario = {
   clause: 'E',
   name: 'server down at start (ECONNREFUSED)',
-  expected: { outcome: `threw ${LOST}`, reason: 'error', dials: 0, boundMs: BOUND_MS },
+  expected: { outcome: `threw ${LOST}`, reason: 'error', boundMs: BOUND_MS },
   play: async (stage) => {
     await stage.emulator.close();
     stage.asked();

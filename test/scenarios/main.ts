@@ -1,22 +1,28 @@
 // Runs the ways a session can end against the Gemini emulator, over real sockets, and prints how each one did.
 //
 //   npm run scenarios                 all of them
-//   npm run scenarios -- half-open    those whose name or clause has this in it
+//   npm run scenarios -- half-open    those whose name, clause or group has this in it
 //   npm run -s scenarios -- --json    as JSON
 
 import process from 'node:process';
 import { styleText } from 'node:util';
 import { runScenario } from './run-scenario.ts';
 import type { ScenarioResult } from './scenario.ts';
-import { scenarios } from './scenarios.ts';
+import { scenarioGroups } from './scenarios.ts';
 import { ScenarioTable } from './table.ts';
 
 const parameters = process.argv.slice(2);
 const asJson = parameters.includes('--json');
 const wanted = parameters.filter((parameter) => !parameter.startsWith('--'));
-const chosen = scenarios.filter(({ clause, name }) =>
-  wanted.every((word) => `${clause} ${name}`.toLowerCase().includes(word.toLowerCase())),
-);
+const groups = scenarioGroups
+  .map(({ title, scenarios }) => ({
+    title,
+    scenarios: scenarios.filter(({ clause, name }) =>
+      wanted.every((word) => `${clause} ${name} ${title}`.toLowerCase().includes(word.toLowerCase())),
+    ),
+  }))
+  .filter(({ scenarios }) => scenarios.length > 0);
+const chosen = groups.flatMap(({ scenarios }) => scenarios);
 
 const say = (text: string): void => {
   if (!asJson) process.stdout.write(`${text}\n`);
@@ -34,10 +40,13 @@ if (chosen.length === 0) {
   const startedAtMs = performance.now();
   say(table.head());
   // One after the other: sockets and rejections are counted for each.
-  for (const scenario of chosen) {
-    const result = await runScenario(scenario);
-    results.push(result);
-    say(table.row(result));
+  for (const { title, scenarios } of groups) {
+    say(table.group(title));
+    for (const scenario of scenarios) {
+      const result = await runScenario(scenario);
+      results.push(result);
+      say(table.row(result));
+    }
   }
   say(`\n${table.foot(results, performance.now() - startedAtMs)}`);
   if (asJson) process.stdout.write(`${JSON.stringify(results, undefined, 2)}\n`);

@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describeError } from '../../src/kernel/index.ts';
-import { MARGIN_MS } from './scenario.ts';
+import { received } from './received.ts';
+import { MARGIN_MS, VIRTUAL_MARGIN_MS } from './scenario.ts';
 import type { Scenario, ScenarioResult } from './scenario.ts';
 import { Stage } from './stage.ts';
 import type { Ending } from './stage.ts';
@@ -8,23 +9,33 @@ import type { Ending } from './stage.ts';
 /** Turns of the event loop in which a rejection nobody handles would be told. */
 const SETTLING_TURNS = 5;
 
+/** Beyond every bound of the product: what takes longer hangs. */
+const HANG_MS = 60_000;
+
 /** Plays one scenario and judges it. Never rejects: what goes wrong stands in the result. */
 export async function runScenario(scenario: Scenario): Promise<ScenarioResult> {
   const unhandled: unknown[] = [];
   const note = (reason: unknown): void => void unhandled.push(reason);
   process.on('unhandledRejection', note);
-  const stage = await Stage.set(scenario.provider);
+  const { clause, name, also = '', time = 'real', expected } = scenario;
+  const stage = await Stage.set(scenario.provider, time);
   try {
     const { ending, problem } = await play(scenario, stage);
     const { durationMs } = stage;
     const sockets = await stage.socketsGone();
+    const afterwards = problem === undefined ? await stage.afterwards() : [];
     for (let turns = 0; turns < SETTLING_TURNS; turns += 1) await turn();
-    const { clause, name, also = '', expected } = scenario;
+    const { historyTurns, lost, doubled, repeatedMs } = received(stage.emulator.recorded, stage.said);
     const measured = {
       outcome: ending?.outcome ?? '—',
       reason: ending?.report?.reason ?? '—',
       durationMs,
-      dials: stage.emulator.connections.count,
+      dials: stage.dialsAtMs.length,
+      dialsAtMs: stage.dialsAtMs,
+      history: historyTurns,
+      lost: lost.length,
+      doubled: doubled.length,
+      againMs: repeatedMs,
       sockets,
       unsent: ending?.report?.unsent.requests ?? 0,
       unhandled: unhandled.length,
@@ -32,11 +43,15 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioResult> {
     const problems = [
       ...(problem === undefined ? [] : [problem]),
       ...differences(scenario, measured),
+      ...untold(stage, measured),
+      ...afterwards,
+      ...lost.map((one) => `The model does not know '${one}'.`),
+      ...doubled.map((one) => `The model knows '${one}' twice.`),
       ...stage.held().map((held) => `Still held: ${held}.`),
       ...unhandled.map((reason) => `Unhandled rejection: ${describeError(reason)}.`),
     ];
     const ok = problems.length === 0;
-    return { clause, name, also, ok, ...measured, boundMs: expected.boundMs, problems };
+    return { clause, name, also, time, ok, ...measured, boundMs: expected.boundMs, problems };
   } finally {
     await stage[Symbol.asyncDispose]();
     process.off('unhandledRejection', note);
@@ -47,17 +62,21 @@ async function play(
   scenario: Scenario,
   stage: Stage,
 ): Promise<{ readonly ending?: Ending; readonly problem?: string }> {
+  const hanging = Promise.withResolvers<never>();
+  const guard = setTimeout(() => hanging.reject(new Error(`It hangs: ${HANG_MS} ms are over.`)), HANG_MS);
   try {
-    return { ending: await scenario.play(stage) };
+    return { ending: await Promise.race([scenario.play(stage), hanging.promise]) };
   } catch (error) {
     return { problem: describeError(error) };
+  } finally {
+    clearTimeout(guard);
   }
 }
 
-type Measured = Pick<ScenarioResult, 'outcome' | 'reason' | 'durationMs' | 'dials' | 'sockets' | 'unsent'>;
+type Measured = Omit<ScenarioResult, 'clause' | 'name' | 'also' | 'time' | 'ok' | 'boundMs' | 'problems'>;
 
-function differences({ expected }: Scenario, measured: Measured): string[] {
-  const { outcome, reason, dials = 1, unsent = 0, boundMs } = expected;
+function differences({ expected, time }: Scenario, measured: Measured): string[] {
+  const { outcome, reason, dials = 1, history = 0, unsent = 0, againMs = 0, boundMs } = expected;
   const problems: string[] = [];
   const compare = (what: string, is: unknown, should: unknown): void => {
     if (is !== should) problems.push(`${what} is ${String(is)} and should be ${String(should)}.`);
@@ -65,10 +84,20 @@ function differences({ expected }: Scenario, measured: Measured): string[] {
   compare('The outcome', measured.outcome, outcome);
   if (reason !== undefined) compare('The reason', measured.reason, reason);
   compare('The number of dials', measured.dials, dials);
+  compare('The number of history turns the provider was given', measured.history, history);
+  compare('What came to the provider again, in ms,', measured.againMs, againMs);
   compare('The number of upstream sockets', measured.sockets, 0);
   compare('The number of unsent requests', measured.unsent, unsent);
-  if (measured.durationMs > boundMs + MARGIN_MS) {
+  const marginMs = time === 'virtual' ? VIRTUAL_MARGIN_MS : MARGIN_MS;
+  if (measured.durationMs > boundMs + marginMs) {
     problems.push(`It took ${Math.round(measured.durationMs)} ms; the bound is ${boundMs} ms.`);
   }
   return problems;
+}
+
+/** What the events say was sent again is what came again, as far as its connections lived to hear it. */
+function untold({ events }: Stage, { againMs }: Measured): string[] {
+  const toldMs = events.reduce((sum, event) => sum + ('replayedMs' in event ? event.replayedMs : 0), 0);
+  if (againMs <= toldMs) return [];
+  return [`${againMs} ms came again, and the events tell of ${toldMs} ms.`];
 }

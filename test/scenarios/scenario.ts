@@ -7,17 +7,27 @@ import type { Ending, Stage } from './stage.ts';
  */
 export const MARGIN_MS = 2_000;
 
-/** What must be true when a scenario is over. Upstream sockets, held resources and unhandled rejections must be none. */
+/** The same in virtual time, which is moved in steps. */
+export const VIRTUAL_MARGIN_MS = 300;
+
+/**
+ * What must be true when a scenario is over. Upstream sockets, held resources, unhandled rejections and what the user
+ * said and the model does not know must be none; and what was heard twice is what the events said is sent again.
+ */
 export interface Expected {
   /** How the loop ended: `returned`, or `threw` and the code of the error (its name, where it has none). */
   readonly outcome: 'returned' | `threw ${string}`;
   /** The reason in the close report; undefined where there is no session to have one. */
   readonly reason?: string;
-  /** How often the provider was dialled. Default 1. */
+  /** How often the provider was dialled, whether or not anybody listened. Default 1. */
   readonly dials?: number;
+  /** How many turns of history the provider was given, over all connections. Default 0. */
+  readonly history?: number;
   /** How many requests the report says were never sent. Default 0. */
   readonly unsent?: number;
-  /** The product's own bound for this end, from when it was asked for; judged with `MARGIN_MS` on top. */
+  /** How many milliseconds of speech came to the provider again. Default 0. */
+  readonly againMs?: number;
+  /** The product's own bound for this end, from when it was asked for; judged with a margin on top. */
   readonly boundMs: number;
 }
 
@@ -31,9 +41,20 @@ export interface Scenario {
   readonly also?: string;
   /** What the provider is like. */
   readonly provider?: GeminiEmulatorOptions;
+  /**
+   * `virtual`: the session and the provider live on a clock that is moved as fast as the sockets are quiet, and two
+   * hours more once it is over, in which nothing may be dialled. Default `real`.
+   */
+  readonly time?: 'real' | 'virtual';
   readonly expected: Expected;
   /** Does it. Throws where what `also` says does not hold. */
   play(stage: Stage): Promise<Ending>;
+}
+
+/** Scenarios that show one side of it. */
+export interface ScenarioGroup {
+  readonly title: string;
+  readonly scenarios: readonly Scenario[];
 }
 
 /** How a scenario went. */
@@ -41,12 +62,23 @@ export interface ScenarioResult {
   readonly clause: string;
   readonly name: string;
   readonly also: string;
+  readonly time: 'real' | 'virtual';
   readonly ok: boolean;
   readonly outcome: string;
   readonly reason: string;
   readonly durationMs: number;
   readonly boundMs: number;
   readonly dials: number;
+  /** When each dial was made, in milliseconds after the first one. */
+  readonly dialsAtMs: readonly number[];
+  /** Turns the provider was given as history. */
+  readonly history: number;
+  /** What the user said and the model does not know at the end. */
+  readonly lost: number;
+  /** What the user said once and the model knows twice. */
+  readonly doubled: number;
+  /** Speech the provider received more than once, whether or not it had forgotten the first time. */
+  readonly againMs: number;
   readonly sockets: number;
   readonly unsent: number;
   readonly unhandled: number;

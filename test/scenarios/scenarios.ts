@@ -2,14 +2,18 @@ import { closingScenarios } from './closing-scenarios.ts';
 import { connectingScenarios } from './connecting-scenarios.ts';
 import { leavingScenarios } from './leaving-scenarios.ts';
 import { processScenarios } from './process-scenarios.ts';
-import type { Scenario } from './scenario.ts';
+import type { Scenario, ScenarioGroup } from './scenario.ts';
+import { stateScenarios } from './state-scenarios.ts';
 import { serverScenarios } from './server-scenarios.ts';
 
-/** Every way a session can end that is shown over real sockets, in the order of the table. */
-export const scenarios: readonly Scenario[] = [
-  ...closingScenarios,
-  ...leavingScenarios,
-  ...serverScenarios,
-  ...processScenarios,
-  ...connectingScenarios,
+/** Every way a session can end, or go on, that is shown over real sockets, in the order of the table. */
+export const scenarioGroups: readonly ScenarioGroup[] = [
+  { title: 'Closed', scenarios: closingScenarios },
+  { title: 'Left', scenarios: leavingScenarios },
+  { title: 'Served', scenarios: serverScenarios },
+  { title: 'In a process of its own', scenarios: processScenarios },
+  { title: 'Not connected', scenarios: connectingScenarios },
+  { title: 'In every state', scenarios: stateScenarios },
 ];
+
+export const scenarios: readonly Scenario[] = scenarioGroups.flatMap((group) => group.scenarios);

@@ -35,13 +35,32 @@ const COLUMNS: readonly Column[] = [
   },
   { ...count('ms', ({ durationMs }) => durationMs), least: () => '00000' },
   { ...count('bound', ({ boundMs }) => boundMs), least: ({ expected }) => `${expected.boundMs}` },
+  { title: 'time', align: 'left', least: ({ time = 'real' }) => time, cell: ({ time }) => time },
   count('dials', ({ dials }) => dials),
+  { title: 'at s', align: 'left', least: () => '0 +0.0 +0.0 +0.0 … +0.0', cell: ({ dialsAtMs }) => waits(dialsAtMs) },
+  count('history', ({ history }) => history),
+  count('lost', ({ lost }) => lost),
+  count('doubled', ({ doubled }) => doubled),
+  count('again ms', ({ againMs }) => againMs),
   count('sockets', ({ sockets }) => sockets),
   count('unsent', ({ unsent }) => unsent),
   count('unhandled', ({ unhandled }) => unhandled),
 ];
 
 const GAP = '  ';
+
+/** As many waits are shown as fit; where there are more, the first ones and the last. */
+const SHOWN_WAITS = 4;
+
+/** When it was dialled: the first time, and how many seconds after the time before each further time: `0 +1.4 +2.3`. */
+function waits(dialsAtMs: readonly number[]): string {
+  const all = dialsAtMs
+    .slice(1)
+    .map((atMs, index) => `+${((atMs - (dialsAtMs[index] ?? 0)) / 1_000).toFixed(1)}`);
+  if (dialsAtMs.length <= 1) return '';
+  if (all.length <= SHOWN_WAITS) return ['0', ...all].join(' ');
+  return `0 ${all.slice(0, SHOWN_WAITS - 1).join(' ')} … ${all.at(-1)}`;
+}
 
 /** Where a terminal is narrow, these are cut, in this order and down to this many characters. */
 const CUT: readonly (readonly [title: string, least: number])[] = [
@@ -79,6 +98,11 @@ export class ScenarioTable {
   head(): string {
     const titles = this.#line(COLUMNS.map(({ title }) => title));
     return `${this.#paint('bold', titles)}\n${this.#paint('dim', '─'.repeat(titles.length))}`;
+  }
+
+  /** The line above a group of scenarios. */
+  group(title: string): string {
+    return `\n${this.#paint('bold', title)}`;
   }
 
   row(result: ScenarioResult): string {
