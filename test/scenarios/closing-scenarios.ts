@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { DEFAULT_SOCKET_CLOSE_TIMEOUT_MS } from '../../src/models/ws-transport.ts';
 import { AudioChunk, textContent } from '../../src/protocol/index.ts';
-import { DEFAULT_FLUSH_TIMEOUT_MS, TOOL_UNWIND_MS, tool } from '../../src/session/index.ts';
-import type { Tool } from '../../src/session/index.ts';
+import { DEFAULT_FLUSH_TIMEOUT_MS, TOOL_UNWIND_MS } from '../../src/session/index.ts';
+import { lookup } from './lookup-tool.ts';
 import type { Scenario } from './scenario.ts';
 import type { Stage } from './stage.ts';
 
@@ -15,28 +15,10 @@ const BY_CLOSE = { reason: 'user_initiated', boundMs: DEFAULT_SOCKET_CLOSE_TIMEO
 
 const frame = (): AudioChunk => AudioChunk.fromSamples(new Int16Array(320), 16_000);
 
-/** A lookup of five seconds; `heedsSignal` says whether it stops when it is told to. */
-function lookup(heedsSignal: boolean): Tool {
-  return tool({
-    name: 'lookup',
-    description: 'Looks something up, slowly.',
-    execute: (_args, { signal }) =>
-      new Promise((resolve) => {
-        const timer = setTimeout(() => resolve({ found: true }), TOOL_MS);
-        timer.unref();
-        if (!heedsSignal) return;
-        signal.addEventListener('abort', () => {
-          clearTimeout(timer);
-          resolve({ found: false });
-        });
-      }),
-  });
-}
-
 /** Asks for the lookup, and closes the queue while it runs. */
 async function closeInLookup(stage: Stage, heedsSignal: boolean) {
   stage.queue.sendContent(textContent('user', 'call lookup {}'));
-  const ending = await stage.loop(stage.run({ tools: [lookup(heedsSignal)] }), (event) => {
+  const ending = await stage.loop(stage.run({ tools: [lookup(stage.clock, TOOL_MS, heedsSignal)] }), (event) => {
     if (event.type !== 'toolCall') return;
     stage.asked();
     stage.queue.close();

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { DEFAULT_SOCKET_CLOSE_TIMEOUT_MS } from '../../src/models/ws-transport.ts';
 import { ProviderError } from '../../src/session/index.ts';
 import type { Fault } from '../../src/testing/index.ts';
+import { described, faultOf } from './provider-closes.ts';
+import type { Close } from './provider-closes.ts';
 import type { Scenario } from './scenario.ts';
 import type { Ending } from './stage.ts';
 
@@ -10,7 +12,6 @@ const AUTHENTICATION = 'HOLDFAST_AUTHENTICATION';
 const INVALID = 'HOLDFAST_INVALID_REQUEST';
 const QUOTA = 'HOLDFAST_QUOTA';
 const OVERLOADED = 'HOLDFAST_OVERLOADED';
-const REJECTED = 'HOLDFAST_HANDLE_REJECTED';
 const TIMEOUT = 'HOLDFAST_CONNECT_TIMEOUT';
 
 const CONNECT_TIMEOUT_MS = 400;
@@ -97,11 +98,10 @@ function neverAnswered([name, what]: (typeof NEVER)[number]): Scenario {
   };
 }
 
-/** Undefined: no code in the frame, which is read as 1005. 1006: the TCP connection is reset. */
-type Close = readonly [code: number | undefined, reason: string, error: string];
+type RefusedClose = readonly [...close: Close, error: string];
 
 /** What the service says before it is set up, and what that means. No handle is sent with these. */
-const BEFORE_SETUP: readonly Close[] = [
+const BEFORE_SETUP: readonly RefusedClose[] = [
   [1000, '', LOST],
   [1001, 'going away', LOST],
   [undefined, '', LOST],
@@ -124,85 +124,21 @@ const BEFORE_SETUP: readonly Close[] = [
   [1013, 'try again later', OVERLOADED],
 ];
 
-const IN_SESSION: readonly Close[] = [
-  [1000, '', LOST],
-  [1001, 'going away', LOST],
-  [undefined, '', LOST],
-  [1006, '', LOST],
-  [1008, 'BidiGenerateContent session not found', REJECTED],
-  [1008, 'Operation is not implemented, or supported, or enabled.', LOST],
-  [1011, 'Internal error encountered.', LOST],
-  [1011, 'Deadline expired before operation could complete.', LOST],
-  [1012, 'service restart', LOST],
-  [1013, 'try again later', OVERLOADED],
-  [1007, 'Request contains an invalid argument.', INVALID],
-  [1007, 'API key expired. Please renew the API key.', AUTHENTICATION],
-  [1011, 'You exceeded your current quota, please check your plan and billing details.', QUOTA],
-];
-
-function faultOf([code, reason]: Close): Fault {
-  if (code === 1006) return { type: 'reset' };
-  return { type: 'close', ...(code === undefined ? {} : { code }), reason };
-}
-
-function described([code, reason]: Close): string {
-  if (code === undefined) return '1005 (no code)';
-  if (code === 1006) return '1006 (reset)';
-  return reason === '' ? `${code}` : `${code} ${reason.split(/[.,(]/, 1)[0]}`;
-}
-
-function closedBeforeSetup(close: Close): Scenario {
+function closedBeforeSetup([code, reason, error]: RefusedClose): Scenario {
   return {
     clause: 'E',
-    name: `before setup: ${described(close)}`,
-    provider: { faults: [{ when: { on: 'setup' }, what: faultOf(close) }] },
-    expected: { outcome: `threw ${close[2]}`, reason: 'error', boundMs: BOUND_MS },
+    name: `before setup: ${described([code, reason])}`,
+    provider: { faults: [{ when: { on: 'setup' }, what: faultOf([code, reason]) }] },
+    expected: { outcome: `threw ${error}`, reason: 'error', boundMs: BOUND_MS },
     play: async (stage) => {
       const ending = await stage.loop(stage.run());
-      assert.equal(failureOf(ending).closeCode, close[0] ?? 1005);
+      assert.equal(failureOf(ending).closeCode, code ?? 1005);
       return ending;
     },
   };
 }
 
-function lostInSession(close: Close): Scenario {
-  return {
-    clause: 'R1',
-    name: `in session: ${described(close)}`,
-    expected: { outcome: `threw ${close[2]}`, reason: 'error', boundMs: BOUND_MS },
-    play: async (stage) => {
-      const ending = await stage.loopUntilConnected(stage.run(), () => stage.emulator.inject(faultOf(close)));
-      assert.equal(failureOf(ending).closeCode, close[0] ?? 1005);
-      assert.ok(
-        stage.events.some((event) => event.type === 'connection' && event.state === 'lost'),
-        'no event says that the connection was lost',
-      );
-      return ending;
-    },
-  };
-}
-
-const goAway: Scenario = {
-  clause: 'R7',
-  name: 'goAway, then close',
-  also: 'the application is told, with the time left',
-  provider: { faults: [{ what: { type: 'goAway', timeLeft: '50s' } }] },
-  expected: { outcome: 'returned', reason: 'user_initiated', boundMs: BOUND_MS },
-  play: async (stage) => {
-    const ending = await stage.loop(stage.run(), (event) => {
-      if (event.type !== 'goAway') return;
-      stage.asked();
-      stage.queue.close();
-    });
-    assert.ok(
-      stage.events.some((event) => event.type === 'goAway' && event.timeLeftMs === 50_000),
-      'goAway did not say 50 s',
-    );
-    return ending;
-  },
-};
-
-/** Connections that do not come about, or go. */
+/** First connections that do not come about. */
 export const connectingScenarios: readonly Scenario[] = [
   serverDown,
   ...REFUSALS.map(refusedUpgrade),
@@ -215,6 +151,4 @@ export const connectingScenarios: readonly Scenario[] = [
   },
   ...NEVER.map(neverAnswered),
   ...BEFORE_SETUP.map(closedBeforeSetup),
-  ...IN_SESSION.map(lostInSession),
-  goAway,
 ];

@@ -33,6 +33,8 @@ export interface Received {
   readonly lost: readonly string[];
   /** What the user said once and the model knows twice. */
   readonly doubled: readonly string[];
+  /** Whether the model knows what the user said in the order in which it was said. */
+  readonly isInOrder: boolean;
   /** Speech that came more than once, whether or not the model remembers the first time. */
   readonly repeatedMs: number;
 }
@@ -70,8 +72,7 @@ class Connection {
 class Reading {
   historyTurns = 0;
   repeatedMs = 0;
-  /** The latest one that was set up. */
-  current: Connection | undefined;
+  readonly #ready: Connection[] = [];
   readonly #connections = new Map<number, Connection>();
   /** What a handle stands for. */
   readonly #handles = new Map<string, readonly string[]>();
@@ -79,10 +80,15 @@ class Reading {
   readonly #transcripts = new Map<string, readonly string[]>();
   readonly #frames = new Set<string>();
 
+  /** What the model knows on the latest connection; one that was closed before it heard anything is none. */
+  get known(): readonly string[] {
+    return this.#ready.findLast(({ known }) => known.length > 0)?.known ?? [];
+  }
+
   read({ connection: number = 0, event, message }: RecordedEvent): void {
     const connection = this.#connections.get(number) ?? new Connection();
     this.#connections.set(number, connection);
-    if (event === 'ready') this.current = connection;
+    if (event === 'ready') this.#ready.push(connection);
     else if (event === 'in') this.#came(connection, message as Message);
     else if (event === 'out') this.#went(connection, message as Message);
   }
@@ -139,12 +145,16 @@ class Reading {
 export function received(record: readonly RecordedEvent[], said: readonly string[]): Received {
   const reading = new Reading();
   for (const event of record) reading.read(event);
-  const known = reading.current?.known ?? [];
-  const { historyTurns, repeatedMs } = reading;
+  const { known, historyTurns, repeatedMs } = reading;
   return {
     historyTurns,
     repeatedMs,
     lost: said.filter((one) => !known.includes(one)),
     doubled: said.filter((one) => known.indexOf(one) !== known.lastIndexOf(one)),
+    isInOrder: isAscending(said.map((one) => known.indexOf(one)).filter((index) => index >= 0)),
   };
+}
+
+function isAscending(indices: readonly number[]): boolean {
+  return indices.every((index, at) => at === 0 || index > (indices[at - 1] ?? index));
 }

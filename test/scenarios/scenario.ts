@@ -11,8 +11,8 @@ export const MARGIN_MS = 2_000;
 export const VIRTUAL_MARGIN_MS = 300;
 
 /**
- * What must be true when a scenario is over. Upstream sockets, held resources, unhandled rejections and what the user
- * said and the model does not know must be none; and what was heard twice is what the events said is sent again.
+ * What must be true when a scenario is over. In every one there are no upstream sockets, held resources and unhandled
+ * rejections left; the model knows what the user said, once and in order; and no more came to it again than was told.
  */
 export interface Expected {
   /** How the loop ended: `returned`, or `threw` and the code of the error (its name, where it has none). */
@@ -25,8 +25,8 @@ export interface Expected {
   readonly history?: number;
   /** How many requests the report says were never sent. Default 0. */
   readonly unsent?: number;
-  /** How many milliseconds of speech came to the provider again. Default 0. */
-  readonly againMs?: number;
+  /** How many milliseconds of speech came to the provider again; `told`: no more than the events say. Default 0. */
+  readonly againMs?: number | 'told';
   /** The product's own bound for this end, from when it was asked for; judged with a margin on top. */
   readonly boundMs: number;
 }

@@ -49,7 +49,7 @@ const MODEL = 'gemini-2.5-flash-native-audio-latest';
 export class Stage implements AsyncDisposable {
   readonly emulator: GeminiEmulator;
   readonly clock: Clock;
-  readonly queue = new LiveRequestQueue();
+  queue = new LiveRequestQueue();
   readonly leaver = new AbortController();
   readonly events: LiveEvent[] = [];
   /** What the user has said through `say` and `speak`. */
@@ -182,6 +182,9 @@ export class Stage implements AsyncDisposable {
 
   /** Begins a call: a run that is looped over beside the scenario, until `ended`, `hangUp` or `leave`. */
   begin(options: StageRunOptions = {}): LiveRun {
+    // A second call after the first was hung up.
+    if (this.queue.isClosed) this.queue = new LiveRequestQueue();
+    this.#ending = undefined;
     const run = this.run(options);
     this.#looping = this.loop(run).then((ending) => {
       this.#ending = ending;

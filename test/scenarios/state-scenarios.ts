@@ -1,8 +1,7 @@
 import { DEFAULT_SOCKET_CLOSE_TIMEOUT_MS } from '../../src/models/ws-transport.ts';
-import { DEFAULT_CONNECT_TIMEOUT_MS, tool } from '../../src/session/index.ts';
-import type { Clock } from '../../src/kernel/index.ts';
-import type { Tool } from '../../src/session/index.ts';
+import { DEFAULT_CONNECT_TIMEOUT_MS } from '../../src/session/index.ts';
 import type { GeminiEmulatorOptions } from '../../src/testing/index.ts';
+import { lookup } from './lookup-tool.ts';
 import type { Expected, Scenario } from './scenario.ts';
 import type { Stage } from './stage.ts';
 
@@ -31,23 +30,6 @@ const LONG_QUESTION = 'Tell me all there is to tell about parcels, and do not le
 
 /** An answer is heard at the speed of speech, so that there is a middle of it. */
 const SPOKEN = { generationSpeed: 4, playbackSpeed: 1 };
-
-const TOOL_MS = 5_000;
-
-function lookup(clock: Clock): Tool {
-  return tool({
-    name: 'lookup',
-    description: 'Looks something up, slowly.',
-    execute: (_args, { signal }) =>
-      new Promise((resolve) => {
-        const found = clock.setTimer(TOOL_MS, () => resolve({ found: true }));
-        signal.addEventListener('abort', () => {
-          found.cancel();
-          resolve({ found: false });
-        });
-      }),
-  });
-}
 
 /** A call in which one question was answered: the session has a handle, and a history of two turns. */
 async function answered(stage: Stage): Promise<void> {
@@ -119,7 +101,7 @@ const states: readonly State[] = [
     clause: 'C10',
     name: 'tool under way',
     reach: async (stage) => {
-      await stage.connected({ tools: [lookup(stage.clock)] });
+      await stage.connected({ tools: [lookup(stage.clock, 5_000)] });
       stage.say('call lookup {}');
       await stage.event(({ type }) => type === 'toolCall');
     },
