@@ -23,7 +23,7 @@ import type { RunConfig } from './run-config.ts';
 import { endReasonOf } from './session-end.ts';
 import type { EndReason, SessionCloseReport } from './session-end.ts';
 import { newSession } from './session-store.ts';
-import type { StoredSession } from './session-store.ts';
+import type { Journal, StoredSession } from './session-store.ts';
 import { ToolCalls } from './tool-calls.ts';
 import type { SettledCall } from './tool-calls.ts';
 
@@ -42,6 +42,8 @@ export interface AgentSessionOptions {
   /** Where the client's requests come from. Default: a new one, see `queue`. */
   readonly queue?: LiveRequestQueue | undefined;
   readonly runConfig?: RunConfig | undefined;
+  /** Where what happens is written down as it happens, under the name of `session`. Default: nowhere. */
+  readonly journal?: Journal | undefined;
   /** Who owns the live session, and ends it when it ends itself. Default: nobody. */
   readonly owner?: Lifetime | undefined;
   /** Default `DEFAULT_CLOSE_TIMEOUT_MS`. */
