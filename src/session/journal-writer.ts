@@ -1,7 +1,13 @@
 import { HoldfastError, describeError } from '../kernel/index.ts';
 import type { ClosingStep, Lifetime, Timer } from '../kernel/index.ts';
 import type { Content, FunctionCall, Usage } from '../protocol/index.ts';
-import type { Journal, SessionChanges, SessionKey, StoredResumption, StoredSession } from './session-store.ts';
+import type {
+  Journal,
+  SessionChanges,
+  SessionKey,
+  StoredResumption,
+  StoredSession,
+} from './session-store.ts';
 
 /**
  * How long a change waits for others that come along with it: counts and states change several times within a turn,
