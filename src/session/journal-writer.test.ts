@@ -232,11 +232,11 @@ describe('JournalWriter, at the end', () => {
 
   it('H3 close: what is left is written before the owner has closed, and what comes after it too', async () => {
     const scene = await Scene.open();
-    scene.owner.own(
-      'work',
-      {},
-      { phase: 'settle', close: async () => void (await scene.clock.settle(), scene.say('its last word')) },
-    );
+    const unwind = async (): Promise<void> => {
+      await scene.clock.settle();
+      scene.say('its last word');
+    };
+    scene.owner.own('work', {}, { phase: 'settle', close: unwind });
     scene.session.state['step'] = 9;
     scene.writer.changed();
     const { steps } = await close(scene);
@@ -289,6 +289,20 @@ describe('JournalWriter, at the end', () => {
       expect.objectContaining({ name: 'journal', outcome: 'failed', error: expect.any(TypeError) }),
     ]);
     expect(scene.clock.pendingTimers).toBe(0);
+  });
+
+  it('H3 close: a write that fails while it closes is tried once more', async () => {
+    const scene = await Scene.open();
+    scene.journal.answer = 'hang';
+    scene.say('1');
+    await scene.clock.settle();
+    const closed = scene.owner.close();
+    await scene.clock.settle();
+    scene.journal.answer = 'ok';
+    scene.journal.hanging[0]?.reject(new TypeError('refused'));
+    const { steps } = await closed;
+    expect(steps).toContainEqual(expect.objectContaining({ name: 'journal', outcome: 'done' }));
+    expect(scene.writes[1]).toEqual({ history: { from: 1, contents: [said('1')] } });
   });
 
   it('C2 abort: the last write is begun and not waited for', async () => {

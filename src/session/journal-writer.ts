@@ -191,10 +191,16 @@ export class JournalWriter {
   #failed(error: unknown): void {
     if (this.#state.tag !== 'writing') return;
     const { owner } = this.#options;
-    this.#state.overdue?.cancel();
+    const { again, overdue } = this.#state;
+    overdue?.cancel();
     this.#state = { tag: 'idle' };
     if (!this.#isFailing) owner.log.warn('journal write failed', { owner: owner.name, error: kindOf(error) });
     this.#isFailing = true;
+    // Who wants to flush and came while it was under way has a try of his own.
+    if (again && this.#flushes.length > 0) {
+      this.#write();
+      return;
+    }
     this.#settleFlushes({ error });
     if (!owner.isClosing) this.#await('retry');
   }

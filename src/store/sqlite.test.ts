@@ -70,10 +70,10 @@ describe('SqliteSessionStore, its file', () => {
   });
 
   it.each([
-    ['a folder', (path: string) => void mkdirSync(path), 'it is a folder; give a file in it.'],
+    ['a folder', (path: string) => mkdirSync(path), 'it is a folder; give a file in it.'],
     [
       'no database',
-      (path: string) => void writeFileSync(path, 'words '.repeat(1_000)),
+      (path: string) => writeFileSync(path, 'words '.repeat(1_000)),
       'it is no database; move it away, or give another file.',
     ],
     [
