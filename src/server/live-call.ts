@@ -158,6 +158,7 @@ export class LiveCall implements Call {
       agent,
       model,
       session: stored,
+      journal: context.store,
       queue: this.#queue,
       runConfig,
       owner: this.#scope,

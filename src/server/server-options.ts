@@ -49,7 +49,10 @@ export interface ServerOptions {
   readonly agents: Readonly<Record<string, Agent>> | AppRegistry;
   /** The model of agents that bring none. */
   readonly model?: LiveModel;
-  /** Where sessions are kept. Default: in memory, for as long as the server lives. */
+  /**
+   * Where sessions are kept. Default: in memory, for as long as the server lives. It is not closed with the server: who
+   * made it does so, when `closed` has resolved.
+   */
   readonly store?: SessionStore;
   /** How long live sessions may go on once new ones are refused. Default `DEFAULT_DRAIN_TIMEOUT_MS`. */
   readonly drainTimeoutMs?: number;

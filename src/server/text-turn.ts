@@ -130,6 +130,7 @@ export class TextTurn implements Call {
     const session = new AgentSession({
       ...served,
       session: stored,
+      journal: context.store,
       owner: this.#scope,
       closeTimeoutMs: context.limits.closeTimeoutMs,
     });

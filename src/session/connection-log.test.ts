@@ -60,14 +60,6 @@ describe('the log of a connection', () => {
     ]);
   });
 
-  it('C3 log: an end that was asked for is one line of information', () => {
-    const { log, lines } = logged();
-    log.closedByRequest('user_initiated');
-    expect(lines).toEqual([
-      ['info', 'connection closed by client request', { owner: OWNER, reason: 'user_initiated' }],
-    ]);
-  });
-
   it('R7 log: a goAway is told with the time it leaves', () => {
     const { log, lines } = logged();
     log.note({ type: 'goAway', timeLeftMs: 50_000 });
