@@ -159,6 +159,7 @@ export class LiveCall implements Call {
       model,
       session: stored,
       journal: context.store,
+      reconnect: context.reconnect,
       queue: this.#queue,
       runConfig,
       owner: this.#scope,

@@ -131,6 +131,7 @@ export class TextTurn implements Call {
       ...served,
       session: stored,
       journal: context.store,
+      reconnect: context.reconnect,
       owner: this.#scope,
       closeTimeoutMs: context.limits.closeTimeoutMs,
     });

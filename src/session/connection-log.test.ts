@@ -36,7 +36,7 @@ describe('the log of a connection', () => {
       ['info', 'establishing connection', { owner, attempt: 1 }],
       ['info', 'waiting to reconnect', { owner, attempt: 2, delayMs: 2_300.5 }],
       ['info', 'establishing connection', { owner, attempt: 2 }],
-      ['info', 'connection established', { owner, historyTurns: 3, afterMs: 210 }],
+      ['info', 'connection established', { owner, resumed: false, historyTurns: 3, afterMs: 210 }],
       ['info', 'connection resumed', { owner, ...RECOVERY }],
     ]);
   });
