@@ -4,6 +4,7 @@ import { getRequestListener } from '@hono/node-server';
 import { InvalidOptionError, Lifetime, systemRandom } from '../kernel/index.ts';
 import type { CloseReport } from '../kernel/index.ts';
 import { isLoopback } from '../protocol/loopback.ts';
+import { parseReconnect } from '../session/reconnect-policy.ts';
 import { MemorySessionStore } from '../store/memory.ts';
 import { AppRegistry } from './app-registry.ts';
 import type { ServedAgent } from './app-registry.ts';
@@ -60,6 +61,7 @@ export class HoldfastServer implements AsyncDisposable {
 
   constructor(options: ServerOptions) {
     const limits = parseServerLimits(options);
+    parseReconnect(options.reconnect);
     const apps = options.agents instanceof AppRegistry ? options.agents : AppRegistry.of(options.agents);
     checkModels(apps, options);
     const { clock, log, model, random = systemRandom } = options;
@@ -80,6 +82,7 @@ export class HoldfastServer implements AsyncDisposable {
       calls,
       drain,
       random,
+      reconnect: options.reconnect,
       store: options.store ?? new MemorySessionStore({ clock: root.clock, random }),
       hosts: new HostCheck(limits.allowedHosts),
       metrics: new ServerMetrics(),

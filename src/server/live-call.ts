@@ -158,6 +158,8 @@ export class LiveCall implements Call {
       agent,
       model,
       session: stored,
+      journal: context.store,
+      reconnect: context.reconnect,
       queue: this.#queue,
       runConfig,
       owner: this.#scope,

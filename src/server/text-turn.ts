@@ -130,6 +130,8 @@ export class TextTurn implements Call {
     const session = new AgentSession({
       ...served,
       session: stored,
+      journal: context.store,
+      reconnect: context.reconnect,
       owner: this.#scope,
       closeTimeoutMs: context.limits.closeTimeoutMs,
     });

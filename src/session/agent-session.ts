@@ -16,6 +16,7 @@ import type {
   LimitName,
   LiveEvent,
   LiveEventBody,
+  Usage,
 } from '../protocol/index.ts';
 import type { Agent } from './agent.ts';
 import { ConnectionCounter } from './connection-counts.ts';
@@ -27,6 +28,7 @@ import { InputPump } from './input-pump.ts';
 import { DEFAULT_IDLE_TIMEOUT_MS, DEFAULT_MAX_DURATION_MS, LimitWatch } from './limits.ts';
 import type { SessionLimits } from './limits.ts';
 import type { LiveModel, LiveSetup, ModelInput, ModelOutput } from './live-model.ts';
+import { JournalWriter } from './journal-writer.ts';
 import { LiveRequestQueue } from './live-request-queue.ts';
 import { DEFAULT_CONNECT_TIMEOUT_MS, ModelLeg } from './model-leg.ts';
 import type { Recovered } from './model-leg.ts';
@@ -39,9 +41,10 @@ import type { Knowledge, RunConfig } from './run-config.ts';
 import { endReasonOf } from './session-end.ts';
 import type { EndReason, SessionCloseReport } from './session-end.ts';
 import { newSession } from './session-store.ts';
-import type { StoredSession } from './session-store.ts';
+import type { Journal, StoredSession } from './session-store.ts';
 import { ToolCalls } from './tool-calls.ts';
 import type { SettledCall } from './tool-calls.ts';
+import { NO_USAGE, addUsage } from './usage.ts';
 
 /** What was queued before a close goes out within a second, or its receiver is not taking it (clause C11). */
 export const DEFAULT_FLUSH_TIMEOUT_MS = 1_000;
@@ -58,6 +61,8 @@ export interface AgentSessionOptions {
   /** Where the client's requests come from. Default: a new one, see `queue`. */
   readonly queue?: LiveRequestQueue | undefined;
   readonly runConfig?: RunConfig | undefined;
+  /** Where what happens is written down as it happens, under the name of `session`. Default: nowhere. */
+  readonly journal?: Journal | undefined;
   /** Who owns the live session, and ends it when it ends itself. Default: nobody. */
   readonly owner?: Lifetime | undefined;
   /** Default `DEFAULT_CLOSE_TIMEOUT_MS`. */
@@ -109,6 +114,9 @@ export class AgentSession implements AsyncDisposable {
   readonly #conversation: Conversation;
   readonly #continuity: Continuity;
   readonly #connectionLog: ConnectionLog;
+  readonly #journal: JournalWriter | undefined;
+  /** What the answers of earlier live sessions have cost. */
+  readonly #usageBefore: Usage;
   readonly #connections = new ConnectionCounter();
   readonly #leg: ModelLeg;
   readonly #pump: InputPump;
@@ -167,7 +175,14 @@ export class AgentSession implements AsyncDisposable {
     const resumption = new Resumption(handles, session.resumption, (stored) => {
       session.resumption = stored;
       this.#connectionLog.handleUpdated(stored?.handle);
+      this.#journal?.changed();
     });
+    this.#usageBefore = session.usage ?? NO_USAGE;
+    const { journal } = options;
+    this.#journal =
+      journal === undefined
+        ? undefined
+        : new JournalWriter({ journal, session, owner: lifetime, pendingCalls: () => this.#tools.running });
     this.#continuity = new Continuity({
       session,
       conversation: this.#conversation,
@@ -380,11 +395,17 @@ export class AgentSession implements AsyncDisposable {
       session.history.push({ role: 'user', parts: [{ functionResponse: response }] });
     }
     session.pendingCalls = undefined;
+    this.#journal?.changed();
   }
 
   #sent(input: ModelInput): void {
     this.#continuity.sent(input);
+    if (input.type === 'audio') {
+      this.session.inputMs = (this.session.inputMs ?? 0) + input.audio.durationMs;
+      return;
+    }
     this.#conversation.sent(input);
+    this.#journal?.changed();
   }
 
   #sessionLimits(): SessionLimits {
@@ -415,8 +436,11 @@ export class AgentSession implements AsyncDisposable {
       default:
     }
     this.#conversation.received(message);
+    if (message.type === 'audio') return;
     if (message.type === 'turnComplete') this.#leg.turnEnded();
+    if (message.type === 'usage') this.session.usage = addUsage(this.#usageBefore, this.#conversation.usage);
     if (this.#continuity.received(message)) this.#leg.contextLost();
+    this.#journal?.changed();
   }
 
   #refused(input: ModelInput, error: unknown): void {
@@ -436,6 +460,7 @@ export class AgentSession implements AsyncDisposable {
       this.#continuity.called(fresh);
     }
     for (const call of fresh) this.#tools.start(call);
+    this.#journal?.changed();
     for (const call of calls) if (!fresh.includes(call)) this.#calledAgain(call);
   }
 
@@ -455,6 +480,7 @@ export class AgentSession implements AsyncDisposable {
   #toolSettled({ response, answer }: SettledCall): void {
     this.session.history.push({ role: 'user', parts: [{ functionResponse: response }] });
     this.#emit({ type: 'toolResult', result: response });
+    this.#journal?.changed();
     if (answer) this.#answer(response);
   }
 
@@ -502,6 +528,7 @@ export class AgentSession implements AsyncDisposable {
 
   #finish(report: CloseReport): SessionCloseReport {
     this.#conversation.finish();
+    this.#journal?.changed();
     this.session.updatedAtMs = this.#lifetime.clock.wallTime();
     // An error keeps every `this` of its stack alive until the stack is first read; whoever keeps the report has it.
     if (report.error instanceof Error) this.#lifetime.log.debug('ended', { stack: report.error.stack });

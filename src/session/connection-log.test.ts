@@ -36,7 +36,7 @@ describe('the log of a connection', () => {
       ['info', 'establishing connection', { owner, attempt: 1 }],
       ['info', 'waiting to reconnect', { owner, attempt: 2, delayMs: 2_300.5 }],
       ['info', 'establishing connection', { owner, attempt: 2 }],
-      ['info', 'connection established', { owner, historyTurns: 3, afterMs: 210 }],
+      ['info', 'connection established', { owner, resumed: false, historyTurns: 3, afterMs: 210 }],
       ['info', 'connection resumed', { owner, ...RECOVERY }],
     ]);
   });
@@ -57,14 +57,6 @@ describe('the log of a connection', () => {
       'warn connection swapped',
       'info connection swapped',
       'info reconnecting given up',
-    ]);
-  });
-
-  it('C3 log: an end that was asked for is one line of information', () => {
-    const { log, lines } = logged();
-    log.closedByRequest('user_initiated');
-    expect(lines).toEqual([
-      ['info', 'connection closed by client request', { owner: OWNER, reason: 'user_initiated' }],
     ]);
   });
 

@@ -147,9 +147,10 @@ export class Continuity {
 
   /** The connection is gone: what it had not answered goes back into the ring. */
   cut(atBoundary: boolean): void {
-    const { conversation, resumption, session } = this.#options;
+    const { conversation, resumption, session, capabilities } = this.#options;
     const { cutTurn, completed, owesAnswer } = conversation.cut(
       this.ring.rewind(resumption.handle?.isCounted),
+      capabilities.takesContent === true,
     );
     if (completed) resumption.turnEnded();
     resumption.historyShortened(session.history.length);

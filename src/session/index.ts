@@ -6,6 +6,7 @@ export type { AgentSessionOptions, AgentSessionState } from './agent-session.ts'
 export { ConnectionCounter, NO_CONNECTIONS } from './connection-counts.ts';
 export type { ConnectionCounts } from './connection-counts.ts';
 export * from './errors.ts';
+export { JOURNAL_COALESCE_MS, JOURNAL_OVERDUE_MS, JOURNAL_RETRY_MS } from './journal-writer.ts';
 export { DEFAULT_IDLE_TIMEOUT_MS, DEFAULT_MAX_DURATION_MS } from './limits.ts';
 export type { SessionLimits } from './limits.ts';
 export type * from './live-model.ts';
@@ -18,13 +19,14 @@ export { DEFAULT_EVENT_CAPACITY, runLive } from './run-live.ts';
 export type { LiveRun, RunLiveOptions } from './run-live.ts';
 export { END_REASONS } from './session-end.ts';
 export type { EndReason, SessionCloseReport } from './session-end.ts';
-export { SessionExistsError } from './session-store.ts';
+export { MAX_LISTED_SESSIONS, SessionExistsError, StoreError } from './session-store.ts';
 export type {
   Journal,
   NewSession,
   SessionChanges,
   SessionKey,
   SessionStore,
+  SessionSummary,
   StoredResumption,
   StoredSession,
 } from './session-store.ts';

@@ -3,8 +3,8 @@ import type { AudioChunk, LiveRequest } from '../protocol/index.ts';
 /** What of a client's requests is handed to a model. */
 export type ClientInput = Exclude<LiveRequest, { readonly type: 'close' }>;
 
-/** Content and marks are few; this many without an answer are a client that talks to nobody. */
-export const MAX_KEPT_INPUTS = 4_000;
+/** Messages and marks are few; this many without an answer are a client that talks to nobody. */
+export const MAX_KEPT_MESSAGES = 1_000;
 
 /** A picture counts as the second it is shown for, so that pictures are bounded as the audio beside them is. */
 const PICTURE_MS = 1_000;
@@ -52,6 +52,8 @@ export class InputRing {
   #next = 0;
   #nextPosition = 0;
   #keptMs = 0;
+  /** How many of the kept are neither audio nor pictures. */
+  #messages = 0;
   /** Where the agent took the floor last: what was sent before this position, it has heard. */
   #floor = 0;
   #replays = 0;
@@ -78,7 +80,7 @@ export class InputRing {
 
   /** Whether more may be put in. */
   get hasRoom(): boolean {
-    return this.#kept.length < MAX_KEPT_INPUTS;
+    return this.#messages < MAX_KEPT_MESSAGES;
   }
 
   push(input: ClientInput): void {
@@ -86,6 +88,9 @@ export class InputRing {
     this.#kept.push({ input, position: this.#nextPosition, durationMs, wasSent: false, sentAs: -1 });
     this.#nextPosition += 1;
     this.#keptMs += durationMs;
+    if (durationMs === 0) this.#messages += 1;
+    // What was sent is in the history as well, if it was a message.
+    if (this.#messages > MAX_KEPT_MESSAGES && this.#next > 0) this.#dropOldestMessage();
     while (this.#keptMs > this.#maxAudioMs && this.#dropOldestAudio());
   }
 
@@ -183,6 +188,7 @@ export class InputRing {
     this.#kept.length = 0;
     this.#next = 0;
     this.#keptMs = 0;
+    this.#messages = 0;
     return unsent;
   }
 
@@ -191,7 +197,7 @@ export class InputRing {
     let word = 0;
     while (word < this.#next) {
       const input = this.#kept[word]?.input;
-      if (input === undefined || input.type !== 'audio' || isAudible(input.audio)) break;
+      if (input === undefined || opensTurn(input)) break;
       word += 1;
     }
     if (word === this.#next) return word;
@@ -215,7 +221,7 @@ export class InputRing {
     let count = 0;
     while (count < this.#next && (this.#kept[count]?.position ?? position) < position) count += 1;
     if (count === 0) return;
-    for (const { durationMs } of this.#kept.splice(0, count)) this.#keptMs -= durationMs;
+    for (const { durationMs } of this.#kept.splice(0, count)) this.#uncount(durationMs);
     this.#next -= count;
   }
 
@@ -232,13 +238,30 @@ export class InputRing {
     return true;
   }
 
+  #dropOldestMessage(): void {
+    const index = this.#kept.findIndex(({ durationMs }) => durationMs === 0);
+    if (index >= 0 && index < this.#next) this.#remove(index);
+  }
+
+  #uncount(durationMs: number): void {
+    this.#keptMs -= durationMs;
+    if (durationMs === 0) this.#messages -= 1;
+  }
+
   #remove(index: number): void {
-    this.#keptMs -= this.#kept[index]?.durationMs ?? 0;
+    const kept = this.#kept[index];
+    if (kept !== undefined) this.#uncount(kept.durationMs);
     // One in, one out is what nearly always happens where nothing is kept.
     if (this.#kept.length === 1) this.#kept.pop();
     else this.#kept.splice(index, 1);
     if (index < this.#next) this.#next -= 1;
   }
+}
+
+/** Whether a turn of the user begins with it: a message, a mark that says so, or audio that can be heard. */
+function opensTurn(input: ClientInput): boolean {
+  if (input.type === 'audio') return isAudible(input.audio);
+  return input.type === 'content' || input.type === 'activityStart';
 }
 
 function durationOf(input: ClientInput): number {

@@ -39,6 +39,9 @@ export const SEND_HIGH_WATER_BYTES = 1_048_576;
 /** How long a peer's last words are listened to when its connection is swapped; its socket has the same bound (C10). */
 export const FINISH_TIMEOUT_MS = 1_000;
 
+/** How long after a turn a swap waits for the handle that knows it; a provider sends it in the same breath. */
+export const HANDLE_GRACE_MS = 2_000;
+
 interface Connected {
   readonly scope: Lifetime;
   readonly connection: LiveConnection;
@@ -124,6 +127,8 @@ export class ModelLeg implements Receiver {
   readonly #meters: ReconnectMeters | undefined;
   #state: LegState = { tag: 'idle' };
   #wasConnected = false;
+  /** Since when a swap that is wanted has found nobody speaking. */
+  #idleSinceMs: number | undefined;
   /** Whether deliveries wait: for the connection to be announced, for a send or another delivery to return. */
   #isHolding = false;
   readonly #held: ConnectionDelivery[] = [];
@@ -409,10 +414,18 @@ export class ModelLeg implements Receiver {
     if (state.tag !== 'connected' || state.scope !== scope || this.#isHolding) return;
     if (!this.#options.mayReconnect()) return;
     const isIdle = this.#options.isAtBoundary();
+    if (!isIdle) this.#idleSinceMs = undefined;
     // One that has not shown anything yet is given its time: a provider that says goAway after every setup must not
     // be dialled as often as it says so.
-    if (!isUrgent && !(isIdle && this.#isHealthy(state))) return;
+    if (!isUrgent && !(isIdle && this.#isHealthy(state) && this.#isHandleReady())) return;
     void this.#swap(state, cause, isIdle && this.#options.resumption.isCurrent);
+  }
+
+  /** The handle that knows the turn comes right after it, or not at all. */
+  #isHandleReady(): boolean {
+    const nowMs = this.#leg.clock.now();
+    this.#idleSinceMs ??= nowMs;
+    return this.#options.resumption.isCurrent || nowMs - this.#idleSinceMs >= HANDLE_GRACE_MS;
   }
 
   async #swap(connected: Connected, cause: SwapCause, atBoundary: boolean): Promise<void> {
@@ -432,15 +445,16 @@ export class ModelLeg implements Receiver {
       connection.finish();
       await finished.promise;
     }
+    this.#idleSinceMs = undefined;
     if (this.#state.tag !== 'ended') this.#state = { tag: 'waiting' };
     await scope.close('swap');
   }
 
   /** Never rejects: how it fails is told to the session. */
   async #replace(closing: Promise<unknown>, outage: Outage): Promise<void> {
-    // The old one is let go of first: a provider refuses to resume what it still sees connected (clause R7).
-    await closing;
     try {
+      // The old one is let go of first: a provider refuses to resume what it still sees connected (clause R7).
+      await closing;
       if (this.#leg.isClosing) return;
       this.#options.disconnected(outage.atBoundary);
       const failure = await this.#reconnect(outage);

@@ -516,6 +516,8 @@ describe('The supervisor: nothing said is lost', () => {
     await rig.clock.settle();
     expect(texts(rig.model.connection)).toEqual(['Tell me']);
     expect(told(rig, 'resumed')).toMatchObject([{ cutTurn: true }]);
+    // Who plays it is told that what follows begins anew.
+    expect(rig.of('interrupted')).toHaveLength(1);
     rig.model.connection.output({ type: 'text', text: 'Once upon a time' }, { type: 'turnComplete' });
     expect(rig.of('text').map(({ text }) => text)).toContain('Once');
     expect(rig.history.slice(2)).toEqual(['user: Tell me', 'model: Once upon a time']);
@@ -599,7 +601,7 @@ describe('The supervisor: nothing said is lost', () => {
     rig.model.connection.end({ code: 1006 });
     await rig.clock.settle();
     await rig.session.close();
-    expect(rig.history.slice(2)).toEqual(['user: Tell me']);
+    expect(rig.history.slice(2)).toEqual(['user: Tell me', 'model: Once']);
   });
 });
 
@@ -667,6 +669,25 @@ describe('The supervisor: tools over a replaced connection', () => {
     expect(first?.turns).toHaveLength(3);
     expect(first?.turnComplete).toBe(true);
     expect([...more, ...ofType(rig.model.connection, 'toolResponse')]).toEqual([]);
+    await rig.session.close();
+  });
+
+  it('R8 R10 an answer after a tool that cannot be asked for again ends with what had come of it', async () => {
+    const rig = await live(
+      { tools: [tool({ name: 'it', description: '', execute: () => 'done' })] },
+      { takesContent: false },
+    );
+    turn(rig, 'Hello', 'Hi', 'h1');
+    rig.session.queue.sendContent(textContent('user', 'Do it'));
+    rig.model.connection.output(call);
+    await rig.clock.settle();
+    rig.model.connection.output({ type: 'text', text: 'It is' });
+    rig.model.connection.end({ code: 1006 });
+    await rig.clock.settle();
+    expect(rig.of('turnComplete').at(-1)).toMatchObject({ interrupted: true, reason: 'CONNECTION_LOST' });
+    expect(told(rig, 'resumed')).toMatchObject([{ cutTurn: true, replayedMs: 0 }]);
+    expect(rig.history.at(-1)).toBe('model: It is');
+    expect(rig.model.connection.inputs).toEqual([]);
     await rig.session.close();
   });
 
@@ -805,6 +826,21 @@ describe('The supervisor: the swap', () => {
     expect(rig.model.connection.setup.resumptionHandle).toBe('h2');
     expect(told(rig, 'swapped')).toMatchObject([{ cutTurn: false, replayedMs: 0 }]);
     expect(rig.model.connection.inputs).toEqual([]);
+    await rig.session.close();
+  });
+
+  it('R7 the handle of the turn that has just ended is waited for, and not for ever', async () => {
+    const rig = await live();
+    turn(rig, 'Hello', 'Hi', 'h1');
+    turn(rig, 'More', 'Yes');
+    rig.model.connection.output({ type: 'goAway', timeLeftMs: 50_000 });
+    await rig.clock.advance(1_900);
+    expect(rig.model.dials).toHaveLength(1);
+    await rig.clock.advance(200);
+    expect(rig.model.connection.setup.resumptionHandle).toBe('h1');
+    // The turn the handle does not know is told as text.
+    expect(ofType(rig.model.connection, 'history')).toMatchObject([{ turnComplete: false }]);
+    expect(told(rig, 'swapped')).toMatchObject([{ how: 'resumed', historyTurns: 2 }]);
     await rig.session.close();
   });
 

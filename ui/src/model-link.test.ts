@@ -36,7 +36,7 @@ const connection = <State extends ConnectionEventBody['state']>(
 ) => ({ type: 'connection', state, ...fields }) as Extract<ConnectionEventBody, { readonly state: State }>;
 
 const connecting = connection('connecting', { attempt: 1 });
-const connected = connection('connected', { historyTurns: 0, afterMs: 210 });
+const connected = connection('connected', { resumed: true, historyTurns: 0, afterMs: 210 });
 const lost = connection('lost', { cause: 'lost', code: 1011, reason: 'Internal error' });
 const waiting = connection('waiting', { attempt: 2, delayMs: 2_300 });
 const resumed = connection('resumed', COST);

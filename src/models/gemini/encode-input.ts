@@ -41,10 +41,6 @@ export function encodeInput(
       return encodeHistory(input.turns, input.turnComplete, rules);
     case 'toolResponse':
       return [toolResponse(input.responses)];
-    case 'history':
-      return rules.generation === 'classic'
-        ? [JSON.stringify({ clientContent: { turns: input.turns, turnComplete: input.turnComplete } })]
-        : [];
     case 'activityStart':
       return rules.manualTurns ? ['{"realtimeInput":{"activityStart":{}}}'] : [];
     case 'activityEnd':
