@@ -43,6 +43,8 @@ export class Resumption {
   #missing: ReseedCause = 'noHandle';
   /** Whether the provider says that it can be resumed at this moment. */
   #isResumableNow = true;
+  /** Whether the connection has forgotten the conversation: its handles stand for one that is not ours. */
+  #isForgetful = false;
   /** Since a resumption: whether a handle has come. */
   #isConfirmed = true;
   #failures = 0;
@@ -79,6 +81,7 @@ export class Resumption {
 
   /** The provider issued a handle. */
   issued(handle: Omit<KnownHandle, 'modelId' | 'isBehind'>): void {
+    if (this.#isForgetful) return;
     const { modelId } = this.#limits;
     this.#handle = { ...handle, modelId, isBehind: false };
     this.#isResumableNow = true;
@@ -105,6 +108,7 @@ export class Resumption {
 
   /** The connection was started fresh: calls and context of the old one are unknown to it. */
   restarted(): void {
+    this.#isForgetful = false;
     this.#isResumableNow = true;
     this.#isConfirmed = true;
   }
@@ -133,6 +137,7 @@ export class Resumption {
     this.#handle = undefined;
     this.#missing = why;
     this.#failures = 0;
+    this.#isForgetful ||= why === 'contextLost';
     this.#changed(undefined);
   }
 

@@ -422,6 +422,24 @@ describe('The supervisor: handles', () => {
     await rig.session.close();
   });
 
+  it('R6 a handle of the connection that has lost the context is not one of the conversation', async () => {
+    const rig = await live();
+    const usage = (promptTokens: number) =>
+      ({ type: 'usage', usage: { promptTokens, responseTokens: 1, totalTokens: promptTokens + 1 } }) as const;
+    rig.model.connection.output(usage(2_758));
+    turn(rig, 'Hello', 'Hi', 'h1');
+    rig.model.connection.end({ code: 1006 });
+    await rig.clock.settle();
+    rig.model.connection.output({ type: 'text', text: 'Good day!' }, usage(351), { type: 'turnComplete' });
+    issue(rig, 'h2');
+    expect(rig.session.session.resumption).toBeUndefined();
+    await rig.clock.advance(10_000);
+    expect(told(rig, 'swapped')).toMatchObject([{ cause: 'contextLost', how: 'reseeded', historyTurns: 3 }]);
+    issue(rig, 'h3');
+    expect(rig.session.session.resumption).toMatchObject({ handle: 'h3' });
+    await rig.session.close();
+  });
+
   it('R6 a handle of another model, and one that is too old, are not tried', async () => {
     const hour = 60 * MINUTE_MS;
     const rig = await live();
