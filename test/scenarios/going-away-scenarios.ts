@@ -12,7 +12,7 @@ const LONG_QUESTION = 'And what is in it, and who has sent it, and when will it 
 
 const SPOKEN = { generationSpeed: 4, playbackSpeed: 1 };
 
-const returned = (dials: number, history = 0): Expected => ({
+const returned = (dials: Expected['dials'] & {}, history = 0): Expected => ({
   outcome: 'returned',
   reason: 'user_initiated',
   dials,
@@ -172,7 +172,29 @@ const everySetup: Scenario = {
   },
 };
 
+const EVERY_MS = 10_000;
+const SILENT_MINUTES = 5;
+
+const everySetupInTime: Scenario = {
+  clause: 'R4',
+  name: `goAway (50 s) right after every setup, for ${SILENT_MINUTES} min in which nobody speaks`,
+  also: 'each connection is given ten seconds to show itself, and is swapped then',
+  time: 'virtual',
+  // The first one has shown itself by an answer.
+  expected: returned([(SILENT_MINUTES * 60_000) / EVERY_MS, 2 + (SILENT_MINUTES * 60_000) / EVERY_MS]),
+  play: async (stage) => {
+    stage.emulator.addFaults([{ when: { on: 'setupComplete' }, what: { type: 'goAway', timeLeft: '50s' } }]);
+    await stage.connected();
+    await stage.ask(QUESTION);
+    await stage.passes(SILENT_MINUTES * 60_000);
+    return stage.hangUp();
+  },
+};
+
 const SWAPS = 100;
+
+/** Between an answer and the next question: a turn's end, at which a swap can be made. */
+const PAUSE_MS = 300;
 
 const everyMoment: Scenario = {
   clause: 'R4',
@@ -185,7 +207,10 @@ const everyMoment: Scenario = {
       { when: { on: 'setupComplete', after: { ms: 800 }, times: SWAPS }, what: { type: 'goAway', timeLeft: '1s' } },
     ]);
     await stage.connected();
-    for (let turn = 1; stage.emulator.connections.count <= SWAPS; turn += 1) await stage.ask(`Question ${turn}?`);
+    for (let turn = 1; stage.emulator.connections.count <= SWAPS; turn += 1) {
+      await stage.ask(`Question ${turn}?`);
+      await stage.passes(PAUSE_MS);
+    }
     await stage.ask('And now?');
     return stage.hangUp();
   },
@@ -223,6 +248,7 @@ export const goingAwayScenarios: readonly Scenario[] = [
   withoutHandle,
   thenSilence,
   everySetup,
+  everySetupInTime,
   everyMoment,
   overSwap,
 ];

@@ -19,10 +19,12 @@ export interface Expected {
   readonly outcome: 'returned' | `threw ${string}`;
   /** The reason in the close report; undefined where there is no session to have one. */
   readonly reason?: string;
-  /** How often the provider was dialled, whether or not anybody listened. Default 1. */
-  readonly dials?: number;
+  /** How often the provider was dialled, whether or not anybody listened: exactly, or from … to. Default 1. */
+  readonly dials?: number | readonly [least: number, most: number];
   /** How many turns of history the provider was given, over all connections. Default 0. */
   readonly history?: number;
+  /** How much of what the user said the model need not know, because nothing can tell it any more. Default 0. */
+  readonly lost?: number;
   /** How many requests the report says were never sent. Default 0. */
   readonly unsent?: number;
   /** How many milliseconds of speech came to the provider again; `told`: no more than the events say. Default 0. */

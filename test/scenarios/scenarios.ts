@@ -9,6 +9,7 @@ import { outageScenarios } from './outage-scenarios.ts';
 import type { Scenario, ScenarioGroup } from './scenario.ts';
 import { stateScenarios } from './state-scenarios.ts';
 import { serverScenarios } from './server-scenarios.ts';
+import { toolScenarios } from './tool-scenarios.ts';
 
 /** Every way a session can end, or go on, that is shown over real sockets, in the order of the table. */
 export const scenarioGroups: readonly ScenarioGroup[] = [
@@ -21,6 +22,7 @@ export const scenarioGroups: readonly ScenarioGroup[] = [
   { title: 'Not to be had again at once', scenarios: outageScenarios },
   { title: 'Handles', scenarios: handleScenarios },
   { title: 'Going away', scenarios: goingAwayScenarios },
+  { title: 'Tools', scenarios: toolScenarios },
   { title: 'In every state', scenarios: stateScenarios },
 ];
 

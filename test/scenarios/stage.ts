@@ -64,6 +64,9 @@ export class Stage implements AsyncDisposable {
   /** How many events `event` has looked at. */
   #seen = 0;
   #frames = 0;
+  /** What the provider has seen and done, and the latest handle it has issued. */
+  #recorded = 0;
+  #issuedHandle: string | undefined;
   #heardOfEvents: (() => void)[] = [];
   #askedAtMs: number;
   #endedAtMs: number | undefined;
@@ -84,10 +87,9 @@ export class Stage implements AsyncDisposable {
     this.emulator = emulator;
     this.clock = clock ?? systemClock;
     this.#askedAtMs = this.clock.now();
+    emulator.recorder?.follow((line) => this.#record(line));
     if (clock === undefined) return;
-    let recorded = 0;
-    emulator.recorder?.follow(() => (recorded += 1));
-    const activity = (): number => recorded + this.events.length;
+    const activity = (): number => this.#recorded + this.events.length;
     const pendingDials = (): number => this.#transport.pending;
     this.#virtual = { clock, drive: new VirtualDrive(clock, { activity, pendingDials }) };
   }
@@ -288,7 +290,7 @@ export class Stage implements AsyncDisposable {
 
   async handleKnown(): Promise<void> {
     const session = this.#runs.at(-1)?.session.session;
-    for (let turns = 0; session?.resumption?.handle !== this.#issuedHandle(); turns += 1) {
+    for (let turns = 0; session?.resumption?.handle !== this.#issuedHandle; turns += 1) {
       assert.ok(turns < 10_000 && this.#ending === undefined, 'the session does not keep the handle');
       await turn();
     }
@@ -309,13 +311,10 @@ export class Stage implements AsyncDisposable {
     return this.#ending !== undefined;
   }
 
-  #issuedHandle(): string | undefined {
-    const issued = this.emulator.recorded.flatMap(({ event, message }) => {
-      const update = (message as { sessionResumptionUpdate?: { newHandle?: string } } | undefined)
-        ?.sessionResumptionUpdate;
-      return event === 'out' && update?.newHandle ? [update.newHandle] : [];
-    });
-    return issued.at(-1);
+  #record(line: string): void {
+    this.#recorded += 1;
+    const handle = /"event":"out".*"newHandle":"([^"]+)"/.exec(line)?.[1];
+    if (handle !== undefined) this.#issuedHandle = handle;
   }
 
   #tellOfEvents(): void {
