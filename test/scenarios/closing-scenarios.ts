@@ -18,11 +18,14 @@ const frame = (): AudioChunk => AudioChunk.fromSamples(new Int16Array(320), 16_0
 /** Asks for the lookup, and closes the queue while it runs. */
 async function closeInLookup(stage: Stage, heedsSignal: boolean) {
   stage.queue.sendContent(textContent('user', 'call lookup {}'));
-  const ending = await stage.loop(stage.run({ tools: [lookup(stage.clock, TOOL_MS, heedsSignal)] }), (event) => {
-    if (event.type !== 'toolCall') return;
-    stage.asked();
-    stage.queue.close();
-  });
+  const ending = await stage.loop(
+    stage.run({ tools: [lookup(stage.clock, TOOL_MS, heedsSignal)] }),
+    (event) => {
+      if (event.type !== 'toolCall') return;
+      stage.asked();
+      stage.queue.close();
+    },
+  );
   assert.ok(
     stage.events.some(({ type }) => type === 'toolCall'),
     'the tool was never called',

@@ -53,7 +53,10 @@ const idle: Scenario = {
     const notice = await stage.event(({ type }) => type === 'goAway');
     assert.ok(notice.type === 'goAway' && notice.timeLeftMs === 50_000, 'goAway did not say 50 s');
     const event = await stage.told('swapped');
-    assert.ok('how' in event && event.how === 'resumed' && event.cause === 'goAway', 'the swap is told wrongly');
+    assert.ok(
+      'how' in event && event.how === 'resumed' && event.cause === 'goAway',
+      'the swap is told wrongly',
+    );
     await stage.ask('And now?');
     return stage.hangUp();
   },
@@ -155,7 +158,9 @@ const everySetup: Scenario = {
     reason: 'error',
     dials: 1 + DEFAULT_MAX_ATTEMPTS,
     boundMs:
-      DEFAULT_RECONNECT_DELAYS_MS.reduce((sum, delayMs) => sum + delayMs, 0) + DEFAULT_MAX_ATTEMPTS * 1_000 + 2_000,
+      DEFAULT_RECONNECT_DELAYS_MS.reduce((sum, delayMs) => sum + delayMs, 0) +
+      DEFAULT_MAX_ATTEMPTS * 1_000 +
+      2_000,
   },
   play: async (stage) => {
     await stage.connected();
@@ -204,7 +209,10 @@ const everyMoment: Scenario = {
   expected: returned(1 + SWAPS),
   play: async (stage) => {
     stage.emulator.addFaults([
-      { when: { on: 'setupComplete', after: { ms: 800 }, times: SWAPS }, what: { type: 'goAway', timeLeft: '1s' } },
+      {
+        when: { on: 'setupComplete', after: { ms: 800 }, times: SWAPS },
+        what: { type: 'goAway', timeLeft: '1s' },
+      },
     ]);
     await stage.connected();
     for (let turn = 1; stage.emulator.connections.count <= SWAPS; turn += 1) {

@@ -41,24 +41,22 @@ const REJECTIONS = [
   { code: 1008, reason: 'Requested entity was not found.' },
 ];
 
-const rejected = REJECTIONS.map(
-  (close): Scenario => ({
-    clause: 'R6',
-    name: `handle rejected: ${close.code} ${close.reason}`,
-    also: 'it starts afresh at once, with the history, once',
-    provider: { unknownHandleClose: close },
-    expected: returned(3, 2),
-    play: async (stage) => {
-      await stage.connected();
-      await stage.ask(QUESTION);
-      stage.emulator.forgetHandles();
-      stage.inject({ type: 'reset' });
-      assert.equal((await reseeded(stage)).why, 'handleRejected');
-      await stage.ask('And now?');
-      return stage.hangUp();
-    },
-  }),
-);
+const rejected = REJECTIONS.map((close): Scenario => ({
+  clause: 'R6',
+  name: `handle rejected: ${close.code} ${close.reason}`,
+  also: 'it starts afresh at once, with the history, once',
+  provider: { unknownHandleClose: close },
+  expected: returned(3, 2),
+  play: async (stage) => {
+    await stage.connected();
+    await stage.ask(QUESTION);
+    stage.emulator.forgetHandles();
+    stage.inject({ type: 'reset' });
+    assert.equal((await reseeded(stage)).why, 'handleRejected');
+    await stage.ask('And now?');
+    return stage.hangUp();
+  },
+}));
 
 /** A handle of another model, say: it is taken, and the connection closed at once, every time. */
 const acceptedThenClosed: Scenario = {
@@ -173,35 +171,33 @@ const GENERATIONS = [
 /** How long the model is listened to, for an answer nobody has asked for. */
 const LISTEN_MS = 30_000;
 
-const generations = GENERATIONS.map(
-  ({ model, announces }): Scenario => ({
-    clause: 'R2',
-    name: `fresh start on ${model}`,
-    also: `history ${announces ? 'announced in the setup' : 'as content'}; the model does not answer it again`,
-    time: 'virtual',
-    expected: returned(3, 4),
-    play: async (stage) => {
-      await stage.connected({ model: stage.model(model) });
-      await stage.ask(QUESTION);
-      await stage.ask('And now?');
-      stage.emulator.forgetHandles();
-      stage.inject({ type: 'reset' });
-      await reseeded(stage);
-      await stage.passes(LISTEN_MS);
-      const { last } = stage.emulator.connections;
-      const asked = (last?.setup?.historyConfig as { initialHistoryInClientContent?: boolean } | undefined)
-        ?.initialHistoryInClientContent;
-      assert.equal(asked, announces ? true : undefined);
-      const outputs = stage.emulator.recorded.filter(
-        ({ connection, event, message }) =>
-          connection === 3 && event === 'out' && 'serverContent' in (message as object),
-      );
-      assert.deepEqual(outputs, [], 'the model has answered what it had answered before');
-      await stage.ask('And then?');
-      return stage.hangUp();
-    },
-  }),
-);
+const generations = GENERATIONS.map(({ model, announces }): Scenario => ({
+  clause: 'R2',
+  name: `fresh start on ${model}`,
+  also: `history ${announces ? 'announced in the setup' : 'as content'}; the model does not answer it again`,
+  time: 'virtual',
+  expected: returned(3, 4),
+  play: async (stage) => {
+    await stage.connected({ model: stage.model(model) });
+    await stage.ask(QUESTION);
+    await stage.ask('And now?');
+    stage.emulator.forgetHandles();
+    stage.inject({ type: 'reset' });
+    await reseeded(stage);
+    await stage.passes(LISTEN_MS);
+    const { last } = stage.emulator.connections;
+    const asked = (last?.setup?.historyConfig as { initialHistoryInClientContent?: boolean } | undefined)
+      ?.initialHistoryInClientContent;
+    assert.equal(asked, announces ? true : undefined);
+    const outputs = stage.emulator.recorded.filter(
+      ({ connection, event, message }) =>
+        connection === 3 && event === 'out' && 'serverContent' in (message as object),
+    );
+    assert.deepEqual(outputs, [], 'the model has answered what it had answered before');
+    await stage.ask('And then?');
+    return stage.hangUp();
+  },
+}));
 
 const SPOKEN_TURNS = 3;
 

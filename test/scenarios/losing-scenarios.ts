@@ -68,7 +68,11 @@ function withoutHandle([code, reason, error]: (typeof CLOSES)[number]): Scenario
 
 function withHandle([code, reason, error, cure]: (typeof CLOSES)[number]): Scenario {
   const name = `with a handle: ${described([code, reason])}`;
-  const told = { resumed: 'it is resumed', reseeded: 'it starts afresh, with the history', none: 'it ends too' };
+  const told = {
+    resumed: 'it is resumed',
+    reseeded: 'it starts afresh, with the history',
+    none: 'it ends too',
+  };
   return {
     clause: cure === 'reseeded' ? 'R6' : 'R1',
     name,
@@ -151,7 +155,10 @@ function cutInSentence([name, fault]: (typeof SUDDEN)[number]): Scenario {
       // What went into a socket that was gone was sent as well, and is sent again.
       const { replayedMs } = event as ConnectionRecovery;
       const mostMs = 2 * SPOKEN_FRAMES * FRAME_MS;
-      assert.ok(replayedMs >= SPOKEN_FRAMES * FRAME_MS && replayedMs <= mostMs, `replayedMs is ${replayedMs}`);
+      assert.ok(
+        replayedMs >= SPOKEN_FRAMES * FRAME_MS && replayedMs <= mostMs,
+        `replayedMs is ${replayedMs}`,
+      );
       stage.speak(SPOKEN_FRAMES);
       stage.beQuiet(60);
       await stage.answered();
@@ -205,7 +212,10 @@ const quiet: Scenario = {
   name: 'nobody says anything for ten minutes, pongs 25 s late',
   also: 'nothing is done about it, but for the swap before its age limit',
   time: 'virtual',
-  provider: { connectionLifetimeMs: 3_600_000, faults: [{ when: { connection: 1 }, what: { type: 'latePongs', ms: 25_000 } }] },
+  provider: {
+    connectionLifetimeMs: 3_600_000,
+    faults: [{ when: { connection: 1 }, what: { type: 'latePongs', ms: 25_000 } }],
+  },
   expected: { outcome: 'returned', reason: 'user_initiated', dials: 2, boundMs: BOUND_MS },
   play: async (stage) => {
     await stage.connected();

@@ -30,8 +30,12 @@ function expectBackoff(dialsAtMs: readonly number[], attemptMs = 0): void {
   attempts.forEach((atMs, index) => {
     const waitedMs = atMs - (dialsAtMs[index + 1] ?? 0) - attemptMs;
     const delayMs = DEFAULT_RECONNECT_DELAYS_MS[index + 1] ?? 0;
-    const isRight = waitedMs >= delayMs - GRAIN_MS && waitedMs <= delayMs + DEFAULT_RECONNECT_JITTER_MS + GRAIN_MS;
-    assert.ok(isRight, `attempt ${index + 2} came after ${Math.round(waitedMs)} ms, and not ${delayMs} to ${delayMs + DEFAULT_RECONNECT_JITTER_MS}`);
+    const isRight =
+      waitedMs >= delayMs - GRAIN_MS && waitedMs <= delayMs + DEFAULT_RECONNECT_JITTER_MS + GRAIN_MS;
+    assert.ok(
+      isRight,
+      `attempt ${index + 2} came after ${Math.round(waitedMs)} ms, and not ${delayMs} to ${delayMs + DEFAULT_RECONNECT_JITTER_MS}`,
+    );
   });
 }
 

@@ -98,7 +98,8 @@ function differences({ expected, time }: Scenario, measured: Measured): string[]
   if (reason !== undefined) compare('The reason', measured.reason, reason);
   const [least, most] = typeof dials === 'number' ? [dials, dials] : dials;
   const isDialled = measured.dials >= least && measured.dials <= most;
-  if (!isDialled) compare('The number of dials', measured.dials, least === most ? least : `${least} to ${most}`);
+  if (!isDialled)
+    compare('The number of dials', measured.dials, least === most ? least : `${least} to ${most}`);
   compare('The number of history turns the provider was given', measured.history, history);
   if (againMs !== 'told') compare('What came to the provider again, in ms,', measured.againMs, againMs);
   compare('The number of upstream sockets', measured.sockets, 0);

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { DEFAULT_SOCKET_CLOSE_TIMEOUT_MS } from '../../src/models/ws-transport.ts';
 import { DEFAULT_CONNECT_TIMEOUT_MS } from '../../src/session/index.ts';
 import type { GeminiEmulatorOptions } from '../../src/testing/index.ts';
@@ -21,9 +22,17 @@ interface State {
   heal?(stage: Stage): unknown;
   /** How the session shows that it goes on. Default: the next question is answered. */
   goOn?(stage: Stage): Promise<unknown>;
+  /** Within which time it has to. Default `DEFAULT_WITHIN_MS`. */
+  readonly withinMs?: number;
   /** What the whole has cost when nobody did anything. Default: what it had cost until then. */
   readonly then?: Course;
 }
+
+/** A dial that is not answered costs ten seconds, and what comes after it some. */
+const DEFAULT_WITHIN_MS = 30_000;
+
+/** A quiet connection is probed after 15 s, and the probe waited for for 60 s; it is looked at every 2.5 s. */
+const PROBED_WITHIN_MS = 85_000;
 
 const QUESTION = 'Where is my parcel?';
 const LONG_QUESTION = 'Tell me all there is to tell about parcels, and do not leave anything out, please.';
@@ -171,7 +180,9 @@ const states: readonly State[] = [
       stage.emulator.forgetHandles();
       stage.inject({ type: 'reset' });
       await stage.told('handleRejected');
-      await stage.provider(({ connections }) => connections.last?.number === 3 && connections.last.messages.setup === 1);
+      await stage.provider(
+        ({ connections }) => connections.last?.number === 3 && connections.last.messages.setup === 1,
+      );
     },
     until: { dials: 3 },
     then: { dials: 3, history: 2 },
@@ -199,7 +210,11 @@ const states: readonly State[] = [
       stage.meets(1, { type: 'ignoreClose' });
       await answered(stage);
       stage.inject({ type: 'goAway', timeLeft: '50s' });
-      await stage.provider(({ recorded }) => recorded.some(({ event, fault }) => event === 'fault' && (fault as { type: string }).type === 'ignoreClose'));
+      await stage.provider(({ recorded }) =>
+        recorded.some(
+          ({ event, fault }) => event === 'fault' && (fault as { type: string }).type === 'ignoreClose',
+        ),
+      );
     },
     then: { dials: 2 },
   },
@@ -210,7 +225,9 @@ const states: readonly State[] = [
       stage.meets(2, { type: 'delaySetup', ms: 5_000 });
       await answered(stage);
       stage.inject({ type: 'goAway', timeLeft: '50s' });
-      await stage.provider(({ connections }) => connections.count === 2 && connections.last?.messages.setup === 1);
+      await stage.provider(
+        ({ connections }) => connections.count === 2 && connections.last?.messages.setup === 1,
+      );
     },
     until: { dials: 2 },
     then: { dials: 2 },
@@ -222,6 +239,7 @@ const states: readonly State[] = [
       await answered(stage);
       stage.inject({ type: 'halfOpen' });
     },
+    withinMs: PROBED_WITHIN_MS,
     then: { dials: 2 },
   },
   {
@@ -232,6 +250,7 @@ const states: readonly State[] = [
       stage.inject({ type: 'halfOpen' });
       await stage.passes(20_000);
     },
+    withinMs: PROBED_WITHIN_MS - 20_000,
     then: { dials: 2 },
   },
   {
@@ -263,8 +282,11 @@ const goesOn = (state: State): Scenario => ({
   play: async (stage) => {
     await state.reach(stage);
     stage.asked();
+    const reachedAtMs = stage.clock.now();
     await state.heal?.(stage);
     await (state.goOn?.(stage) ?? stage.ask('And now?'));
+    const tookMs = stage.clock.now() - reachedAtMs;
+    assert.ok(tookMs <= (state.withinMs ?? DEFAULT_WITHIN_MS), `it took ${tookMs} ms to go on`);
     return stage.isOver ? stage.ended() : stage.hangUp();
   },
 });

@@ -37,7 +37,12 @@ const COLUMNS: readonly Column[] = [
   { ...count('bound', ({ boundMs }) => boundMs), least: ({ expected }) => `${expected.boundMs}` },
   { title: 'time', align: 'left', least: ({ time = 'real' }) => time, cell: ({ time }) => time },
   count('dials', ({ dials }) => dials),
-  { title: 'at s', align: 'left', least: () => '0 +00.0 +00.0 +00.0 … +00.0', cell: ({ dialsAtMs }) => waits(dialsAtMs) },
+  {
+    title: 'at s',
+    align: 'left',
+    least: () => '0 +00.0 +00.0 +00.0 … +00.0',
+    cell: ({ dialsAtMs }) => waits(dialsAtMs),
+  },
   count('history', ({ history }) => history),
   count('lost', ({ lost }) => lost),
   count('doubled', ({ doubled }) => doubled),
