@@ -161,7 +161,7 @@ export const connection: WayTable = {
     }),
     goesOn({
       name: 'it says goAway',
-      why: 'The application is told; the connection is used until it ends.',
+      why: 'The application is told, and it is swapped; see the model leg.',
       ask: ({ provider }) => provider.say({ goAway: { timeLeft: '50s' } }),
     }),
     goesOn({

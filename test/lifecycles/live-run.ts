@@ -7,6 +7,9 @@ import { Provider } from './provider.ts';
 import type { Way, WayTable } from './way-table.ts';
 import { NOTHING, code, codeOf } from './words.ts';
 
+/** Within what is waited for, so that whatever is not ended otherwise is ended by it. */
+const IDLE_MS = 10_000;
+
 /** A loop over a live session that is connected. */
 class LoopScene {
   readonly clock = new VirtualClock();
@@ -25,6 +28,7 @@ class LoopScene {
       }),
       clock: this.clock,
       signal: this.leaver.signal,
+      limits: { idleTimeoutMs: IDLE_MS },
       ...(eventCapacity === undefined ? {} : { eventCapacity }),
     });
   }
@@ -168,7 +172,7 @@ export const liveRun: WayTable = {
     ends({
       name: 'a limit is reached [E]',
       why: 'An event says so, then the loop returns.',
-      ask: ({ clock }) => clock.advance(15 * 60_000),
+      ask: () => undefined,
     }),
     ends({
       name: 'the session ends with an error [E]',

@@ -16,6 +16,8 @@ export interface ProviderOptions {
   readonly accepts?: boolean;
   /** Whether a close frame is answered. Default true; false is a half-open peer. */
   readonly answersClose?: boolean;
+  /** Whether pings are answered. Default: as close frames are. */
+  readonly answersPings?: boolean;
   /** Called with every message after the setup. */
   heard?(message: Json, provider: Provider): void;
 }
@@ -24,6 +26,10 @@ export interface ProviderOptions {
 export class Provider implements Transport {
   /** Messages after the setup, oldest first. */
   readonly heard: Json[] = [];
+  /** The setups, oldest first. */
+  readonly setups: Json[] = [];
+  /** What a dial meets from now on. Default: it is accepted, unless `accepts` says otherwise. */
+  meets: (provider: this) => void;
   /** How the latest connection ended, as it was seen here. */
   ended: { readonly code: number; readonly reason: string } | undefined;
   /** Whether the network takes nothing more. */
@@ -35,11 +41,14 @@ export class Provider implements Transport {
 
   constructor(options: ProviderOptions) {
     this.#options = options;
+    this.meets = (provider) => {
+      if (options.accepts !== false) provider.accept();
+    };
     this.#net = new MemoryTransport({
       clock: options.clock,
       serve: (dial) => {
         this.#dial = dial;
-        if (options.accepts !== false) this.accept();
+        this.meets(this);
       },
     });
   }
@@ -73,12 +82,16 @@ export class Provider implements Transport {
   accept({ setup = true }: { readonly setup?: boolean } = {}): void {
     this.#peer = this.#dial?.accept({
       answersClose: this.#options.answersClose ?? true,
+      ...(this.#options.answersPings === undefined ? {} : { answersPings: this.#options.answersPings }),
       message: (data) => {
         const message = JSON.parse(String(data)) as Json;
         if (message['setup'] === undefined) {
           this.heard.push(message);
           this.#options.heard?.(message, this);
-        } else if (setup) this.say({ setupComplete: {} });
+          return;
+        }
+        this.setups.push(message['setup'] as Json);
+        if (setup) this.say({ setupComplete: {} });
       },
       closed: (code, reason) => {
         this.ended = { code, reason };

@@ -6,6 +6,7 @@ import { geminiEmulator } from './gemini-emulator.ts';
 import { lifetime } from './lifetime.ts';
 import { liveClient } from './live-client.ts';
 import { liveRun } from './live-run.ts';
+import { modelLeg } from './model-leg.ts';
 import { requestQueue } from './request-queue.ts';
 import { serverEnds } from './server.ts';
 import { sessionFile } from './session-file.ts';
@@ -20,6 +21,7 @@ export const tables: readonly WayTable[] = [
   lifetime,
   agentSession,
   sessionStates,
+  modelLeg,
   connection,
   toolCall,
   requestQueue,
