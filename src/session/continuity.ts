@@ -121,11 +121,11 @@ export class Continuity {
     });
   }
 
-  /** Whether a connection that is replaced now would go on with nothing lost and nothing said twice. */
+  /** Whether nobody is in the middle of anything. */
   get isAtBoundary(): boolean {
     const { conversation, running } = this.#options;
     if (!conversation.isIdle || this.#openCalls.size > 0) return false;
-    return running().length === 0 && this.ring.isQuiet;
+    return running().length === 0;
   }
 
   /** What a result is sent as: to a connection that does not know its call, both are told as history. */
