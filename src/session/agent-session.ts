@@ -182,6 +182,7 @@ export class AgentSession implements AsyncDisposable {
       disconnected: (atBoundary) => this.#continuity.cut(atBoundary),
       connected: (setup) => this.#connected(setup),
       recovered: (recovered) => this.#recovered(recovered),
+      ready: () => void this.#pump.pump(),
       output: (message) => this.#received(message),
       sent: (input) => this.#sent(input),
       refused: (input, error) => this.#refused(input, error),
@@ -345,7 +346,6 @@ export class AgentSession implements AsyncDisposable {
     if (isSwap) this.#emit({ ...recovery, state: 'swapped', how });
     else if (resuming.tag === 'resume') this.#emit({ ...recovery, state: 'resumed' });
     else this.#emit({ ...recovery, state: 'reseeded', why: resuming.why });
-    this.#pump.pump();
   }
 
   /** Calls whose tools ran in a process that is no more: the history must not end in the middle of one (R10). */

@@ -1,6 +1,7 @@
 import type { Content, LiveEventBody, Part, Usage } from '../protocol/index.ts';
 import { textContent } from '../protocol/index.ts';
 import type { ModelInput, ModelOutput } from './live-model.ts';
+import { TakenBack } from './taken-back.ts';
 import { NO_USAGE, addUsage } from './usage.ts';
 
 /** What the end of a connection means for the turn that was under way on it. */
@@ -51,13 +52,13 @@ export class Conversation {
   #turnContents: Content[] = [];
   /** What was asked in the middle of an answer: it belongs to the next turn. */
   #nextContents: Content[] = [];
-  /** What was taken out of the history because it is said again, and where it stood. */
-  #takenBack: { readonly index: number; readonly contents: readonly Content[] } | undefined;
+  readonly #takenBack: TakenBack;
   #idleWaiters: (() => void)[] = [];
 
   constructor(history: Content[], emit: (event: LiveEventBody) => void) {
     this.#history = history;
     this.#emit = emit;
+    this.#takenBack = new TakenBack(history);
   }
 
   /** The agent's turn under way, or the next one; counted from 1. */
@@ -102,6 +103,7 @@ export class Conversation {
     if (input.type === 'content') {
       this.#commitAll();
       this.#history.push(input.content);
+      this.#takenBack.sent(input.content);
       (this.#floor === 'agent' ? this.#nextContents : this.#turnContents).push(input.content);
       if (input.turnComplete !== false) this.#owe();
     } else if (input.type === 'activityStart') {
@@ -141,14 +143,14 @@ export class Conversation {
         this.#history.push({ role: 'model', parts: output.calls.map((functionCall) => ({ functionCall })) });
         this.#hasCalled = true;
         this.#isAnswerWhole = false;
-        this.#turnContents = [];
+        this.#turnAnswered();
         this.#emit(output);
         return;
       case 'interrupted':
         this.#commitUser();
         this.#commitAgent();
         this.#interrupted = true;
-        this.#turnContents = [];
+        if (this.#floor === 'agent') this.#turnAnswered();
         this.#emit({ type: 'interrupted', positionSamples: this.#outputSamples });
         return;
       case 'turnComplete':
@@ -176,8 +178,8 @@ export class Conversation {
 
   /** Writes down what was begun and not finished, so that nothing said is missing from the history. */
   finish(): void {
-    this.#putBack();
     this.#commitAll();
+    this.#takenBack.putBack();
     this.#floor = 'open';
     this.stopWaiting();
   }
@@ -188,10 +190,9 @@ export class Conversation {
    */
   cut(isSaidAgain: boolean): TurnCut {
     this.#isUserSpeaking = false;
-    if (this.#floor === 'agent' && (this.#isAnswerWhole || this.#interrupted)) {
-      this.#completeTurn(undefined);
-      return { cutTurn: false, completed: true, owesAnswer: false };
-    }
+    // What was asked meanwhile belongs to the next turn, which is not complete.
+    const completed = this.#floor === 'agent' && (this.#isAnswerWhole || this.#interrupted);
+    if (completed) this.#completeTurn(undefined);
     const cutTurn = this.#floor === 'agent';
     const mustAsk = this.#hasCalled || (!isSaidAgain && this.#floor !== 'open');
     this.#forgetPieces(isSaidAgain, cutTurn);
@@ -199,7 +200,7 @@ export class Conversation {
     this.#floor = mustAsk ? 'owed' : 'open';
     this.#isNextOwed = false;
     if (this.#floor === 'open' && !isSaidAgain) this.stopWaiting();
-    return { cutTurn, completed: false, owesAnswer: mustAsk };
+    return { cutTurn, completed, owesAnswer: mustAsk };
   }
 
   /** What was begun and will be said again is forgotten; what will not is written down. */
@@ -214,29 +215,25 @@ export class Conversation {
     this.#agentParts = [];
   }
 
-  /** There is a connection again: what was taken back is on its way to it. */
-  goesOn(): void {
-    this.#takenBack = undefined;
+  /**
+   * There is a connection again, and what was taken back is on its way to it. With `again` it knows most of it: only
+   * that is on its way, and the rest is put back.
+   */
+  goesOn(again?: ReadonlySet<Content>): void {
+    if (again !== undefined) this.#takenBack.putBack(again);
   }
 
   #takeBack(): void {
-    const taken = new Set([...this.#turnContents, ...this.#nextContents]);
+    const contents = [...this.#turnContents, ...this.#nextContents];
     this.#turnContents = [];
     this.#nextContents = [];
-    const index = this.#history.findIndex((content) => taken.has(content));
-    if (index === -1) return;
-    const contents = this.#history.slice(index);
-    this.#history.splice(index, Infinity, ...contents.filter((content) => !taken.has(content)));
-    this.#takenBack ??= { index, contents };
+    this.#takenBack.take(contents);
   }
 
-  /** It was not said again after all. */
-  #putBack(): void {
-    const back = this.#takenBack;
-    this.#takenBack = undefined;
-    if (back === undefined) return;
-    const since = this.#history.slice(back.index).filter((content) => !back.contents.includes(content));
-    this.#history.splice(back.index, Infinity, ...back.contents, ...since);
+  /** What led to the answer under way is answered, and stays in the history. */
+  #turnAnswered(): void {
+    this.#turnContents = [];
+    this.#takenBack.answered();
   }
 
   #owe(): void {
@@ -258,12 +255,14 @@ export class Conversation {
     // Words that arrived beside an uninterrupted answer are the late transcript of the question before it.
     if (!interrupted) this.#commitUser();
     this.#commitAgent();
+    // A turn in which nothing was said has answered nothing: what led to it is sent to another connection.
+    if (this.#floor === 'agent') this.#turnAnswered();
+    this.#turnContents.push(...this.#nextContents);
+    this.#nextContents = [];
     this.#floor = this.#isNextOwed ? 'owed' : 'open';
     this.#isNextOwed = false;
     this.#interrupted = false;
     this.#hasCalled = false;
-    this.#turnContents = this.#nextContents;
-    this.#nextContents = [];
     this.#emit({ type: 'turnComplete', interrupted, ...(reason === undefined ? {} : { reason }) });
     this.#turn += 1;
     if (this.#floor === 'open') this.stopWaiting();
@@ -275,6 +274,7 @@ export class Conversation {
     if (this.#floor !== 'agent') this.#commitAgent();
     if (text !== '') {
       this.#userPieces += text;
+      this.#takenBack.heardAgain();
       this.#emit({ type: 'transcript', speaker: 'user', text, partial: true, ...language });
       // Who has spoken is waiting for an answer.
       if (this.#floor === 'open') this.#owe();

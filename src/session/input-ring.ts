@@ -1,4 +1,4 @@
-import type { AudioChunk, LiveRequest } from '../protocol/index.ts';
+import type { AudioChunk, Content, LiveRequest } from '../protocol/index.ts';
 
 /** What of a client's requests is handed to a model. */
 export type ClientInput = Exclude<LiveRequest, { readonly type: 'close' }>;
@@ -77,6 +77,12 @@ export class InputRing {
   /** Whether more may be put in. */
   get hasRoom(): boolean {
     return this.#kept.length < MAX_KEPT_INPUTS;
+  }
+
+  /** The messages among what waits to be sent, for the first time or again. */
+  get contentsToSend(): ReadonlySet<Content> {
+    const waiting = this.#kept.slice(this.#next);
+    return new Set(waiting.flatMap(({ input }) => (input.type === 'content' ? [input.content] : [])));
   }
 
   push(input: ClientInput): void {

@@ -103,6 +103,8 @@ export interface ModelLegOptions {
   connected(setup: LiveSetup, resuming: Resuming): void;
   /** It is ready again; called after `connected`. */
   recovered(recovered: Recovered): void;
+  /** What it said until now was delivered: it can be sent to. */
+  ready(): void;
   output(message: ModelOutput): void;
   /** The connection took `input`; called before what the model answers is delivered. */
   sent(input: ModelInput): void;
@@ -306,6 +308,8 @@ export class ModelLeg implements Receiver {
       this.#options.connected(setup, resuming);
       announce?.(setup);
       this.#catchUp();
+      // What arrived while it was set up knows nothing of what is sent to it only now.
+      if (announce !== undefined) this.#options.ready();
     } catch (error) {
       const { reason, error: cause } = await scope.abort('connect failed');
       this.#held.length = 0;
