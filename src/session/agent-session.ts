@@ -172,7 +172,7 @@ export class AgentSession implements AsyncDisposable {
     const handles = { modelId: model.id, lifetimeMs: model.capabilities.handleLifetimeMs ?? Infinity };
     this.#connectionLog = new ConnectionLog(lifetime.log, name);
     this.#connectionLog.handleUpdated(session.resumption?.handle);
-    const resumption = new Resumption(handles, session.resumption, (stored) => {
+    const resumption = new Resumption(handles, session.resumption, session.history.length, (stored) => {
       session.resumption = stored;
       this.#connectionLog.handleUpdated(stored?.handle);
       this.#journal?.changed();
@@ -201,10 +201,11 @@ export class AgentSession implements AsyncDisposable {
       setup: (resuming) => liveSetup(agent, session, options.runConfig, this.#knowledge(resuming)),
       mayReconnect: () => this.isOpen,
       isAtBoundary: () => this.#continuity.isAtBoundary,
+      isQuiet: () => this.#continuity.ring.isQuiet,
       changed: (event) => this.#connectionChanged(event),
       disconnected: (atBoundary) => this.#continuity.cut(atBoundary),
-      connected: (setup) => this.#connected(setup),
-      recovered: (recovered) => this.#recovered(recovered),
+      connected: (setup, resuming, recovered) => this.#connected(setup, resuming, recovered),
+      ready: () => void this.#pump.pump(),
       output: (message) => this.#received(message),
       sent: (input) => this.#sent(input),
       refused: (input, error) => this.#refused(input, error),
@@ -344,20 +345,30 @@ export class AgentSession implements AsyncDisposable {
     return { history: [], resumptionHandle: resuming.handle.handle };
   }
 
-  #connected({ history, resumptionHandle }: LiveSetup): void {
+  /** The model is there, or is there again: what it does not know goes first, and what that means is told (R9). */
+  #connected({ history }: LiveSetup, resuming: Resuming, recovered: Recovered | undefined): void {
     const { clock } = this.#lifetime;
     this.#limits ??= new LimitWatch(this.#lifetime, this.#sessionLimits(), (limit, afterMs) =>
       this.#limit(limit, afterMs),
     );
-    const resumed = resumptionHandle !== undefined;
+    const unsent = this.#pump.takeResults();
+    const { first, results, ...told } = this.#continuity.continued(resuming, history.length, unsent);
+    this.#pump.beginWith(first);
+    for (const result of results) this.#answer(result);
+    const { historyTurns } = told;
     const afterMs = Math.round(clock.now() - (this.#connectingAtMs ?? clock.now()));
-    this.#connectionChanged({
-      type: 'connection',
-      state: 'connected',
-      resumed,
-      historyTurns: history.length,
-      afterMs,
-    });
+    const resumed = resuming.tag === 'resume';
+    this.#connectionChanged({ type: 'connection', state: 'connected', resumed, historyTurns, afterMs });
+    if (recovered === undefined) return;
+    const { isSwap, ...replaced } = recovered;
+    const recovery = { type: 'connection', ...replaced, ...told } as const;
+    if (isSwap) {
+      this.#connectionChanged({ ...recovery, state: 'swapped', how: resumed ? 'resumed' : 'reseeded' });
+    } else if (resuming.tag === 'resume') {
+      this.#connectionChanged({ ...recovery, state: 'resumed' });
+    } else {
+      this.#connectionChanged({ ...recovery, state: 'reseeded', why: resuming.why });
+    }
   }
 
   #connectionChanged(event: ConnectionEventBody): void {
@@ -368,23 +379,6 @@ export class AgentSession implements AsyncDisposable {
     this.#connectionLog.note(told);
     this.#connections.note(told);
     this.#emit(told);
-  }
-
-  /** Another connection is there: what the old one had not answered goes to it, and what that means is told (R9). */
-  #recovered({ resuming, historyTurns: seeded, isSwap, ...told }: Recovered): void {
-    const { first, results, ...replay } = this.#continuity.continued(
-      resuming,
-      seeded,
-      this.#pump.takeResults(),
-    );
-    this.#pump.beginWith(first);
-    for (const result of results) this.#answer(result);
-    const how = resuming.tag === 'resume' ? 'resumed' : 'reseeded';
-    const recovery = { type: 'connection', ...told, ...replay } as const;
-    if (isSwap) this.#connectionChanged({ ...recovery, state: 'swapped', how });
-    else if (resuming.tag === 'resume') this.#connectionChanged({ ...recovery, state: 'resumed' });
-    else this.#connectionChanged({ ...recovery, state: 'reseeded', why: resuming.why });
-    this.#pump.pump();
   }
 
   /** Calls whose tools ran in a process that is no more: the history must not end in the middle of one (R10). */

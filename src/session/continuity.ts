@@ -121,11 +121,11 @@ export class Continuity {
     });
   }
 
-  /** Whether a connection that is replaced now would go on with nothing lost and nothing said twice. */
+  /** Whether nobody is in the middle of anything. */
   get isAtBoundary(): boolean {
     const { conversation, running } = this.#options;
     if (!conversation.isIdle || this.#openCalls.size > 0) return false;
-    return running().length === 0 && this.ring.isQuiet;
+    return running().length === 0;
   }
 
   /** What a result is sent as: to a connection that does not know its call, both are told as history. */
@@ -147,30 +147,31 @@ export class Continuity {
 
   /** The connection is gone: what it had not answered goes back into the ring. */
   cut(atBoundary: boolean): void {
-    const { conversation, resumption, session, capabilities } = this.#options;
+    const { conversation, resumption, capabilities } = this.#options;
     const { cutTurn, completed, owesAnswer } = conversation.cut(
       this.ring.rewind(resumption.handle?.isCounted),
       capabilities.takesContent === true,
     );
     if (completed) resumption.turnEnded();
-    resumption.historyShortened(session.history.length);
     const earlier = this.#cut;
     this.#cut = { atBoundary, cutTurn: cutTurn || earlier?.cutTurn === true, owesAnswer };
   }
 
   /** The connection is a new one. `unsent` are the results that were waiting for it. */
   continued(resuming: Resuming, seededTurns: number, unsent: readonly FunctionResponse[]): Continued {
-    const { session, capabilities, conversation } = this.#options;
+    const { session, capabilities, conversation, resumption } = this.#options;
     const { atBoundary = true, cutTurn = false, owesAnswer = false } = this.#cut ?? {};
     this.#cut = undefined;
     this.#sentInputs = 0;
-    conversation.goesOn();
     const handle = resuming.tag === 'resume' ? resuming.handle : undefined;
     if (handle === undefined) this.#context.restarted();
     else this.#context.resumed();
     // At a boundary the handle knows all that was heard, and a provider that counts knows what it has. Anywhere else
     // the moment of the handle says nothing of half an utterance.
-    if (handle !== undefined && (atBoundary || handle.isCounted)) this.ring.skipTo(handle.position);
+    const isExact = handle !== undefined && (atBoundary || handle.isCounted);
+    if (isExact) this.ring.skipTo(handle.position);
+    conversation.goesOn(isExact ? this.ring.contentsToSend : undefined);
+    resumption.historyShortened(session.history.length);
     const running = this.#runningCalls();
     const open = this.#openCalls;
     this.#openCalls = new Set([...open].filter((id) => handle?.calls.has(id)));

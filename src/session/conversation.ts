@@ -1,6 +1,7 @@
 import type { Content, LiveEventBody, Part, Usage } from '../protocol/index.ts';
 import { textContent } from '../protocol/index.ts';
 import type { ModelInput, ModelOutput } from './live-model.ts';
+import { TakenBack } from './taken-back.ts';
 import { NO_USAGE, addUsage } from './usage.ts';
 
 /** What the end of a connection means for the turn that was under way on it. */
@@ -54,8 +55,7 @@ export class Conversation {
   #turnContents: Content[] = [];
   /** What was asked in the middle of an answer: it belongs to the next turn. */
   #nextContents: Content[] = [];
-  /** What was taken out of the history because it is said again, and where it stood. */
-  #takenBack: { readonly index: number; readonly contents: readonly Content[] } | undefined;
+  readonly #takenBack: TakenBack;
   /** Set between two connections where the turn under way begins anew: whether an answer was being given in it. */
   #restart: { readonly cutTurn: boolean; readonly isSaidAgain: boolean } | undefined;
   #idleWaiters: (() => void)[] = [];
@@ -63,6 +63,7 @@ export class Conversation {
   constructor(history: Content[], emit: (event: LiveEventBody) => void) {
     this.#history = history;
     this.#emit = emit;
+    this.#takenBack = new TakenBack(history);
   }
 
   /** The agent's turn under way, or the next one; counted from 1. */
@@ -107,6 +108,7 @@ export class Conversation {
     if (input.type === 'content') {
       this.#commitAll();
       this.#history.push(input.content);
+      this.#takenBack.sent(input.content);
       (this.#floor === 'agent' ? this.#nextContents : this.#turnContents).push(input.content);
       if (input.turnComplete !== false) this.#owe();
     } else if (input.type === 'activityStart') {
@@ -146,14 +148,14 @@ export class Conversation {
         this.#history.push({ role: 'model', parts: output.calls.map((functionCall) => ({ functionCall })) });
         this.#hasCalled = true;
         this.#isAnswerWhole = false;
-        this.#turnContents = [];
+        this.#turnAnswered();
         this.#emit(output);
         return;
       case 'interrupted':
         this.#commitUser();
         this.#commitAgent();
         this.#interrupted = true;
-        this.#turnContents = [];
+        if (this.#floor === 'agent') this.#turnAnswered();
         this.#emit({ type: 'interrupted', positionSamples: this.#outputSamples });
         return;
       case 'turnComplete':
@@ -181,8 +183,8 @@ export class Conversation {
 
   /** Writes down what was begun and not finished, so that nothing said is missing from the history. */
   finish(): void {
-    this.#putBack();
     this.#commitAll();
+    this.#takenBack.putBack();
     this.#floor = 'open';
     this.stopWaiting();
   }
@@ -193,11 +195,10 @@ export class Conversation {
    */
   cut(isSaidAgain: boolean, canAsk: boolean): TurnCut {
     this.#isUserSpeaking = false;
+    // What was asked meanwhile belongs to the next turn, which is not complete.
+    const completed = this.#floor === 'agent' && (this.#isAnswerWhole || this.#interrupted);
+    if (completed) this.#completeTurn(undefined);
     const wasAnswering = this.#floor === 'agent';
-    if (wasAnswering && (this.#isAnswerWhole || this.#interrupted)) {
-      this.#completeTurn(undefined);
-      return { cutTurn: false, completed: true, owesAnswer: false };
-    }
     const isOwed = this.#hasCalled || (!isSaidAgain && this.#floor !== 'open');
     const owesAnswer = isOwed && canAsk;
     const cutTurn = wasAnswering || this.#restart?.cutTurn === true;
@@ -208,22 +209,25 @@ export class Conversation {
       }
       this.#floor = 'open';
       this.stopWaiting();
-      return { cutTurn, completed: wasAnswering, owesAnswer: false };
+      return { cutTurn, completed: completed || wasAnswering, owesAnswer: false };
     }
     if (!wasAnswering) this.#commitTrailingWords();
     if (isSaidAgain) this.#takeBack();
     this.#restart = { cutTurn, isSaidAgain };
     this.#floor = owesAnswer ? 'owed' : 'open';
     this.#isNextOwed = false;
-    return { cutTurn, completed: false, owesAnswer };
+    return { cutTurn, completed, owesAnswer };
   }
 
-  /** There is a connection again, and what was taken back is on its way to it. */
-  goesOn(): void {
+  /**
+   * There is a connection again, and what was taken back is on its way to it. With `again` it knows most of it: only
+   * that is on its way, and the rest is put back.
+   */
+  goesOn(again?: ReadonlySet<Content>): void {
+    if (again !== undefined) this.#takenBack.putBack(again);
     const restart = this.#restart;
     this.#restart = undefined;
     if (restart === undefined) return;
-    this.#takenBack = undefined;
     // What was begun comes again: the user's words with what is said again, the agent's with the new answer.
     if (restart.isSaidAgain) {
       this.#userPieces = '';
@@ -244,23 +248,16 @@ export class Conversation {
   }
 
   #takeBack(): void {
-    const taken = new Set([...this.#turnContents, ...this.#nextContents]);
+    const contents = [...this.#turnContents, ...this.#nextContents];
     this.#turnContents = [];
     this.#nextContents = [];
-    const index = this.#history.findIndex((content) => taken.has(content));
-    if (index === -1) return;
-    const contents = this.#history.slice(index);
-    this.#history.splice(index, Infinity, ...contents.filter((content) => !taken.has(content)));
-    this.#takenBack ??= { index, contents };
+    this.#takenBack.take(contents);
   }
 
-  /** It was not said again after all. */
-  #putBack(): void {
-    const back = this.#takenBack;
-    this.#takenBack = undefined;
-    if (back === undefined) return;
-    const since = this.#history.slice(back.index).filter((content) => !back.contents.includes(content));
-    this.#history.splice(back.index, Infinity, ...back.contents, ...since);
+  /** What led to the answer under way is answered, and stays in the history. */
+  #turnAnswered(): void {
+    this.#turnContents = [];
+    this.#takenBack.answered();
   }
 
   #owe(): void {
@@ -282,12 +279,14 @@ export class Conversation {
     // Words that arrived beside an uninterrupted answer are the late transcript of the question before it.
     if (!interrupted) this.#commitUser();
     this.#commitAgent();
+    // A turn in which nothing was said has answered nothing: what led to it is sent to another connection.
+    if (this.#floor === 'agent') this.#turnAnswered();
+    this.#turnContents.push(...this.#nextContents);
+    this.#nextContents = [];
     this.#floor = this.#isNextOwed ? 'owed' : 'open';
     this.#isNextOwed = false;
     this.#interrupted = false;
     this.#hasCalled = false;
-    this.#turnContents = this.#nextContents;
-    this.#nextContents = [];
     this.#emit({ type: 'turnComplete', interrupted, ...(reason === undefined ? {} : { reason }) });
     this.#turn += 1;
     if (this.#floor === 'open') this.stopWaiting();
@@ -299,6 +298,7 @@ export class Conversation {
     if (this.#floor !== 'agent') this.#commitAgent();
     if (text !== '') {
       this.#userPieces += text;
+      this.#takenBack.heardAgain();
       this.#emit({ type: 'transcript', speaker: 'user', text, partial: true, ...language });
       // Who has spoken is waiting for an answer.
       if (this.#floor === 'open') this.#owe();

@@ -1,4 +1,4 @@
-import type { AudioChunk, LiveRequest } from '../protocol/index.ts';
+import type { AudioChunk, Content, LiveRequest } from '../protocol/index.ts';
 
 /** What of a client's requests is handed to a model. */
 export type ClientInput = Exclude<LiveRequest, { readonly type: 'close' }>;
@@ -81,6 +81,12 @@ export class InputRing {
   /** Whether more may be put in. */
   get hasRoom(): boolean {
     return this.#messages < MAX_KEPT_MESSAGES;
+  }
+
+  /** The messages among what waits to be sent, for the first time or again. */
+  get contentsToSend(): ReadonlySet<Content> {
+    const waiting = this.#kept.slice(this.#next);
+    return new Set(waiting.flatMap(({ input }) => (input.type === 'content' ? [input.content] : [])));
   }
 
   push(input: ClientInput): void {
@@ -197,7 +203,7 @@ export class InputRing {
     let word = 0;
     while (word < this.#next) {
       const input = this.#kept[word]?.input;
-      if (input === undefined || opensTurn(input)) break;
+      if (input === undefined || input.type !== 'audio' || isAudible(input.audio)) break;
       word += 1;
     }
     if (word === this.#next) return word;
@@ -256,12 +262,6 @@ export class InputRing {
     else this.#kept.splice(index, 1);
     if (index < this.#next) this.#next -= 1;
   }
-}
-
-/** Whether a turn of the user begins with it: a message, a mark that says so, or audio that can be heard. */
-function opensTurn(input: ClientInput): boolean {
-  if (input.type === 'audio') return isAudible(input.audio);
-  return input.type === 'content' || input.type === 'activityStart';
 }
 
 function durationOf(input: ClientInput): number {

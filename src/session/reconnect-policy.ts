@@ -23,6 +23,9 @@ export const DEFAULT_STABLE_AFTER_MS = 10_000;
 /** What a provider that is overloaded is given before it is asked again, where it does not say how long itself. */
 export const DEFAULT_OVERLOAD_DELAY_MS = 10_000;
 
+/** Nobody holds the line for longer: a provider that asks for more is asked again after this long all the same. */
+export const MAX_RETRY_AFTER_MS = 60_000;
+
 /** A caller who talks for half a minute without being heard has noticed; a megabyte a session is what it costs (R8). */
 export const DEFAULT_BUFFERED_AUDIO_MS = 30_000;
 

@@ -41,9 +41,11 @@ export class Resumption {
   #handle: KnownHandle | undefined;
   /** Why there is no handle; `noHandle` where there never was one. */
   #missing: ReseedCause = 'noHandle';
+  /** Whether a connection was started fresh since the handle went missing. */
+  #isMadeUpFor = true;
   /** Whether the provider says that it can be resumed at this moment. */
   #isResumableNow = true;
-  /** Whether the connection has forgotten the conversation: its handles stand for one that is not ours. */
+  /** Whether what the connection remembers is not the conversation: its handles are not to be used. */
   #isForgetful = false;
   /** Since a resumption: whether a handle has come. */
   #isConfirmed = true;
@@ -53,16 +55,22 @@ export class Resumption {
 
   readonly #changed: (stored: StoredResumption | undefined) => void;
 
-  /** `changed` is told what is to be kept of it, each time that changes. */
+  /**
+   * `historyLength` is how long the stored history is. `changed` is told what is to be kept of the handle, each time that
+   * changes.
+   */
   constructor(
     limits: HandleLimits,
     stored: StoredResumption | undefined,
+    historyLength: number,
     changed: (stored: StoredResumption | undefined) => void,
   ) {
     this.#limits = limits;
     this.#changed = changed;
     if (stored === undefined || stored.modelId !== limits.modelId) return;
-    this.#handle = { ...stored, position: 0, isCounted: false, calls: new Set(), isBehind: false };
+    // What was said since, the provider does not know, and neither what was settled at the start of this process.
+    const isBehind = stored.historyLength < historyLength;
+    this.#handle = { ...stored, position: 0, isCounted: false, calls: new Set(), isBehind };
   }
 
   get handle(): KnownHandle | undefined {
@@ -72,6 +80,11 @@ export class Resumption {
   /** Whether the connection can be replaced now without anything that was said being unknown to the next one. */
   get isCurrent(): boolean {
     return this.#handle !== undefined && this.#isResumableNow && !this.#handle.isBehind;
+  }
+
+  /** Whether the provider has said that it cannot be resumed at this moment. */
+  get isHeldBack(): boolean {
+    return !this.#isResumableNow;
   }
 
   /** Whether a handle was promised by a resumption and has not come. */
@@ -108,6 +121,7 @@ export class Resumption {
 
   /** The connection was started fresh: calls and context of the old one are unknown to it. */
   restarted(): void {
+    this.#isMadeUpFor = true;
     this.#isForgetful = false;
     this.#isResumableNow = true;
     this.#isConfirmed = true;
@@ -127,17 +141,19 @@ export class Resumption {
     return true;
   }
 
-  /** A resumed connection has proven itself. */
+  /** The connection has proven itself: what was wrong with a handle before is over. */
   worked(): void {
     this.#failures = 0;
+    if (this.#isMadeUpFor) this.#missing = 'noHandle';
   }
 
   /** The handle is not to be used again. */
   drop(why: ReseedCause): void {
     this.#handle = undefined;
     this.#missing = why;
+    this.#isMadeUpFor = false;
     this.#failures = 0;
-    this.#isForgetful ||= why === 'contextLost';
+    this.#isForgetful = why === 'contextLost';
     this.#changed(undefined);
   }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { LiveEvent } from '../../src/protocol/index.ts';
 import { AudioChunk, textContent } from '../../src/protocol/index.ts';
+import type { AgentSession } from '../../src/session/index.ts';
 import type { Json, Provider } from './provider.ts';
 import { Scene } from './scene.ts';
 import type { SceneOptions } from './scene.ts';
@@ -58,6 +59,11 @@ function told(events: readonly LiveEvent[]): string {
   });
 }
 
+async function endOf(session: AgentSession): Promise<string> {
+  const { reason, error } = await session.closed;
+  return error === undefined ? code(reason) : `${code(reason)}, ${codeOf(error)}`;
+}
+
 /** What the latest setup brought along. */
 function broughtAlong({ setups, heard }: Provider, heardBefore: number): string {
   if (setups.length < 2) return NOTHING;
@@ -89,7 +95,7 @@ function way(leg: LegWay): Way {
       const brought = broughtAlong(provider, before.heard);
       const tookMs = last.atMs - before.atMs;
       const state = isOver()
-        ? `${code((await session.closed).reason)}, ${codeOf((await session.closed).error)}`
+        ? await endOf(session)
         : `goes on, ${code(session.state)}`;
       if (!isOver()) await scene.end(({ session: live }) => live.close());
       return [told(events), state, brought, duration(Math.round(tookMs))];
