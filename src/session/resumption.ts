@@ -94,10 +94,10 @@ export class Resumption {
 
   /** The provider issued a handle. */
   issued(handle: Omit<KnownHandle, 'modelId' | 'isBehind'>): void {
+    this.#isResumableNow = true;
     if (this.#isForgetful) return;
     const { modelId } = this.#limits;
     this.#handle = { ...handle, modelId, isBehind: false };
-    this.#isResumableNow = true;
     this.#isConfirmed = true;
     const { handle: token, atMs, historyLength } = handle;
     this.#changed({ handle: token, atMs, modelId, historyLength });

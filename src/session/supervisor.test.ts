@@ -476,10 +476,13 @@ describe('The supervisor: handles', () => {
     turn(rig, 'Hello', 'Hi', 'h1');
     rig.model.connection.end({ code: 1006 });
     await rig.clock.settle();
-    rig.model.connection.output({ type: 'text', text: 'Good day!' }, usage(351), { type: 'turnComplete' });
+    const { connection } = rig.model;
+    connection.output({ type: 'resumption', handle: undefined }, { type: 'text', text: 'Good day!' });
+    connection.output(usage(351), { type: 'turnComplete' });
     issue(rig, 'h2');
     expect(rig.session.session.resumption).toBeUndefined();
-    await rig.clock.advance(10_000);
+    // It does not wait for the provider to send another one.
+    await rig.clock.advance(3_000);
     expect(told(rig, 'swapped')).toMatchObject([{ cause: 'contextLost', how: 'reseeded', historyTurns: 3 }]);
     issue(rig, 'h3');
     expect(rig.session.session.resumption).toMatchObject({ handle: 'h3' });
