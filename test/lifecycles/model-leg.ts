@@ -94,9 +94,7 @@ function way(leg: LegWay): Way {
       assert.ok(last, 'nothing is told');
       const brought = broughtAlong(provider, before.heard);
       const tookMs = last.atMs - before.atMs;
-      const state = isOver()
-        ? await endOf(session)
-        : `goes on, ${code(session.state)}`;
+      const state = isOver() ? await endOf(session) : `goes on, ${code(session.state)}`;
       if (!isOver()) await scene.end(({ session: live }) => live.close());
       return [told(events), state, brought, duration(Math.round(tookMs))];
     },

@@ -109,6 +109,7 @@ const withoutHandle: Scenario = {
   clause: 'R7',
   name: 'goAway, and there is no handle',
   also: 'it is swapped all the same, with the history',
+  time: 'virtual',
   provider: {
     faults: [{ when: { on: 'serverMessage', kind: 'sessionResumptionUpdate' }, what: { type: 'silence' } }],
   },

@@ -106,6 +106,7 @@ const contextLost: Scenario = {
   clause: 'R6',
   name: 'resumed, and the context is gone (prompt tokens collapse)',
   also: 'it is told, and replaced by a fresh one with the history',
+  time: 'virtual',
   provider: {
     faults: [
       {

@@ -228,6 +228,37 @@ const quiet: Scenario = {
   },
 };
 
+/** Silence that waits in the queue when the buffers of both sockets are full of it: some ten seconds. */
+const WAITING_FRAMES = 500;
+
+/** A little longer than it takes to find out: the provider sees its old connection end when it reads again. */
+const STALLED_MS = 13_000;
+
+const stalled: Scenario = {
+  clause: 'R12',
+  name: 'peer stops reading, the microphone is open',
+  also: 'what does not leave for 10 s tells that it is stalled; what is said then is heard',
+  time: 'virtual',
+  // The first one to resume is refused, because the provider has not read of the old one's end.
+  expected: { outcome: 'returned', reason: 'user_initiated', dials: 3, againMs: 'told', boundMs: BOUND_MS },
+  play: async (stage) => {
+    await stage.connected();
+    await stage.ask(QUESTION);
+    stage.inject({ type: 'stallReads', ms: STALLED_MS });
+    while (stage.queue.size < WAITING_FRAMES) {
+      stage.beQuiet(WAITING_FRAMES);
+      await stage.passes(1);
+    }
+    stage.speak(SPOKEN_FRAMES);
+    stage.beQuiet(60);
+    const lost = await stage.told('lost');
+    assert.ok('cause' in lost && lost.cause === 'stalled', 'the event does not say that it was stalled');
+    await stage.told('resumed');
+    await stage.answered();
+    return stage.hangUp();
+  },
+};
+
 /** Connections that are lost in the middle of a session. */
 export const losingScenarios: readonly Scenario[] = [
   ...CLOSES.map(withHandle),
@@ -236,5 +267,6 @@ export const losingScenarios: readonly Scenario[] = [
   ...SUDDEN.map(cutInSentence),
   halfOpenIdle,
   halfOpenInAnswer,
+  stalled,
   quiet,
 ];

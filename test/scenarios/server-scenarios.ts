@@ -5,6 +5,7 @@ import { DEFAULT_SOCKET_CLOSE_TIMEOUT_MS } from '../../src/models/ws-transport.t
 import { CLOSE_CODES, HOLDFAST_SUBPROTOCOL } from '../../src/protocol/index.ts';
 import { createServer } from '../../src/server/index.ts';
 import type { HoldfastServer } from '../../src/server/index.ts';
+import type { RecordedEvent } from '../../src/testing/index.ts';
 import type { Scenario } from './scenario.ts';
 import type { Ending, Stage } from './stage.ts';
 
@@ -112,10 +113,52 @@ function closingInBand(wire: Wire): Scenario {
   };
 }
 
+const SAID = {
+  adk: (text: string) => ({ content: { role: 'user', parts: [{ text }] } }),
+  'holdfast.v1': (text: string) => ({ type: 'text', text }),
+} as const;
+
+/** Asks over the wire, and waits until the provider has answered and issued a handle. */
+async function ask(
+  { emulator, said }: Stage,
+  { client }: ServedCall,
+  wire: Wire,
+  text: string,
+): Promise<void> {
+  said.push(text);
+  const seen = emulator.recorded.length;
+  client.send(JSON.stringify(SAID[wire](text)));
+  const isHandle = ({ event, message }: RecordedEvent): boolean =>
+    event === 'out' && JSON.stringify(message).includes('"newHandle":"');
+  await emulator.waitFor(({ recorded }) => recorded.slice(seen).some(isHandle), { timeoutMs: PATIENCE_MS });
+}
+
+function resuming(wire: Wire): Scenario {
+  return {
+    clause: 'R1',
+    name: `${wire}: provider lost after an answer`,
+    also: 'the client keeps its connection, and the next question is answered',
+    expected: { outcome: 'returned', reason: 'user_initiated', dials: 2, boundMs: BOUND_MS },
+    play: (stage) =>
+      serve(stage, wire, async (call) => {
+        const { client, closed } = call;
+        await ask(stage, call, wire, 'Where is my parcel?');
+        stage.inject({ type: 'close', code: 1012 });
+        await stage.provider(
+          ({ connections }) => connections.last?.number === 2 && connections.last.stage === 'ready',
+        );
+        await ask(stage, call, wire, 'And now?');
+        stage.asked();
+        client.send(JSON.stringify(CLOSE_MESSAGE[wire]));
+        assert.equal((await closed).code, ENDED[wire]);
+      }),
+  };
+}
+
 function failing(wire: Wire): Scenario {
   return {
     clause: 'E',
-    name: `${wire}: provider lost`,
+    name: `${wire}: provider lost, no handle`,
     also: `the client is closed with ${FAILED[wire]} and the error's code`,
     expected: { outcome: 'returned', reason: 'error', boundMs: BOUND_MS },
     play: (stage) =>
@@ -144,6 +187,10 @@ function shuttingDown(wire: Wire): Scenario {
 }
 
 /** Calls of clients to a server on the provider. */
-export const serverScenarios: readonly Scenario[] = [vanishing, closingInBand, failing, shuttingDown].flatMap(
-  (scenario) => WIRES.map(scenario),
-);
+export const serverScenarios: readonly Scenario[] = [
+  vanishing,
+  closingInBand,
+  resuming,
+  failing,
+  shuttingDown,
+].flatMap((scenario) => WIRES.map(scenario));
