@@ -1,4 +1,5 @@
-// Runs the ways a session can end against the Gemini emulator, over real sockets, and prints how each one did.
+// Runs the ways a session can end, or lose its connection and go on, against the Gemini emulator, over real sockets, and
+// prints how each one did.
 //
 //   npm run scenarios                 all of them
 //   npm run scenarios -- half-open    those whose name, clause or group has this in it
@@ -48,7 +49,7 @@ if (chosen.length === 0) {
       say(table.row(result));
     }
   }
-  say(`\n${table.foot(results, performance.now() - startedAtMs)}`);
+  say(`\n${table.legend()}\n\n${table.foot(results, performance.now() - startedAtMs)}`);
   if (asJson) process.stdout.write(`${JSON.stringify(results, undefined, 2)}\n`);
   if (results.some(({ ok }) => !ok)) process.exitCode = 1;
 }

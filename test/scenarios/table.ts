@@ -73,6 +73,25 @@ const CUT: readonly (readonly [title: string, least: number])[] = [
   [SCENARIO, 30],
 ];
 
+const LEGEND: readonly (readonly [title: string, meaning: string])[] = [
+  [
+    'ms',
+    'from when the end was asked for, or came about, to when it was over; bound: what the product promises for it',
+  ],
+  [
+    'time',
+    'virtual: on a clock that is moved as fast as the sockets are quiet, and two hours more afterwards',
+  ],
+  ['dials', 'how often the provider was dialled; at s: when, each after the one before'],
+  ['history', 'turns it was given as history, over all connections'],
+  ['lost', 'what the user said and the model does not know in the end; doubled: what it knows twice'],
+  ['again', 'speech it was sent more than once, which is what the events have told'],
+  [
+    'sockets',
+    'those that are open to it when all is over; unsent: requests that the close report says were never sent',
+  ],
+];
+
 export type Painter = (color: 'green' | 'red' | 'dim' | 'bold', text: string) => string;
 
 export interface TableOptions {
@@ -121,6 +140,11 @@ export class ScenarioTable {
     const good = results.filter(({ ok }) => ok).length;
     const text = `${good} of ${results.length} scenarios end as they should (${(tookMs / 1_000).toFixed(1)} s)`;
     return this.#paint(good === results.length ? 'green' : 'red', text);
+  }
+
+  /** What the columns mean that do not say it themselves. */
+  legend(): string {
+    return LEGEND.map(([title, meaning]) => this.#paint('dim', `${title.padEnd(9)} ${meaning}`)).join('\n');
   }
 
   #line(cells: readonly string[]): string {
