@@ -5,6 +5,7 @@ import { HANDLE_CONFIRM_MS, MAX_HANDLE_FAILURES } from '../../src/session/resump
 import { newSession } from '../../src/session/session-store.ts';
 import { systemClock, systemRandom } from '../../src/kernel/index.ts';
 import type { FaultRule } from '../../src/testing/index.ts';
+import { FRAME_MS } from './received.ts';
 import type { Expected, Scenario } from './scenario.ts';
 import type { Stage } from './stage.ts';
 
@@ -225,6 +226,85 @@ const spokenStartedAgain: Scenario = {
   },
 };
 
+/** The handle update of the second answer does not come. */
+const behind: Scenario = {
+  clause: 'R8',
+  name: 'resumed with a handle that is one answer behind',
+  also: 'question and answer are told in words, and not answered again',
+  provider: { faults: [{ ...NO_HANDLES, when: { ...NO_HANDLES.when, connection: 1, nth: 4 } }] },
+  expected: returned(2, 2),
+  play: async (stage) => {
+    await stage.connected();
+    await stage.ask(QUESTION);
+    await stage.ask('And now?');
+    stage.inject({ type: 'reset' });
+    await stage.told('resumed');
+    const answers = stage.events.filter(({ type }) => type === 'turnComplete').length;
+    await stage.ask('And then?');
+    assert.equal(stage.events.filter(({ type }) => type === 'turnComplete').length, answers + 1);
+    return stage.hangUp();
+  },
+};
+
+const SPOKEN_FRAMES = 20;
+
+const rejectedInSentence: Scenario = {
+  clause: 'R8',
+  name: 'handle rejected, user in mid-sentence, after a spoken turn',
+  also: 'the turn is given as history, the half sentence said again, the whole of it answered',
+  time: 'virtual',
+  expected: { ...returned(3, 2), againMs: SPOKEN_FRAMES * FRAME_MS },
+  play: async (stage) => {
+    await stage.connected();
+    stage.speak(30);
+    stage.beQuiet(60);
+    await stage.answered();
+    stage.speak(SPOKEN_FRAMES);
+    await stage.provider(({ connections }) => connections.last?.inputs.audio === 90 + SPOKEN_FRAMES);
+    stage.emulator.forgetHandles();
+    stage.inject({ type: 'reset' });
+    await reseeded(stage);
+    stage.speak(SPOKEN_FRAMES);
+    stage.beQuiet(60);
+    await stage.answered();
+    return stage.hangUp();
+  },
+};
+
+/** A session that is started again in another process, say, with the handle it had. */
+const startedAgain: Scenario = {
+  clause: 'R2',
+  name: 'session is started again, with a handle',
+  also: 'it is resumed, and not given its history',
+  expected: returned(2, 0),
+  play: async (stage) => {
+    const session = newSession(systemClock, systemRandom);
+    await stage.connected({ session });
+    await stage.ask(QUESTION);
+    await stage.hangUp();
+    await stage.connected({ session });
+    await stage.ask('And now?');
+    return stage.hangUp();
+  },
+};
+
+const startedTooLate: Scenario = {
+  clause: 'R6',
+  name: 'session is started again, and its handle rejected',
+  also: 'it is given its history at once',
+  expected: returned(3, 2),
+  play: async (stage) => {
+    const session = newSession(systemClock, systemRandom);
+    await stage.connected({ session });
+    await stage.ask(QUESTION);
+    await stage.hangUp();
+    stage.emulator.forgetHandles();
+    await stage.connected({ session });
+    await stage.ask('And now?');
+    return stage.hangUp();
+  },
+};
+
 /** Handles that are good, and that are not. */
 export const handleScenarios: readonly Scenario[] = [
   ...rejected,
@@ -234,5 +314,9 @@ export const handleScenarios: readonly Scenario[] = [
   notNow,
   reseedByPolicy,
   ...generations,
+  behind,
+  rejectedInSentence,
+  startedAgain,
+  startedTooLate,
   spokenStartedAgain,
 ];

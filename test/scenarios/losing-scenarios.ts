@@ -128,6 +128,44 @@ function cutInAnswer([name, fault]: (typeof SUDDEN)[number]): Scenario {
   };
 }
 
+const cutTwice: Scenario = {
+  clause: 'R8',
+  name: 'reset in mid-answer, and again in mid-answer',
+  also: 'the question is answered by the third connection',
+  provider: { generationSpeed: 20 },
+  expected: { outcome: 'returned', reason: 'user_initiated', dials: 3, boundMs: BOUND_MS },
+  play: async (stage) => {
+    await stage.connected({ reconnect: SOON });
+    await stage.ask(QUESTION);
+    stage.say('And what is in it, and who has sent it, and when will it be here?');
+    for (let cut = 0; cut < 2; cut += 1) {
+      await stage.event(({ type }) => type === 'audio');
+      stage.inject({ type: 'reset' });
+      await stage.told('resumed');
+    }
+    await stage.answered();
+    return stage.hangUp();
+  },
+};
+
+const cutOnStrict: Scenario = {
+  clause: 'R8',
+  name: 'reset in mid-answer, on gemini-3.1-flash-live-preview',
+  also: 'the question is asked again, and answered',
+  provider: { generationSpeed: 20 },
+  expected: { outcome: 'returned', reason: 'user_initiated', dials: 2, boundMs: BOUND_MS },
+  play: async (stage) => {
+    await stage.connected({ reconnect: SOON, model: stage.model('gemini-3.1-flash-live-preview') });
+    await stage.ask(QUESTION);
+    stage.say('And what is in it, and who has sent it, and when will it be here?');
+    await stage.event(({ type }) => type === 'audio');
+    stage.inject({ type: 'reset' });
+    await stage.told('resumed');
+    await stage.answered();
+    return stage.hangUp();
+  },
+};
+
 const SPOKEN_FRAMES = 20;
 
 /** The user has said half a sentence: it is sent again to the new connection, and told. */
@@ -264,6 +302,8 @@ export const losingScenarios: readonly Scenario[] = [
   ...CLOSES.map(withHandle),
   ...CLOSES.map(withoutHandle),
   ...SUDDEN.map(cutInAnswer),
+  cutTwice,
+  cutOnStrict,
   ...SUDDEN.map(cutInSentence),
   halfOpenIdle,
   halfOpenInAnswer,
