@@ -360,7 +360,8 @@ export class AgentSession implements AsyncDisposable {
 
   #sent(input: ModelInput): void {
     if (input.type === 'toolResponse') this.#continuity.settled(input.responses.map(({ id }) => id));
-    else if (input.type !== 'history') this.#continuity.ring.sent();
+    else if (input.type === 'history') this.#continuity.told(input);
+    else this.#continuity.ring.sent();
     this.#conversation.sent(input);
   }
 

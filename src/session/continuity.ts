@@ -47,6 +47,8 @@ export class Continuity {
   #openCalls = new Set<string>();
   /** Calls that were left out of the history the connection was given, because their tools were running. */
   #leftOut: ReadonlySet<string> = new Set();
+  /** The turns the connection still has to be told, and how much of the history it knows without them. */
+  #untold: { readonly first: ModelInput; readonly historyLength: number } | undefined;
   /** What the connection that is gone has left behind, until there is another one. */
   #cut: Cut | undefined;
 
@@ -91,6 +93,11 @@ export class Continuity {
     for (const id of ids) this.#openCalls.delete(id);
   }
 
+  /** The connection took `input`. */
+  told(input: ModelInput): void {
+    if (input === this.#untold?.first) this.#untold = undefined;
+  }
+
   /** The provider issued a handle: what it knows is what was sent until now. Or it says that there is none now. */
   resumable(handle: string | undefined, wallTimeMs: number): void {
     if (handle === undefined) {
@@ -100,9 +107,10 @@ export class Continuity {
     this.#options.resumption.issued({
       handle,
       atMs: wallTimeMs,
-      historyLength: this.#options.session.history.length,
+      historyLength: this.#untold?.historyLength ?? this.#options.session.history.length,
       position: this.ring.position,
       calls: new Set(this.#openCalls),
+      isBehind: this.#untold !== undefined,
     });
   }
 
@@ -163,11 +171,16 @@ export class Continuity {
     const results = unsent.filter(({ id }) =>
       handle === undefined ? this.#leftOut.has(id) : handle.calls.has(id) || !canTell,
     );
+    const first: ModelInput | undefined = canTell ? { type: 'history', turns, turnComplete } : undefined;
+    this.#untold =
+      first === undefined || handle === undefined
+        ? undefined
+        : { first, historyLength: resumption.handle?.historyLength ?? 0 };
     return {
       ...this.ring.replay(),
       cutTurn,
       historyTurns: handle === undefined ? seededTurns : canTell ? turns.length : 0,
-      first: canTell ? { type: 'history', turns, turnComplete } : undefined,
+      first,
       results,
     };
   }

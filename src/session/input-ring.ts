@@ -21,6 +21,12 @@ export const QUIET_TAIL_MS = 300;
 /** What is sent again for the tenth time is what ends the connections (clause R4 guards the dials, this the input). */
 export const MAX_REPLAYS = 10;
 
+/** What was accepted from the client and never sent. */
+export interface Unsent {
+  readonly requests: number;
+  readonly audioMs: number;
+}
+
 interface Kept {
   readonly input: ClientInput;
   readonly position: number;
@@ -57,6 +63,8 @@ export class InputRing {
   #droppedMs = 0;
   /** Audio dropped that no connection has had, and nobody was told of. */
   #lostMs = 0;
+  /** What was dropped that no connection has had, until somebody is told of a gap: a session may end before that. */
+  #droppedUnsent: Unsent = { requests: 0, audioMs: 0 };
 
   /** Without `keeps` nothing stays once it was sent. */
   constructor(keeps: boolean, maxAudioMs: number) {
@@ -165,6 +173,7 @@ export class InputRing {
   replay(): Replay {
     const audioGapMs = this.#lostMs;
     this.#lostMs = 0;
+    this.#droppedUnsent = { requests: 0, audioMs: 0 };
     return { replayedMs: this.#msBetween(this.#next, this.#kept.length, true), audioGapMs };
   }
 
@@ -173,13 +182,16 @@ export class InputRing {
     if (this.waiting > 0) this.#remove(this.#next);
   }
 
-  /** Takes out what was never sent. */
-  takeUnsent(): ClientInput[] {
-    const unsent = this.#kept.filter(({ wasSent }) => !wasSent).map(({ input }) => input);
+  /** Lets go of everything. Tells what was never sent, dropped or not, as far as nobody was told of it. */
+  abandon(): Unsent {
+    const unsent = this.#kept.filter(({ wasSent }) => !wasSent);
+    const { requests, audioMs } = this.#droppedUnsent;
+    const keptMs = audioMsOf(unsent.map(({ input }) => input));
+    this.#droppedUnsent = { requests: 0, audioMs: 0 };
     this.#kept.length = 0;
     this.#next = 0;
     this.#keptMs = 0;
-    return unsent;
+    return { requests: requests + unsent.length, audioMs: audioMs + keptMs };
   }
 
   /** The index of the first mark, message or audible piece of audio that was sent, with its lead-in. */
@@ -224,8 +236,15 @@ export class InputRing {
       if (index < this.#next) this.#droppedMs += oldest.durationMs;
       else this.#lostMs += oldest.durationMs;
     }
+    if (!oldest.wasSent) this.#noteDropped(oldest);
     this.#remove(index);
     return true;
+  }
+
+  #noteDropped({ input, durationMs }: Kept): void {
+    const { requests, audioMs } = this.#droppedUnsent;
+    const ms = input.type === 'audio' ? durationMs : 0;
+    this.#droppedUnsent = { requests: requests + 1, audioMs: audioMs + ms };
   }
 
   #remove(index: number): void {
@@ -235,6 +254,13 @@ export class InputRing {
     else this.#kept.splice(index, 1);
     if (index < this.#next) this.#next -= 1;
   }
+}
+
+/** How long all audio of these requests lasts, in milliseconds. */
+export function audioMsOf(inputs: readonly LiveRequest[]): number {
+  let audioMs = 0;
+  for (const input of inputs) if (input.type === 'audio') audioMs += input.audio.durationMs;
+  return audioMs;
 }
 
 function durationOf(input: ClientInput): number {

@@ -76,9 +76,9 @@ export class Resumption {
   }
 
   /** The provider issued a handle. */
-  issued(handle: Omit<KnownHandle, 'modelId' | 'isBehind'>): void {
+  issued(handle: Omit<KnownHandle, 'modelId'>): void {
     const { modelId } = this.#limits;
-    this.#handle = { ...handle, modelId, isBehind: false };
+    this.#handle = { ...handle, modelId };
     this.#isResumableNow = true;
     this.#isConfirmed = true;
     const { handle: token, atMs, historyLength } = handle;

@@ -1,6 +1,6 @@
 import type { CloseReport } from '../kernel/index.ts';
 import type { Usage } from '../protocol/index.ts';
-import type { Unsent } from './input-pump.ts';
+import type { Unsent } from './input-ring.ts';
 
 /** Why a live session ended. */
 export type EndReason = keyof typeof END_REASONS;

@@ -7,15 +7,15 @@ import { DEFAULT_MAX_ATTEMPTS } from './reconnect-policy.ts';
 import type { SessionCloseReport } from './session-end.ts';
 
 const options = fc.record<RaceOptions>({
-  acceptsAtOnce: fc.boolean(),
+  acceptsAtOnce: fc.constantFrom(true, true, true, false),
   takesContent: fc.boolean(),
-  withoutHandle: fc.constantFrom('reseed', 'fail'),
+  withoutHandle: fc.constantFrom('reseed', 'reseed', 'reseed', 'fail'),
   isStored: fc.boolean(),
   isTight: fc.boolean(),
 });
 
 const acts = (from: readonly Act[], maxLength: number): fc.Arbitrary<Act[]> =>
-  fc.array(fc.constantFrom(...from), { maxLength });
+  fc.array(fc.constantFrom(...from), { maxLength, size: 'max' });
 
 const lasting = (from: readonly Act[]): readonly Act[] => from.filter((act) => !ENDINGS.has(act));
 
@@ -127,7 +127,16 @@ function checkCalls(race: SupervisedRace): void {
 }
 
 /** R4 R9: an outage has no more attempts than the policy allows, and each new connection is told of once. */
+const STATS: Record<string, number> = {};
 function checkConnections(race: SupervisedRace): void {
+  const st = (k: string, y = true) => { if (y) STATS[k] = (STATS[k] ?? 0) + 1; };
+  st('runs'); const t = told(race);
+  st('told' + Math.min(3, t.length));
+  for (const e of t) { st(e.state); st('cut', e.cutTurn); st('replay', e.replayedMs > 0); st('gap', e.audioGapMs > 0); st('hist', e.historyTurns > 0); }
+  st('lostResult', race.rig.of('warning').length > 0);
+  st('toolResp', race.rig.model.dials.slice(1).some((d) => d.inputs.some((i) => i.type === 'toolResponse')));
+  st('exhausted', race.rig.of('connection').some((e) => e.state === 'exhausted'));
+  if (STATS['runs'] === 4000) console.log(STATS);
   const events = race.rig.of('connection');
   for (const event of events)
     if ('attempt' in event) expect(event.attempt).toBeLessThanOrEqual(DEFAULT_MAX_ATTEMPTS);
@@ -157,8 +166,8 @@ describe('The supervisor, races', () => {
       fc.assert(
         fc.asyncProperty(
           options,
-          acts(CLIENT, 8),
-          acts(PEER, 16),
+          acts(CLIENT, 10),
+          acts(PEER, 20),
           fc.scheduler(),
           async (setting, client, peer, scheduler) => {
             const race = await run(setting, client, peer, scheduler);
@@ -180,8 +189,8 @@ describe('The supervisor, races', () => {
       fc.assert(
         fc.asyncProperty(
           options,
-          acts(lasting(CLIENT), 8),
-          acts(lasting(PEER), 16),
+          acts(lasting(CLIENT), 12),
+          acts(lasting(PEER), 24),
           fc.scheduler(),
           async (setting, client, peer, scheduler) => {
             const race = await run({ ...setting, takesContent: true }, client, peer, scheduler);
@@ -206,8 +215,8 @@ describe('The supervisor, races', () => {
       fc.assert(
         fc.asyncProperty(
           options,
-          acts(lasting(CLIENT), 10),
-          acts(lasting(MUTE_PEER), 14),
+          acts(lasting(CLIENT), 12),
+          acts(lasting(MUTE_PEER), 20),
           fc.scheduler(),
           async (setting, client, peer, scheduler) => {
             const race = await run({ ...setting, isTight: false }, client, peer, scheduler);

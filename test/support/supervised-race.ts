@@ -17,7 +17,7 @@ import { LiveRig } from './live-rig.ts';
 
 /** What the client does. */
 const CLIENT_ACTS = [
-  ...(['say', 'say', 'note', 'speak', 'speak', 'speak', 'quiet', 'begin', 'end', 'moment', 'wait', 'long'] as const),
+  ...(['say', 'say', 'note', 'speak', 'speak', 'burst', 'quiet', 'begin', 'end', 'moment', 'wait', 'wait', 'wait', 'long'] as const),
   ...(['leave', 'drain', 'close', 'abort'] as const),
 ] as const;
 
@@ -33,7 +33,7 @@ const NETWORK_ACTS = [
   ...(['lose', 'lose', 'lose', 'loseHandle', 'loseKey', 'accept', 'accept', 'accept', 'refuse'] as const),
   ...(['answerNo', 'rejectHandle', 'refuseKey', 'busy', 'handle', 'handle', 'handle', 'notResumable'] as const),
   ...(['goAway', 'goAwayNow', 'goAwaySometime', 'block', 'unblock', 'deafen', 'slowGoodbye'] as const),
-  ...(['noPongs', 'moment', 'wait', 'long'] as const),
+  ...(['noPongs', 'moment', 'wait', 'wait', 'wait', 'long'] as const),
 ] as const;
 
 export type Act = (typeof CLIENT_ACTS)[number] | (typeof ANSWER_ACTS)[number] | (typeof NETWORK_ACTS)[number];
@@ -200,6 +200,9 @@ export class SupervisedRace {
       case 'speak':
       case 'quiet':
         this.#queue({ type: 'audio', audio: audioOf(act === 'speak' ? 5_000 : 0, 16_000) });
+        return;
+      case 'burst':
+        for (let count = 0; count < 4; count += 1) await this.act('speak');
         return;
       case 'begin':
         this.#queue({ type: 'activityStart' });
