@@ -85,6 +85,7 @@ export class Continuity {
   /** The model has called: what led to the calls was acted on, and must not be acted on again. */
   called(calls: readonly FunctionCall[]): void {
     this.ring.answered();
+    this.#options.resumption.fellBehind();
     for (const { id } of calls) this.#openCalls.add(id);
   }
 
@@ -142,7 +143,7 @@ export class Continuity {
   cut(atBoundary: boolean): void {
     const { conversation, resumption } = this.#options;
     const { cutTurn, completed, owesAnswer } = conversation.cut(this.ring.rewind());
-    if (completed) resumption.turnEnded();
+    if (completed) resumption.fellBehind();
     const earlier = this.#cut;
     this.#cut = { atBoundary, cutTurn: cutTurn || earlier?.cutTurn === true, owesAnswer };
   }

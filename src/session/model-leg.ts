@@ -218,7 +218,7 @@ export class ModelLeg implements Receiver {
   /** A turn of the agent is over. */
   turnEnded(): void {
     const { resumption } = this.#options;
-    resumption.turnEnded();
+    resumption.fellBehind();
     if (this.#state.tag !== 'connected' || !resumption.isUnconfirmed) return;
     // What keeps a conversation says so after each of its turns.
     this.#state.scope.timer('handle confirmation', HANDLE_CONFIRM_MS, () => {

@@ -90,8 +90,8 @@ export class Resumption {
     this.#isResumableNow = false;
   }
 
-  /** A turn ended: a handle from before it does not know it. */
-  turnEnded(): void {
+  /** A turn ended, or was acted on: a handle from before that does not know it. */
+  fellBehind(): void {
     if (this.#handle !== undefined) this.#handle.isBehind = true;
   }
 

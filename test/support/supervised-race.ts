@@ -17,7 +17,22 @@ import { LiveRig } from './live-rig.ts';
 
 /** What the client does. */
 const CLIENT_ACTS = [
-  ...(['say', 'say', 'note', 'speak', 'speak', 'burst', 'quiet', 'begin', 'end', 'moment', 'wait', 'wait', 'wait', 'long'] as const),
+  ...([
+    'say',
+    'say',
+    'note',
+    'speak',
+    'speak',
+    'burst',
+    'quiet',
+    'begin',
+    'end',
+    'moment',
+    'wait',
+    'wait',
+    'wait',
+    'long',
+  ] as const),
   ...(['leave', 'drain', 'close', 'abort'] as const),
 ] as const;
 
@@ -31,7 +46,16 @@ const ANSWER_ACTS = [
 /** What becomes of connections, and the provider's word of it. */
 const NETWORK_ACTS = [
   ...(['lose', 'lose', 'lose', 'loseHandle', 'loseKey', 'accept', 'accept', 'accept', 'refuse'] as const),
-  ...(['answerNo', 'rejectHandle', 'refuseKey', 'busy', 'handle', 'handle', 'handle', 'notResumable'] as const),
+  ...([
+    'answerNo',
+    'rejectHandle',
+    'refuseKey',
+    'busy',
+    'handle',
+    'handle',
+    'handle',
+    'notResumable',
+  ] as const),
   ...(['goAway', 'goAwayNow', 'goAwaySometime', 'block', 'unblock', 'deafen', 'slowGoodbye'] as const),
   ...(['noPongs', 'moment', 'wait', 'wait', 'wait', 'long'] as const),
 ] as const;
@@ -93,7 +117,12 @@ export class SupervisedRace {
     const session = newSession(clock, seededRandom(1));
     if (options.isStored) {
       session.history.push(textContent('user', STORED_TEXT));
-      session.resumption = { handle: 'stored', atMs: clock.wallTime(), modelId: 'scripted', historyLength: 1 };
+      session.resumption = {
+        handle: 'stored',
+        atMs: clock.wallTime(),
+        modelId: 'scripted',
+        historyLength: 1,
+      };
     }
     this.rig = new LiveRig({
       session,
@@ -297,7 +326,9 @@ export class SupervisedRace {
       if (setup.resumptionHandle !== undefined && setup.history.length > 0)
         this.problems.push('R2: history and handle together');
       const dialled = connect(setup, sink, scope);
-      if (this.#isHealed) return dialled;
+      // Races before the first connection are few, and there are tests of their own for them.
+      const isFirst = this.#acceptsAtOnce && model.dials.length === 1;
+      if (this.#isHealed || isFirst) return dialled;
       const label = `dial ${model.dials.length} is heard of`;
       // A dial that is given up never settles: only what has an outcome is put before the scheduler.
       return dialled.then(
