@@ -2,8 +2,8 @@
  * Holdfast: a runtime for live agent sessions. A session ends exactly when it should, and survives everything else.
  *
  * This is the front door for writing and running agents. Owners and closing plans stand by themselves in
- * `holdfast/kernel`; servers, clients and emulators are in `holdfast/server`, `holdfast/client` and
- * `holdfast/testing`.
+ * `holdfast/kernel`; servers, stores, clients and emulators are in `holdfast/server`, `holdfast/store`, `holdfast/client`
+ * and `holdfast/testing`.
  */
 export { ClosedError, HoldfastError, InvalidOptionError, Lifetime, TimeoutError } from './kernel/index.ts';
 export type { Clock, CloseReport, ErrorCode, Logger, Random, StepReport } from './kernel/index.ts';
@@ -11,9 +11,12 @@ export * from './models/echo/index.ts';
 export { gemini } from './models/gemini/index.ts';
 export type {
   CredentialsSource,
+  GeminiCloseRow,
   GeminiCredentials,
+  GeminiEndKind,
   GeminiGeneration,
   GeminiOptions,
+  GeminiRefusalRow,
   GeminiSetup,
   VertexPlace,
 } from './models/gemini/index.ts';

@@ -8,9 +8,10 @@ import { callCommand } from '../src/cli/call.ts';
 import { echo } from '../src/models/echo/index.ts';
 import { createServer } from '../src/server/index.ts';
 import type { HoldfastServer } from '../src/server/index.ts';
-import { Agent, AuthenticationError } from '../src/session/index.ts';
+import { Agent, AuthenticationError, ConnectionLostError } from '../src/session/index.ts';
 import { parseWav } from '../src/speech/index.ts';
 import { CHECKOUT } from './support/checkout.ts';
+import { ScriptedModel } from './support/scripted-model.ts';
 
 const HELLO_WAV = join(CHECKOUT, 'test/fixtures/hello.wav');
 
@@ -44,7 +45,10 @@ async function call(...parameters: string[]): Promise<Result> {
   const err = vi.spyOn(console, 'error').mockReturnValue(undefined);
   const program = new Command('holdfast');
   callCommand(program);
+  const before = process.listeners('SIGINT');
   await program.parseAsync(['call', ...parameters], { from: 'user' });
+  // A command listens to the end of its process, and this process runs a dozen of them.
+  for (const each of process.listeners('SIGINT')) if (!before.includes(each)) process.off('SIGINT', each);
   const text = (spy: typeof out): string => spy.mock.calls.flat().join('\n');
   return { code: process.exitCode, out: text(out), err: text(err) };
 }
@@ -110,6 +114,24 @@ describe('holdfast call', () => {
       ]);
     },
   );
+
+  it('R9 call: tells a lost connection to the model in a line, when it happens', async () => {
+    const model = new ScriptedModel();
+    const losing = createServer({ agents: { default: new Agent({ name: 'assistant' }) }, model });
+    const { url: where } = await losing.listen();
+    const written = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const calling = call(where, '--text', 'Hello', '--timeout', '2');
+    await expect.poll(() => model.connections[0]?.of('content').length).toBe(1);
+    model.last.fail(new ConnectionLostError('Internal error', { provider: 'test' }));
+    await calling;
+    await losing.close();
+    const lines = written.mock.calls.map(([text]) => String(text));
+    written.mockRestore();
+    expect(lines).toContain('connection lost (Internal error)\n');
+    expect(lines.filter((line) => /^connect(ing|ed)/.test(line))).toEqual(
+      lines.filter((line) => line.includes('attempt')),
+    );
+  });
 
   it('says what to do where it cannot call, and tells usage from failure by its exit code', async () => {
     const nobody = await call('http://127.0.0.1:9', '--text', 'x');

@@ -41,7 +41,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Run in browsers too: no Node built-in, no package, no Buffer, no process. */
 const BROWSER_SAFE = ['kernel', 'protocol', 'client'];
 
-const BUILT_IN = new Set(builtinModules);
+/** Without the prefix; the youngest of them have no other name than the one with it. */
+const BUILT_IN = new Set(builtinModules.filter((name) => !name.startsWith('node:')));
 
 interface Mention {
   readonly where: string;

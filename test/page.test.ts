@@ -1,14 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Page, WebSocketRoute } from 'playwright-core';
 import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Agent } from '../src/session/index.ts';
+import type { LiveEventBody } from '../src/protocol/index.ts';
 import { echo } from '../src/models/echo/index.ts';
 import { createServer } from '../src/server/index.ts';
 import type { HoldfastServer } from '../src/server/index.ts';
 import { CHECKOUT } from './support/checkout.ts';
+import { CONNECTION_EVENTS } from './support/connection-events.ts';
 import { launchBrowser, openPage } from './support/page-browser.ts';
 
 /** A busy machine takes seconds to start a browser and to speak a few sentences; none of these waits is for luck. */
@@ -93,6 +95,19 @@ async function photograph(page: Page, name: string): Promise<void> {
   }
   await page.setViewportSize({ width: 1280, height: 800 });
   await page.emulateMedia({ colorScheme: 'light' });
+}
+
+/** Lets a test say to the page, over its socket and between what the server says, what a server would. */
+async function tellingSocket(page: Page): Promise<(event: LiveEventBody) => void> {
+  let socket: WebSocketRoute | undefined;
+  await page.routeWebSocket(/run_live/, (route) => {
+    route.connectToServer();
+    socket = route;
+  });
+  return (body) => {
+    const event = { ...body, seq: 1, atMs: 0, author: 'default', turn: 1 };
+    socket?.send(JSON.stringify({ type: 'event', event }));
+  };
 }
 
 async function nobodyIsOnCall(): Promise<void> {
@@ -245,6 +260,58 @@ describe('the page', () => {
         await expect.poll(() => statusOf(page)).toMatch(/: is (the|a) server (still )?running/);
         await expect.poll(async () => (await held()).inUse).toEqual([]);
       }
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  it(
+    'R9 page: tells what happens to the connection to the model, calmly, and goes on',
+    async () => {
+      const { page, complaints } = await openPage(browser, url);
+      const tell = await tellingSocket(page);
+      const line = (): Promise<string> => page.locator('.speaker').innerText();
+      const linked = (tag: string): Promise<unknown> => see(page, `[data-link=${tag}]`);
+      await write(page, 'Stay with me.');
+      await see(page, '.said-agent:has-text("Stay with me.")');
+      await linked('steady');
+      const { lost, waiting, connecting, connected, resumed, swapped, exhausted } = CONNECTION_EVENTS;
+
+      tell(lost);
+      await linked('lost');
+      expect(await statusOf(page)).toBe('Reconnecting to the model');
+      tell({ ...waiting, delayMs: 4_000 });
+      await linked('waiting');
+      expect(await line()).toMatch(/^Attempt 2 in [0-4] s: connection lost \(1011 Internal error\)$/);
+      await photograph(page, 'reconnecting');
+      await expect.poll(line, { timeout: STEP_TIMEOUT_MS }).toMatch(/in [0-2] s:/);
+      tell({ ...connecting, attempt: 2 });
+      await linked('redialling');
+      tell(connected);
+      tell(resumed);
+      await linked('back');
+      expect(await statusOf(page)).toBe('Live with default');
+      expect(await line()).toBe('Resumed after 640 ms: 1.2 s of audio sent again, an answer was cut');
+      await photograph(page, 'resumed');
+
+      tell({ type: 'goAway', timeLeftMs: 50_000 });
+      await linked('leaving');
+      await photograph(page, 'leaving');
+      tell(connecting);
+      tell(connected);
+      tell({ ...swapped, cutTurn: false, replayedMs: 0 });
+      await linked('back');
+      expect(await line()).toBe("Swapped before the provider's limit, gap 640 ms");
+
+      tell(lost);
+      tell(exhausted);
+      await linked('givenUp');
+      expect(await statusOf(page)).toBe('The model cannot be reached');
+      await page.locator('.events summary').click();
+      await photograph(page, 'given-up');
+      expect(await page.locator('.event-problem .event-detail').allInnerTexts()).toEqual([
+        'given up after 10 attempts in 151 s',
+      ]);
+      expect(complaints).toEqual([]);
     },
     TEST_TIMEOUT_MS,
   );

@@ -5,12 +5,20 @@ import { WebSocket } from 'ws';
 import { connectSession, createSession } from '../src/client/index.ts';
 import type { ClientProtocol, ConnectOptions, LiveClient } from '../src/client/index.ts';
 import { echo } from '../src/models/echo/index.ts';
-import { AudioChunk } from '../src/protocol/index.ts';
+import {
+  AdkEventReader,
+  AudioChunk,
+  encodeAdkEvent,
+  encodeServerMessage,
+  parseServerMessage,
+} from '../src/protocol/index.ts';
+import type { ConnectionEventBody, LiveEvent, LiveEventOf } from '../src/protocol/index.ts';
 import { createServer } from '../src/server/index.ts';
 import type { HoldfastServer, ServerOptions } from '../src/server/index.ts';
 import { Agent } from '../src/session/index.ts';
 import type { LiveModel, ModelInput, ModelSink } from '../src/session/index.ts';
 import { CHECKOUT } from './support/checkout.ts';
+import { CONNECTION_EVENTS } from './support/connection-events.ts';
 
 /** A model that keeps what it is told and says what the test says. */
 class Puppet implements LiveModel {
@@ -227,6 +235,101 @@ describe('the ADK wire between our server and a client', () => {
     await newer.closed;
     expect(newer.state).toMatchObject({ code: 1012, reconnect: true });
   });
+});
+
+describe('what happens to the connection to the model, on both wires', () => {
+  const STAMP = { seq: 1, atMs: 1_900_000_000_000, author: 'assistant', turn: 1 };
+  const variants: readonly ConnectionEventBody[] = [
+    ...Object.values(CONNECTION_EVENTS),
+    // No close code: the connection went without a word.
+    { type: 'connection', state: 'lost', cause: 'silent', reason: '' },
+  ];
+
+  /** Sends it over a wire, and gives back what a client of it reads. */
+  const over = {
+    holdfast(event: LiveEventOf<'connection'>): LiveEvent | string {
+      const read = parseServerMessage(encodeServerMessage({ type: 'event', event }));
+      if (!read.ok) return read.reason;
+      return read.value.type === 'event' ? read.value.event : read.value.type;
+    },
+    adk(event: LiveEventOf<'connection'>): LiveEvent | string {
+      const read = new AdkEventReader().read(encodeAdkEvent(event, { invocationId: 'e-1' }) ?? '');
+      if (!read.ok) return read.reason;
+      const [reading] = read.value;
+      return reading?.type === 'event' ? reading.event : 'no event';
+    },
+  };
+
+  it.each(variants)('P23 P38 $state arrives as it was told', (body) => {
+    const event = { ...STAMP, ...body };
+    expect(over.holdfast(event)).toEqual(event);
+    expect(over.adk(event)).toEqual(event);
+  });
+
+  it.each(variants)(
+    'P23 $state without one of its fields, or with a wrong one, is refused by name',
+    (body) => {
+      for (const name of Object.keys(body)) {
+        if (name === 'type' || name === 'code') continue;
+        for (const wrong of [undefined, [], -1]) {
+          const text = JSON.stringify({ type: 'event', event: { ...STAMP, ...body, [name]: wrong } });
+          const read = parseServerMessage(text);
+          expect(read.ok ? 'accepted' : read.reason).toContain(`'${name}'`);
+        }
+      }
+    },
+  );
+
+  it('P24 a state of a newer server is no error: it comes as an unknown event, on both wires', () => {
+    const event = { ...STAMP, type: 'connection', state: 'migrated', to: 'elsewhere' };
+    expect(parseServerMessage(JSON.stringify({ type: 'event', event }))).toEqual({
+      ok: true,
+      value: { type: 'event', event: { ...STAMP, type: 'unknown', message: event } },
+    });
+    const message = { type: 'connection', state: 'migrated', to: 'elsewhere' };
+    const adk = JSON.stringify({ author: 'assistant', timestamp: 1, customMetadata: { holdfast: message } });
+    expect(new AdkEventReader().read(adk)).toMatchObject({
+      ok: true,
+      value: [{ type: 'event', event: { type: 'unknown', message } }],
+    });
+  });
+
+  it('P24 a cause that a newer server knows is let through', () => {
+    const event = { ...STAMP, ...CONNECTION_EVENTS.lost, cause: 'leaseLost' };
+    expect(parseServerMessage(JSON.stringify({ type: 'event', event }))).toMatchObject({
+      ok: true,
+      value: { event: { type: 'connection', cause: 'leaseLost' } },
+    });
+  });
+
+  it.each(variants)('P39 what $state has beside its own fields does not get out', (body) => {
+    const event = { ...STAMP, ...body, handle: 'a secret', setup: { key: 'a secret' } };
+    expect(encodeServerMessage({ type: 'event', event })).not.toContain('secret');
+    expect(encodeAdkEvent(event, { invocationId: 'e-1' })).not.toContain('secret');
+  });
+
+  it.each(variants)('P41 $state says nothing to a client of the ADK that does not look for it', (body) => {
+    const event = JSON.parse(encodeAdkEvent({ ...STAMP, ...body }, { invocationId: 'e-1' }) ?? '') as object;
+    expect(Object.keys(event).toSorted()).toEqual(
+      ['actions', 'author', 'customMetadata', 'id', 'invocationId', 'timestamp'].toSorted(),
+    );
+  });
+
+  it.each(['holdfast.v1', 'adk'] as const)(
+    'R9 wires: a lost connection is told over the %s wire as it happens',
+    async (protocol) => {
+      const model = new Puppet();
+      const client = await connect(await serve(model), { protocol });
+      const sink = await model.connected.promise;
+      const states: string[] = [];
+      client.on('connection', ({ state }) => states.push(state));
+      const lost = next(client, 'event', ({ state }) => state === 'lost');
+      sink.ended({ code: 1011, reason: 'Internal error' });
+      expect(await lost).toMatchObject({ cause: 'lost', code: 1011, reason: 'Internal error' });
+      expect(states).toContain('lost');
+      await client.close();
+    },
+  );
 });
 
 describe('docs/protocol.md', () => {

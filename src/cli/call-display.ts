@@ -1,4 +1,5 @@
 import type { Lifetime, Timer } from '../kernel/index.ts';
+import { connectionSummary } from './call-news.ts';
 import type { CallRecord } from './call-run.ts';
 import type { Verdict } from './call-verdict.ts';
 
@@ -27,6 +28,12 @@ export class LiveLine {
     this.#scope = scope;
     this.#stream = stream;
     this.#show();
+  }
+
+  /** Writes a line of its own, above the one that changes. */
+  say(line: string): void {
+    if (!this.#stream.isTTY) this.#stream.write(`${line}\n`);
+    else this.#stream.write(`\r\u001B[K${line}\n${this.#last}`);
   }
 
   stop(): void {
@@ -66,6 +73,8 @@ export function describeCall({ record, verdict }: JudgedCall): string {
   lines.push(
     `session ${record.sessionId}: sent ${seconds(record.sentMs)}, received ${seconds(record.receivedMs)} in ${turnsInWords(record.turns)}, first audio ${latency}`,
   );
+  const connections = connectionSummary(record.connections);
+  if (connections !== '') lines.push(`connection to the model: ${connections}`);
   const { comparison } = verdict;
   if (comparison !== undefined) {
     lines.push(
@@ -90,6 +99,13 @@ export function describeLoad(calls: readonly JudgedCall[]): string {
     ['first audio', latenciesOf(records), milliseconds],
     ['correlation', correlations, (value) => value.toFixed(4)],
   ];
+  const changes = records.map(({ connections: { resumes, reseeds, swaps } }) => resumes + reseeds + swaps);
+  if (changes.some((count) => count > 0)) {
+    rows.push(
+      ['reconnects', changes, String],
+      ['without model', records.map(({ connections }) => connections.gapMs), milliseconds],
+    );
+  }
   const lines = [`${'a call'.padEnd(14)}${['least', 'median', 'p99', 'most'].map(cell).join('')}`];
   for (const [name, values, show] of rows) {
     if (values.length === 0) continue;

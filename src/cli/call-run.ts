@@ -3,6 +3,9 @@ import { connectSession } from '../client/index.ts';
 import { ClosedError, Lifetime, systemClock } from '../kernel/index.ts';
 import type { Clock, Timer } from '../kernel/index.ts';
 import type { LiveEvent } from '../protocol/index.ts';
+import { ConnectionCounter } from '../session/index.ts';
+import type { ConnectionCounts } from '../session/index.ts';
+import { connectionNews } from './call-news.ts';
 import { speak } from './call-recording.ts';
 import type { Recording } from './call-recording.ts';
 
@@ -20,6 +23,8 @@ export interface CallOptions {
   readonly input: CallInput;
   /** How long to wait, with nothing more to say, for something to happen. */
   readonly answerTimeoutMs: number;
+  /** Given a line for everything that happens to the connection between the server and its model. */
+  readonly news?: (line: string) => void;
   readonly clock?: Clock;
 }
 
@@ -44,6 +49,8 @@ export interface CallRecord {
   droppedFrames: number;
   /** Audio that is missing or doubled by its own numbering, in samples. */
   misplacedSamples: number;
+  /** What the server told of its connections to the model. */
+  connections: ConnectionCounts;
   faults: WireFault[];
   /** Why the call came to nothing, where it did. */
   failure: string | undefined;
@@ -65,6 +72,7 @@ export class CallRun {
   readonly #options: CallOptions;
   readonly #lifetime: Lifetime;
   readonly #client: LiveClient;
+  readonly #counter = new ConnectionCounter();
   readonly #finished = Promise.withResolvers<void>();
   #chunks: Int16Array[] = [];
   #nextPosition: number | undefined;
@@ -91,6 +99,7 @@ export class CallRun {
       transcript: '',
       droppedFrames: 0,
       misplacedSamples: 0,
+      connections: this.#counter.counts,
       faults: [],
       failure: undefined,
       end: undefined,
@@ -189,6 +198,11 @@ export class CallRun {
   }
 
   #note(event: Exclude<LiveEvent, { readonly type: 'audio' }>): void {
+    if (event.type === 'connection') {
+      this.#counter.note(event);
+      this.record.connections = this.#counter.counts;
+    }
+    this.#tellNews(event);
     switch (event.type) {
       case 'text':
         if (!event.partial && event.thought !== true) this.record.text += event.text;
@@ -209,6 +223,15 @@ export class CallRun {
       default:
       // Everything else is for the page; the verdict needs the answer.
     }
+  }
+
+  /** That the model is reached at the beginning is no news. */
+  #tellNews(event: Exclude<LiveEvent, { readonly type: 'audio' }>): void {
+    const { dials } = this.record.connections;
+    const isReached = event.type === 'connection' && ['connecting', 'connected'].includes(event.state);
+    if (isReached && dials <= 1) return;
+    const news = connectionNews(event);
+    if (news !== undefined) this.#options.news?.(news);
   }
 
   #closeTurn(): void {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Lifetime, VirtualClock } from '../kernel/index.ts';
+import { NO_CONNECTIONS } from '../session/index.ts';
 import { Recording, speak } from './call-recording.ts';
 import type { CallRecord } from './call-run.ts';
 import { judge } from './call-verdict.ts';
@@ -97,6 +98,7 @@ function record(fields: Partial<CallRecord>): CallRecord {
     transcript: '',
     droppedFrames: 0,
     misplacedSamples: 0,
+    connections: NO_CONNECTIONS,
     faults: [],
     failure: undefined,
     end: undefined,

@@ -179,6 +179,8 @@ async function makeCalls(
         sessionId,
         protocol: flags.wire === 'adk' ? 'adk' : 'holdfast.v1',
         input,
+        // Of one call everything; of a load only what it comes to, or nobody could read it.
+        ...(sessions === 1 ? { news: (news) => line.say(news) } : {}),
         answerTimeoutMs: flags.timeout * 1_000 + (input.kind === 'speech' ? input.recording.durationMs : 0),
       });
       runs.push(run);

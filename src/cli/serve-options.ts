@@ -8,6 +8,8 @@ import {
   DEFAULT_PRE_DRAIN_DELAY_MS,
 } from '../server/index.ts';
 import { LOG_LEVELS } from './logger.ts';
+import { defaultStorePath, parseStore } from './session-store.ts';
+import type { StorePlace } from './session-store.ts';
 
 /** The port the ADK's own servers use, so that clients of theirs find this one. */
 export const DEFAULT_PORT = 8_000;
@@ -15,6 +17,7 @@ export const DEFAULT_PORT = 8_000;
 /** What `web` and `api-server` are told. Durations are in seconds here, as people write them. */
 export interface ServeFlags {
   readonly model: string;
+  readonly store: StorePlace;
   readonly host: string;
   readonly port: number;
   readonly drainTimeout: number;
@@ -39,6 +42,11 @@ export function addServeOptions(command: Command): Command {
     )
     .addOption(
       option('--model <id>', `model of agents that bring none: ${MODEL_IDS.join(', ')}`).default('echo'),
+    )
+    .addOption(
+      option('--store <place>', 'where sessions are kept: memory, or sqlite:<file>')
+        .default({ kind: 'default' }, `sqlite:${defaultStorePath()}`)
+        .argParser(parseStore),
     )
     .addOption(option('--host <address>', 'address to listen on').default('127.0.0.1'))
     .addOption(option('--port <port>', '0 takes a free one').default(DEFAULT_PORT).argParser(parsePort))

@@ -9,6 +9,8 @@ import type { HoldfastServer, ServerCloseReport } from '../server/index.ts';
 import { Agent } from '../session/index.ts';
 import { createLogger } from './logger.ts';
 import type { ServeFlags } from './serve-options.ts';
+import { openStore } from './session-store.ts';
+import type { OpenedStore } from './session-store.ts';
 import { SignalLadder, listenToSignals } from './signals.ts';
 
 /** The app that is served when no folder of agents is given. */
@@ -27,9 +29,11 @@ export async function serve(
   const model = await modelFromId(flags.model);
   const agents = await appsOf(agentsDir ?? process.env['HOLDFAST_AGENTS_DIR'], log);
   const pageDir = parts.page ? findPage(log) : undefined;
+  const opened = await openStore(flags.store, log);
   const server = createServer({
     agents,
     model,
+    store: opened.store,
     log,
     drainTimeoutMs: flags.drainTimeout * 1_000,
     preDrainDelayMs: flags.preDrainDelay * 1_000,
@@ -39,19 +43,24 @@ export async function serve(
     ...(flags.allowHost === undefined ? {} : { allowedHosts: flags.allowHost }),
     ...(pageDir === undefined ? {} : { pageDir }),
   });
-  endOnSignals(server);
+  endOnSignals(server, opened);
   const { url } = await server.listen(flags.port, flags.host);
+  log.info('sessions are kept', { in: opened.place });
   process.stdout.write(`Holdfast is listening on ${url}\n`);
   await server.closed;
 }
 
 /** Before anybody is told that the server is there: who reads that may signal at once. */
-function endOnSignals(server: HoldfastServer): void {
+function endOnSignals(server: HoldfastServer, store: OpenedStore): void {
   const tell = (line: string): void => {
     if (process.stderr.isTTY) process.stderr.write(`${line}\n`);
   };
   listenToSignals(new SignalLadder(server, { clock: systemClock, tell }));
-  void server.closed.then(exitWith);
+  void server.closed.then(async (report) => {
+    // A store that cannot be closed has had everything written to it that could be.
+    await store.close().catch(() => undefined);
+    exitWith(report);
+  });
 }
 
 /** Whatever is still open in this process, a client's idle connection say, does not keep it. */

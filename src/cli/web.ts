@@ -13,6 +13,7 @@ export function webCommand(program: Command): void {
 Examples:
   holdfast web                      speak to the echo model at http://127.0.0.1:8000
   holdfast web agents               serve agents/<app>/agent.ts
+  holdfast web --store memory       forget every session at the end
   GEMINI_API_KEY=… holdfast web --model gemini:gemini-2.5-flash-native-audio-latest`,
     )
     .action((agentsDir: string | undefined, flags: ServeFlags) => serve(agentsDir, flags, { page: true }));

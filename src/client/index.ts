@@ -2,6 +2,7 @@
 export { platformWebSocket } from './client-socket.ts';
 export type { WebSocketConstructor, WebSocketLike } from './client-socket.ts';
 export type { ReceivedAudio, ServerGoAway, WireFault } from './client-wire.ts';
+export { describeConnection } from './describe-connection.ts';
 export { NotOpenError, ServerConnectionError, ServerResponseError } from './errors.ts';
 export { DEFAULT_CONNECT_TIMEOUT_MS, LiveClient, connectSession } from './live-client.ts';
 export type {
@@ -16,6 +17,9 @@ export type { RequestOptions, SessionInfo } from './sessions.ts';
 // What the words of a session are, so that a page needs this import only.
 export { AudioChunk, CLOSE_CODES, asksToReconnect, textContent } from '../protocol/index.ts';
 export type {
+  ConnectionCause,
+  ConnectionEventBody,
+  ConnectionRecovery,
   Content,
   LiveEvent,
   LiveEventOf,
@@ -24,7 +28,7 @@ export type {
   ServerHello,
   Usage,
 } from '../protocol/index.ts';
-export { ClosedError, HoldfastError, Lifetime, describeError } from '../kernel/index.ts';
+export { ClosedError, HoldfastError, Lifetime, describeError, systemClock } from '../kernel/index.ts';
 export type { CloseReport } from '../kernel/index.ts';
 export { MICROPHONE_WORKLET, Microphone, MicrophoneError } from './microphone.ts';
 export type { MicrophoneOptions } from './microphone.ts';

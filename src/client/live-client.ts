@@ -6,7 +6,7 @@ import {
   asksToReconnect,
   textContent,
 } from '../protocol/index.ts';
-import type { Content, LiveEvent, LiveRequest, ServerHello } from '../protocol/index.ts';
+import type { Content, LiveEvent, LiveEventOf, LiveRequest, ServerHello } from '../protocol/index.ts';
 import { AdkClientWire } from './adk-client-wire.ts';
 import { ClientSocket, platformWebSocket } from './client-socket.ts';
 import type { WebSocketConstructor } from './client-socket.ts';
@@ -37,6 +37,12 @@ export type LiveClientEvents = {
   hello: [hello: ServerHello];
   /** Everything that happens in the live session but audio. */
   event: [event: Exclude<LiveEvent, { readonly type: 'audio' }>];
+  /**
+   * What happens between the server and its model, which `event` tells too: lost, waiting, resumed, swapped, given up.
+   * Nothing is to be done about it: the server gets the connection back, and what is sent meanwhile is kept.
+   * `describeConnection` puts it into words.
+   */
+  connection: [connection: LiveEventOf<'connection'>];
   audio: [audio: ReceivedAudio];
   /** The server will close this connection; `holdfast.v1` only. */
   goAway: [goAway: ServerGoAway];
@@ -329,6 +335,7 @@ export class LiveClient implements AsyncDisposable {
 
   #receiveEvent(event: Exclude<LiveEvent, { readonly type: 'audio' }>): void {
     this.#events.emit('event', event);
+    if (event.type === 'connection') this.#events.emit('connection', event);
     const turnEnds = event.type === 'turnComplete';
     if (turnEnds) {
       this.#turnUnderWay = false;

@@ -15,6 +15,8 @@ export interface SocketEnd {
 export interface SocketSink {
   /** One message. `data` is only valid during the call; a text message comes as its UTF-8 bytes. */
   message(data: Uint8Array, isText: boolean): void;
+  /** The peer is there: it answered a ping, or sent one of its own. */
+  pong?(): void;
   closed(end: SocketEnd): void;
 }
 
@@ -24,7 +26,14 @@ export interface MessageSocket {
   send(data: string | Uint8Array): boolean;
   /** Bytes handed to `send` that have not left this process yet. */
   readonly bufferedBytes: number;
-  /** Says goodbye with a code and a reason (at most 123 bytes of UTF-8; longer ones are cut) and waits for the peer. */
+  /** Bytes that have left this process so far, handshake and framing included. It only grows; cheap to ask for. */
+  readonly flushedBytes: number;
+  /** Asks the peer whether it is there; `pong` of the sink is the answer. Nothing happens where the socket is not open. */
+  ping(): void;
+  /**
+   * Says goodbye with a code and a reason (at most 123 bytes of UTF-8; longer ones are cut) and waits for the peer. What
+   * the peer sends before it answers is delivered; then, or when the wait reaches its bound, `closed` of the sink tells.
+   */
   close(code: number, reason: string): void;
   /** Ends the connection at once, without a word. */
   destroy(): void;

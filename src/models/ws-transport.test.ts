@@ -69,18 +69,21 @@ interface Recorder extends DialOptions {
   readonly messages: string[];
   readonly ends: SocketEnd[];
   readonly ended: Promise<SocketEnd>;
+  pongs: number;
 }
 
 function recorder(maxMessageBytes = 65_536): Recorder {
   const messages: string[] = [];
   const ends: SocketEnd[] = [];
   const { promise, resolve } = Promise.withResolvers<SocketEnd>();
-  return {
+  const told: Recorder = {
     maxMessageBytes,
     messages,
     ends,
     ended: promise,
+    pongs: 0,
     sink: {
+      pong: () => (told.pongs += 1),
       message: (data, isText) =>
         messages.push(`${isText ? 'text' : 'binary'}:${Buffer.from(data).toString()}`),
       closed: (end) => {
@@ -89,6 +92,7 @@ function recorder(maxMessageBytes = 65_536): Recorder {
       },
     },
   };
+  return told;
 }
 
 async function failure(promise: Promise<unknown>): Promise<Error> {
@@ -266,6 +270,130 @@ describe('WsTransport', () => {
     expect(await told.ended).toMatchObject({ code: 1_006 });
     expect(scope.resources()).toEqual([]);
     expect(told.ends).toHaveLength(1);
+  });
+
+  it('R8 transport: after a goodbye of ours, what the peer still sends arrives before the end', async () => {
+    const port = await listenRaw((socket) => {
+      socket.on('error', () => undefined);
+      // The close frame comes masked; what is sent before it is answered was on its way.
+      socket.once('data', () => {
+        for (const text of ['one', 'two']) socket.write(Buffer.from([0x81, 3, ...Buffer.from(text)]));
+        socket.end(Buffer.from([0x88, 2, 0x03, 0xe8]));
+      });
+    });
+    const scope = owner();
+    const told = recorder();
+    const socket = await transport.dial(`ws://127.0.0.1:${port}`, told, scope);
+    socket.close(1_000, 'swap');
+    expect(socket.send('late')).toBe(false);
+    expect(await told.ended).toEqual({ code: 1_000, reason: '' });
+    expect(told.messages).toEqual(['text:one', 'text:two']);
+    expect(scope.resources()).toEqual([]);
+  });
+
+  it('R12 transport: a ping is answered, and a ping of the peer is a sign of life', async () => {
+    const pinged = Promise.withResolvers<void>();
+    const port = await listenWs((peer) => {
+      peer.on('ping', () => pinged.resolve());
+      peer.on('message', () => peer.ping());
+    });
+    const scope = owner();
+    const told = recorder();
+    const socket = await transport.dial(`ws://127.0.0.1:${port}`, told, scope);
+    socket.ping();
+    await pinged.promise;
+    await expect.poll(() => told.pongs).toBe(1);
+    socket.send('your turn');
+    await expect.poll(() => told.pongs).toBe(2);
+    await scope.close();
+    socket.ping();
+    expect(told.pongs).toBe(2);
+  });
+
+  it('R12 transport: a half-open peer answers no ping', async () => {
+    const arrived = Promise.withResolvers<void>();
+    const port = await listenRaw((socket) => {
+      socket.on('error', () => undefined);
+      socket.on('data', () => arrived.resolve());
+    });
+    const told = recorder();
+    const socket = await transport.dial(`ws://127.0.0.1:${port}`, told, owner());
+    socket.ping();
+    await arrived.promise;
+    expect(told.pongs).toBe(0);
+  });
+
+  it('R12 transport: flushedBytes stands still while the peer does not read, and grows bit by bit when it does', async () => {
+    let stream: Socket | undefined;
+    let receivedBytes = 0;
+    const port = await listenRaw((socket) => {
+      stream = socket;
+      socket.on('error', () => undefined);
+      // A slow reader: a turn of the event loop for each piece.
+      socket.on('data', (data: Buffer) => {
+        receivedBytes += data.length;
+        socket.pause();
+        setImmediate(() => socket.resume());
+      });
+      socket.pause();
+    });
+    const socket = await transport.dial(`ws://127.0.0.1:${port}`, recorder(), owner());
+    const message = 'x'.repeat(1_000);
+    const handshakeBytes = socket.flushedBytes;
+    expect(handshakeBytes).toBeGreaterThan(0);
+    // As much as the network takes, and then a few megabytes that only this process can hold.
+    let stalledAt = -1;
+    while (socket.flushedBytes > stalledAt) {
+      stalledAt = socket.flushedBytes;
+      for (let count = 0; count < 10_000; count += 1) socket.send(message);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(socket.bufferedBytes).toBeGreaterThan(1_000_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(socket.flushedBytes).toBe(stalledAt);
+
+    const seen = [stalledAt];
+    stream?.resume();
+    while (socket.bufferedBytes > 0) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (socket.flushedBytes !== seen.at(-1)) seen.push(socket.flushedBytes);
+    }
+    expect(seen).toEqual(seen.toSorted((a, b) => a - b));
+    expect(seen.length).toBeGreaterThan(6);
+    const sentBytes = socket.flushedBytes - handshakeBytes;
+    await expect.poll(() => receivedBytes).toBe(sentBytes);
+    socket.destroy();
+    expect(socket.flushedBytes).toBe(handshakeBytes + sentBytes);
+  });
+
+  it('C11 transport: what waits for a slow peer leaves before the goodbye, whole and in order', async () => {
+    const lengths: number[] = [];
+    const gone = Promise.withResolvers<string>();
+    let stream: Socket | undefined;
+    const server = createServer();
+    new WebSocketServer({ server }).on('connection', (peer, request) => {
+      stream = request.socket;
+      stream.pause();
+      peer.on('message', (data, isBinary) => lengths.push((data as Buffer).length * (isBinary ? -1 : 1)));
+      peer.on('close', (code, reason) => gone.resolve(`${code} ${reason.toString()}`));
+    });
+    const port = await listen(server);
+    const scope = owner();
+    const socket = await transport.dial(`ws://127.0.0.1:${port}`, recorder(), scope);
+    const expected: number[] = [];
+    for (let count = 1; count <= 100; count += 1) {
+      const isText = count % 2 === 0;
+      const bytes = new Uint8Array(80_000 + count).fill(65);
+      socket.send(isText ? Buffer.from(bytes).toString() : bytes);
+      // Whoever sends bytes may use them again.
+      bytes.fill(0);
+      expected.push(isText ? bytes.length : -bytes.length);
+    }
+    const closing = scope.close('hung up');
+    stream?.resume();
+    await closing;
+    expect(await gone.promise).toBe('1000 hung up');
+    expect(lengths).toEqual(expected);
   });
 
   it('abort destroys an open socket without a close frame', async () => {

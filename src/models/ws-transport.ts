@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { ClientOptions } from 'ws';
 import { ClosedError, DialError, InvalidOptionError, describeError } from '../kernel/index.ts';
@@ -39,6 +40,9 @@ export interface WsTransportOptions {
  *
  * permessage-deflate is never offered: on audio it costs half again the CPU and 290 kB a session. Text is not checked
  * to be UTF-8 here, because one malformed message must not end a call; who parses it checks it.
+ *
+ * A stream that is full is given nothing more until it has drained: Node hands over all that waits in a stream as one
+ * piece, and of a piece under way nobody can tell, over TLS, whether any of it gets through (clause R12).
  */
 export class WsTransport implements Transport {
   readonly #socketCloseTimeoutMs: number;
@@ -96,6 +100,12 @@ class WsSocket implements MessageSocket {
   #brokenBy: { readonly code: number; readonly reason: string } | undefined;
   #refusalTimer: Timer | undefined;
   readonly #ws: WebSocket;
+  /** What the WebSocket stands on, from the upgrade on. */
+  #stream: Socket | undefined;
+  /** Messages that the stream has no room for, oldest first. */
+  #waiting: (string | Uint8Array)[] = [];
+  #waitingBytes = 0;
+  #flushedBytes = 0;
   readonly #target: URL;
   readonly #socketCloseTimeoutMs: number;
   readonly #gone = Promise.withResolvers<void>();
@@ -108,8 +118,11 @@ class WsSocket implements MessageSocket {
     this.#scope = scope;
     this.#socketCloseTimeoutMs = socketCloseTimeoutMs;
     this.#ws = openWebSocket(target, options, socketCloseTimeoutMs);
+    this.#ws.on('upgrade', ({ socket }) => this.#onUpgrade(socket));
     this.#ws.on('open', () => this.#onOpen());
     this.#ws.on('message', (data, isBinary) => this.#onMessage(data as Buffer, !isBinary));
+    this.#ws.on('pong', () => this.#onPong());
+    this.#ws.on('ping', () => this.#onPong());
     this.#ws.on('unexpected-response', (_request, response) => this.#onRefused(response));
     this.#ws.on('close', (code, reason) => this.#onClose(code, reason.toString()));
     // This listener stays for good: `ws` may still report an error after it was told to terminate.
@@ -119,14 +132,26 @@ class WsSocket implements MessageSocket {
   send(data: string | Uint8Array): boolean {
     // `ws` would count what is sent after its close as buffered, for ever.
     if (this.#state !== 'open' || this.#ws.readyState !== WebSocket.OPEN) return false;
-    // As bytes: a text of its own making the library masks in place and writes as two pieces, header and payload.
-    if (typeof data === 'string') this.#ws.send(Buffer.from(data), AS_TEXT);
-    else this.#ws.send(data);
+    if (this.#waiting.length > 0 || this.#stream?.writableNeedDrain === true) this.#keep(data);
+    else this.#hand(data);
     return true;
   }
 
   get bufferedBytes(): number {
-    return this.#state === 'closed' ? 0 : this.#ws.bufferedAmount;
+    return this.#state === 'closed' ? 0 : this.#ws.bufferedAmount + this.#waitingBytes;
+  }
+
+  get flushedBytes(): number {
+    // What was given to the stream and does not wait in it. Of a stream that is gone neither can be told.
+    if (this.#stream !== undefined && this.#state !== 'closed') {
+      const flushedBytes = this.#stream.bytesWritten - this.#stream.writableLength;
+      if (flushedBytes > this.#flushedBytes) this.#flushedBytes = flushedBytes;
+    }
+    return this.#flushedBytes;
+  }
+
+  ping(): void {
+    if (this.#state === 'open' && this.#ws.readyState === WebSocket.OPEN) this.#ws.ping();
   }
 
   close(code: number, reason: string): void {
@@ -147,6 +172,7 @@ class WsSocket implements MessageSocket {
   goodbye(code: number, reason: string): Promise<void> {
     if (this.#state === 'open') {
       this.#state = 'closing';
+      this.#handWaiting(() => true);
       this.#ws.close(sendableCloseCode(code), fitCloseReason(reason));
     }
     return this.#gone.promise;
@@ -167,6 +193,43 @@ class WsSocket implements MessageSocket {
     return `${this.#target.protocol}//${this.#target.host}${this.#target.pathname}`;
   }
 
+  #keep(data: string | Uint8Array): void {
+    // The caller may use its bytes again; of a text nobody else has them.
+    const kept = typeof data === 'string' ? data : data.slice();
+    this.#waiting.push(kept);
+    this.#waitingBytes += Buffer.byteLength(kept);
+  }
+
+  #hand(data: string | Uint8Array): void {
+    // As bytes: a text of its own making the library masks in place and writes as two pieces, header and payload.
+    if (typeof data === 'string') this.#ws.send(Buffer.from(data), AS_TEXT);
+    else this.#ws.send(data);
+  }
+
+  #handWaiting(hasRoom: () => boolean): void {
+    while (hasRoom()) {
+      const data = this.#waiting.shift();
+      if (data === undefined) return;
+      this.#waitingBytes -= Buffer.byteLength(data);
+      this.#hand(data);
+    }
+  }
+
+  #onUpgrade(stream: Socket): void {
+    this.#stream = stream;
+    stream.on('drain', () => {
+      if (this.#state === 'open') this.#handWaiting(() => !stream.writableNeedDrain);
+    });
+  }
+
+  #onPong(): void {
+    try {
+      this.#sink?.pong?.();
+    } catch (error) {
+      this.#scope?.log.error('reading a pong failed', { error: describeError(error) });
+    }
+  }
+
   #onOpen(): void {
     if (this.#state !== 'dialling') return;
     this.#state = 'open';
@@ -185,6 +248,9 @@ class WsSocket implements MessageSocket {
   #onClose(code: number, reason: string): void {
     if (this.#state === 'dialling') this.#failDial(new DialError(this.#dialFailure('closed'), {}));
     this.#state = 'closed';
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#stream = undefined;
     this.#goodbyeTimer?.cancel();
     this.#scope?.release(this);
     this.#gone.resolve();

@@ -1,3 +1,4 @@
+import { connectionOnWire } from './connection-fields.ts';
 import type { Content } from './content.ts';
 import type { LiveEvent, LiveEventOf, LiveEventStamp, Usage } from './live-event.ts';
 
@@ -109,8 +110,9 @@ function bodyOf(event: Exclude<LiveEvent, { type: 'audio' }>): Record<string, un
       };
     case 'usage':
       return { usageMetadata: usageMetadata(event.usage) };
-    case 'goAway':
     case 'connection':
+      return ours(connectionOnWire(event));
+    case 'goAway':
     case 'limit':
     case 'warning':
     case 'toolCallCancellation':

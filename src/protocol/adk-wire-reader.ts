@@ -140,7 +140,10 @@ function sideBodies(event: JsonObject): LiveEventBody[] {
   const ours = isJsonObject(metadata) ? metadata['holdfast'] : undefined;
   if (isJsonObject(ours) && OURS.includes(ours['type'])) {
     const read = readWireEvent({ ...ours, seq: 0, atMs: 0, author: '', turn: 0 });
-    if (read.ok) bodies.push(ours as unknown as LiveEventBody);
+    if (!read.ok) return bodies;
+    // A state of a newer server is as unknown here as it is on our own wire.
+    const isKnown = read.value.type !== 'unknown';
+    bodies.push(isKnown ? (ours as unknown as LiveEventBody) : { type: 'unknown', message: ours });
   }
   return bodies;
 }

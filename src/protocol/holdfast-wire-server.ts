@@ -1,5 +1,5 @@
 import type { HOLDFAST_PROTOCOL } from './holdfast-wire-client.ts';
-import { readWireEvent } from './holdfast-wire-event.ts';
+import { readWireEvent, wireEventOf } from './holdfast-wire-event.ts';
 import type { WireEvent } from './holdfast-wire-event.ts';
 import { isCount, isJsonObject, parseMessage, refused } from './wire-json.ts';
 import type { JsonObject, MessageReaders, ParseResult, ParseLimits } from './wire-json.ts';
@@ -57,7 +57,9 @@ export type ServerMessageType = ServerMessage['type'];
 
 /** A message of a server as text. */
 export function encodeServerMessage(message: ServerMessage): string {
-  return JSON.stringify(message);
+  return JSON.stringify(
+    message.type === 'event' ? { type: 'event', event: wireEventOf(message.event) } : message,
+  );
 }
 
 /** Reads a server's text message. An event of an unknown type comes as an event of type `unknown`. */

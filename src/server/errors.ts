@@ -1,4 +1,5 @@
-import { HoldfastError } from '../kernel/index.ts';
+import { HoldfastError, describeError } from '../kernel/index.ts';
+import { StoreError } from '../session/session-store.ts';
 
 /** No app of this name is served. */
 export class AppNotFoundError extends HoldfastError {
@@ -59,4 +60,11 @@ export class BadMessageError extends HoldfastError {
 /** A client of a text turn was overtaken by a newer client of the same session. */
 export class ReplacedError extends HoldfastError {
   readonly code = 'HOLDFAST_REPLACED';
+}
+
+/** The text of an error as clients are told it. Where sessions are kept, and what is wrong there, is not for them. */
+export function textForClients(error: unknown): string {
+  if (error instanceof StoreError)
+    return 'Sessions cannot be kept or read now. The log of the server says why.';
+  return describeError(error);
 }

@@ -4,6 +4,7 @@ import { getRequestListener } from '@hono/node-server';
 import { InvalidOptionError, Lifetime, systemRandom } from '../kernel/index.ts';
 import type { CloseReport } from '../kernel/index.ts';
 import { isLoopback } from '../protocol/loopback.ts';
+import { parseReconnect } from '../session/reconnect-policy.ts';
 import { MemorySessionStore } from '../store/memory.ts';
 import { AppRegistry } from './app-registry.ts';
 import type { ServedAgent } from './app-registry.ts';
@@ -13,6 +14,7 @@ import { AppNotFoundError, UnavailableError } from './errors.ts';
 import { HostCheck } from './host-check.ts';
 import { listenHttp } from './http-listener.ts';
 import type { ListenAddress } from './http-listener.ts';
+import { ServerMetrics } from './metrics.ts';
 import { createRoutes } from './routes.ts';
 import type { ServerContext } from './server-context.ts';
 import { SERVER_CLOSE_TIMEOUT_MS, parseServerLimits } from './server-options.ts';
@@ -59,6 +61,7 @@ export class HoldfastServer implements AsyncDisposable {
 
   constructor(options: ServerOptions) {
     const limits = parseServerLimits(options);
+    parseReconnect(options.reconnect);
     const apps = options.agents instanceof AppRegistry ? options.agents : AppRegistry.of(options.agents);
     checkModels(apps, options);
     const { clock, log, model, random = systemRandom } = options;
@@ -79,8 +82,10 @@ export class HoldfastServer implements AsyncDisposable {
       calls,
       drain,
       random,
+      reconnect: options.reconnect,
       store: options.store ?? new MemorySessionStore({ clock: root.clock, random }),
       hosts: new HostCheck(limits.allowedHosts),
+      metrics: new ServerMetrics(),
       serve: (appName) => servedAgent(apps, appName, model),
       admit: () => this.#admit(),
     };

@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import { HoldfastError, describeError } from '../kernel/index.ts';
 import type { ErrorCode, Logger } from '../kernel/index.ts';
-import { UnavailableError } from './errors.ts';
+import { UnavailableError, textForClients } from './errors.ts';
 
 type ErrorStatus = 400 | 403 | 404 | 409 | 413 | 429 | 500 | 502 | 503 | 504;
 
@@ -38,7 +38,7 @@ export function httpFailureOf(error: unknown): HttpFailure {
     const text = 'The server failed. Its log says why.';
     return { status: 500, headers: {}, body: { error: text, detail: text, code: 'HOLDFAST_INTERNAL' } };
   }
-  const text = describeError(error);
+  const text = textForClients(error);
   return {
     status: STATUS[error.code] ?? 500,
     // Whoever asks a server that is going away should ask another one, on another connection.

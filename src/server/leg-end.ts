@@ -1,7 +1,8 @@
-import { HoldfastError, describeError } from '../kernel/index.ts';
+import { HoldfastError } from '../kernel/index.ts';
 import { ADK_CLOSE_CODES, CLOSE_CODES, fitCloseReason } from '../protocol/index.ts';
 import type { CloseCodeName } from '../protocol/index.ts';
 import type { EndReason } from '../session/index.ts';
+import { textForClients } from './errors.ts';
 
 /** How a client's connection ends, before it is put into the words of a wire (the table of clause E). */
 export type LegEnd =
@@ -21,7 +22,7 @@ export interface SocketGoodbye {
 /** What an error is called on a wire. Errors that are not ours keep their text and get one code. */
 export function wireErrorOf(error: unknown): { readonly code: string; readonly message: string } {
   const code = error instanceof HoldfastError ? error.code : 'HOLDFAST_INTERNAL';
-  return { code, message: describeError(error) };
+  return { code, message: textForClients(error) };
 }
 
 export function adkGoodbye(end: LegEnd): SocketGoodbye {

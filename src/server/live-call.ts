@@ -158,6 +158,8 @@ export class LiveCall implements Call {
       agent,
       model,
       session: stored,
+      journal: context.store,
+      reconnect: context.reconnect,
       queue: this.#queue,
       runConfig,
       owner: this.#scope,
@@ -169,6 +171,7 @@ export class LiveCall implements Call {
     });
     this.#session = session;
     storeAtEnd(this.#scope, context.store, session);
+    context.metrics.watch(session);
     session.on('event', (event) => leg.event(event));
     leg.welcome({
       sessionId: stored.id,

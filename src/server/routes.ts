@@ -3,6 +3,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { serveStatic } from '@hono/node-server/serve-static';
 import { BodyTooLargeError } from './errors.ts';
 import { answerError } from './http-errors.ts';
+import { PROMETHEUS_TEXT } from './prometheus.ts';
 import { runRoutes } from './run-routes.ts';
 import type { ServerContext } from './server-context.ts';
 import { sessionRoutes } from './session-routes.ts';
@@ -10,7 +11,7 @@ import { HOLDFAST_VERSION } from './version.ts';
 
 /** Every route but the WebSocket's. */
 export function createRoutes(context: ServerContext): Hono {
-  const { apps, drain, hosts, limits, owner } = context;
+  const { apps, calls, drain, hosts, limits, metrics, owner } = context;
   const app = new Hono();
 
   app.onError((error, c) => answerError(error, c, owner.log));
@@ -44,6 +45,7 @@ export function createRoutes(context: ServerContext): Hono {
       language_version: process.versions.node,
     }),
   );
+  app.get('/metrics', (c) => c.body(metrics.render(calls.size), 200, { 'content-type': PROMETHEUS_TEXT }));
   app.get('/list-apps', (c) => {
     if (c.req.query('detailed') !== 'true') return c.json(apps.names);
     return c.json({

@@ -1,9 +1,10 @@
 import type { Lifetime, Random } from '../kernel/index.ts';
-import type { SessionStore } from '../session/index.ts';
+import type { ReconnectOptions, SessionStore } from '../session/index.ts';
 import type { AppRegistry, ServedAgent } from './app-registry.ts';
 import type { Calls } from './calls.ts';
 import type { Drain } from './drain.ts';
 import type { HostCheck } from './host-check.ts';
+import type { ServerMetrics } from './metrics.ts';
 import type { ServerLimits } from './server-options.ts';
 
 /** What the parts of one server share. */
@@ -16,7 +17,10 @@ export interface ServerContext {
   readonly calls: Calls;
   readonly drain: Drain;
   readonly hosts: HostCheck;
+  readonly metrics: ServerMetrics;
   readonly random: Random;
+  /** How lost connections to models are had again. */
+  readonly reconnect: ReconnectOptions | undefined;
   /** The agent of an app with its model. @throws AppNotFoundError, or what keeps the app from being served. */
   serve(appName: string): ServedAgent;
   /** @throws UnavailableError when no new session is taken: the server drains, closes or is full. */

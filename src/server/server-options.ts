@@ -4,6 +4,7 @@ import type { Clock, Logger, Random } from '../kernel/index.ts';
 import { DEFAULT_MAX_MESSAGE_BYTES } from '../protocol/index.ts';
 import type { Agent } from '../session/agent.ts';
 import type { LiveModel } from '../session/live-model.ts';
+import type { ReconnectOptions } from '../session/reconnect-policy.ts';
 import type { SessionStore } from '../session/session-store.ts';
 import type { AppRegistry } from './app-registry.ts';
 
@@ -49,7 +50,10 @@ export interface ServerOptions {
   readonly agents: Readonly<Record<string, Agent>> | AppRegistry;
   /** The model of agents that bring none. */
   readonly model?: LiveModel;
-  /** Where sessions are kept. Default: in memory, for as long as the server lives. */
+  /**
+   * Where sessions are kept. Default: in memory, for as long as the server lives. It is not closed with the server: who
+   * made it does so, when `closed` has resolved.
+   */
   readonly store?: SessionStore;
   /** How long live sessions may go on once new ones are refused. Default `DEFAULT_DRAIN_TIMEOUT_MS`. */
   readonly drainTimeoutMs?: number;
@@ -81,6 +85,8 @@ export interface ServerOptions {
   readonly idleTimeoutMs?: number;
   /** Passed to every live session: it ends after this long. Default: the live session's own. */
   readonly maxDurationMs?: number;
+  /** Passed to every live session: how a lost connection to its model is had again. `false` turns it off. */
+  readonly reconnect?: ReconnectOptions;
   /** A folder of static files served where no route stands; `/` is its `index.html`. */
   readonly pageDir?: string;
   /** Host names a request may ask for, besides loopback ones. Given, every other one is refused, wherever we listen. */
@@ -119,6 +125,7 @@ const KNOWN_OPTIONS: ReadonlySet<string> = new Set([
   'agents',
   'model',
   'store',
+  'reconnect',
   'clock',
   'random',
   'log',

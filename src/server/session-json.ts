@@ -1,4 +1,4 @@
-import type { StoredSession } from '../session/session-store.ts';
+import type { SessionSummary, StoredSession } from '../session/session-store.ts';
 
 /** Events of a stored session carry the actions the ADK's clients expect on every event, empty ones too. */
 const NO_ACTIONS = {
@@ -31,6 +31,6 @@ export function sessionJson(session: StoredSession, agentName: string): Record<s
 }
 
 /** The same in a list: without events, which a list of a hundred sessions is too long for. */
-export function sessionSummaryJson(session: StoredSession, agentName: string): Record<string, unknown> {
+export function sessionSummaryJson(session: SessionSummary, agentName: string): Record<string, unknown> {
   return sessionJson({ ...session, history: [] }, agentName);
 }

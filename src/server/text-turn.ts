@@ -130,11 +130,14 @@ export class TextTurn implements Call {
     const session = new AgentSession({
       ...served,
       session: stored,
+      journal: context.store,
+      reconnect: context.reconnect,
       owner: this.#scope,
       closeTimeoutMs: context.limits.closeTimeoutMs,
     });
     this.#session = session;
     storeAtEnd(this.#scope, context.store, session);
+    context.metrics.watch(session);
     session.on('event', (event) => this.#event(event));
     session.on('close', (report) => this.#closed(report));
     session.queue.sendContent(message);

@@ -91,7 +91,7 @@ describe('AgentSession, closing', () => {
         expectNothingLeft(rig);
         await rig.clock.advance(TWO_HOURS_MS);
         expect(rig.model.dials.length).toBe(dials);
-        expect(rig.book.at('info')).toEqual(['closing', 'closed']);
+        expect(rig.book.closings).toEqual(['closing', 'closed']);
         expect(rig.book.at('error')).toEqual([]);
         if (state !== 'a tool in flight') expect(rig.book.at('warn')).toEqual([]);
       });

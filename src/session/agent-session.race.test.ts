@@ -159,7 +159,7 @@ describe('AgentSession, races', () => {
           expect(rig.session.resources()).toEqual([]);
           expect(rig.clock.pendingTimers).toBe(0);
           expect(rig.model.openConnections).toBe(0);
-          expect(rig.book.at('info')).toEqual(['closing', 'closed']);
+          expect(rig.book.closings).toEqual(['closing', 'closed']);
           // C3: an end that was not intended is told as an error once, and any other never.
           expect(rig.book.at('error')).toEqual(report.reason === 'error' ? ['session failed'] : []);
           expect(rig.events.map((event) => event.seq)).toEqual(rig.events.map((_, index) => index + 1));

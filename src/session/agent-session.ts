@@ -16,14 +16,19 @@ import type {
   LimitName,
   LiveEvent,
   LiveEventBody,
+  Usage,
 } from '../protocol/index.ts';
 import type { Agent } from './agent.ts';
+import { ConnectionCounter } from './connection-counts.ts';
+import type { ConnectionCounts } from './connection-counts.ts';
+import { ConnectionLog } from './connection-log.ts';
 import { Continuity } from './continuity.ts';
 import { Conversation } from './conversation.ts';
 import { InputPump } from './input-pump.ts';
 import { DEFAULT_IDLE_TIMEOUT_MS, DEFAULT_MAX_DURATION_MS, LimitWatch } from './limits.ts';
 import type { SessionLimits } from './limits.ts';
 import type { LiveModel, LiveSetup, ModelInput, ModelOutput } from './live-model.ts';
+import { JournalWriter } from './journal-writer.ts';
 import { LiveRequestQueue } from './live-request-queue.ts';
 import { DEFAULT_CONNECT_TIMEOUT_MS, ModelLeg } from './model-leg.ts';
 import type { Recovered } from './model-leg.ts';
@@ -36,9 +41,10 @@ import type { Knowledge, RunConfig } from './run-config.ts';
 import { endReasonOf } from './session-end.ts';
 import type { EndReason, SessionCloseReport } from './session-end.ts';
 import { newSession } from './session-store.ts';
-import type { StoredSession } from './session-store.ts';
+import type { Journal, StoredSession } from './session-store.ts';
 import { ToolCalls } from './tool-calls.ts';
 import type { SettledCall } from './tool-calls.ts';
+import { NO_USAGE, addUsage } from './usage.ts';
 
 /** What was queued before a close goes out within a second, or its receiver is not taking it (clause C11). */
 export const DEFAULT_FLUSH_TIMEOUT_MS = 1_000;
@@ -55,6 +61,8 @@ export interface AgentSessionOptions {
   /** Where the client's requests come from. Default: a new one, see `queue`. */
   readonly queue?: LiveRequestQueue | undefined;
   readonly runConfig?: RunConfig | undefined;
+  /** Where what happens is written down as it happens, under the name of `session`. Default: nowhere. */
+  readonly journal?: Journal | undefined;
   /** Who owns the live session, and ends it when it ends itself. Default: nobody. */
   readonly owner?: Lifetime | undefined;
   /** Default `DEFAULT_CLOSE_TIMEOUT_MS`. */
@@ -105,6 +113,11 @@ export class AgentSession implements AsyncDisposable {
   readonly #emitter: Emitter<AgentSessionEvents>;
   readonly #conversation: Conversation;
   readonly #continuity: Continuity;
+  readonly #connectionLog: ConnectionLog;
+  readonly #journal: JournalWriter | undefined;
+  /** What the answers of earlier live sessions have cost. */
+  readonly #usageBefore: Usage;
+  readonly #connections = new ConnectionCounter();
   readonly #leg: ModelLeg;
   readonly #pump: InputPump;
   readonly #tools: ToolCalls;
@@ -157,9 +170,19 @@ export class AgentSession implements AsyncDisposable {
     );
     const { session } = this;
     const handles = { modelId: model.id, lifetimeMs: model.capabilities.handleLifetimeMs ?? Infinity };
-    const resumption = new Resumption(handles, session.resumption, (stored) => {
+    this.#connectionLog = new ConnectionLog(lifetime.log, name);
+    this.#connectionLog.handleUpdated(session.resumption?.handle);
+    const resumption = new Resumption(handles, session.resumption, session.history.length, (stored) => {
       session.resumption = stored;
+      this.#connectionLog.handleUpdated(stored?.handle);
+      this.#journal?.changed();
     });
+    this.#usageBefore = session.usage ?? NO_USAGE;
+    const { journal } = options;
+    this.#journal =
+      journal === undefined
+        ? undefined
+        : new JournalWriter({ journal, session, owner: lifetime, pendingCalls: () => this.#tools.running });
     this.#continuity = new Continuity({
       session,
       conversation: this.#conversation,
@@ -178,10 +201,10 @@ export class AgentSession implements AsyncDisposable {
       setup: (resuming) => liveSetup(agent, session, options.runConfig, this.#knowledge(resuming)),
       mayReconnect: () => this.isOpen,
       isAtBoundary: () => this.#continuity.isAtBoundary,
+      isQuiet: () => this.#continuity.ring.isQuiet,
       changed: (event) => this.#connectionChanged(event),
       disconnected: (atBoundary) => this.#continuity.cut(atBoundary),
-      connected: (setup) => this.#connected(setup),
-      recovered: (recovered) => this.#recovered(recovered),
+      connected: (setup, resuming, recovered) => this.#connected(setup, resuming, recovered),
       ready: () => void this.#pump.pump(),
       output: (message) => this.#received(message),
       sent: (input) => this.#sent(input),
@@ -211,6 +234,11 @@ export class AgentSession implements AsyncDisposable {
 
   on<Name extends 'event' | 'close'>(event: Name, listener: Listener<AgentSessionEvents[Name]>): () => void {
     return this.#emitter.on(event, listener);
+  }
+
+  /** What the connections to the model have come to so far. */
+  get connections(): ConnectionCounts {
+    return this.#connections.counts;
   }
 
   /** What the live session holds outside memory; empty once it has closed (clause C6). */
@@ -317,35 +345,40 @@ export class AgentSession implements AsyncDisposable {
     return { history: [], resumptionHandle: resuming.handle.handle };
   }
 
-  #connected({ history, resumptionHandle }: LiveSetup): void {
+  /** The model is there, or is there again: what it does not know goes first, and what that means is told (R9). */
+  #connected({ history }: LiveSetup, resuming: Resuming, recovered: Recovered | undefined): void {
     const { clock } = this.#lifetime;
     this.#limits ??= new LimitWatch(this.#lifetime, this.#sessionLimits(), (limit, afterMs) =>
       this.#limit(limit, afterMs),
     );
-    const resumed = resumptionHandle !== undefined;
+    const unsent = this.#pump.takeResults();
+    const { first, results, ...told } = this.#continuity.continued(resuming, history.length, unsent);
+    this.#pump.beginWith(first);
+    for (const result of results) this.#answer(result);
+    const { historyTurns } = told;
     const afterMs = Math.round(clock.now() - (this.#connectingAtMs ?? clock.now()));
-    this.#emit({ type: 'connection', state: 'connected', resumed, historyTurns: history.length, afterMs });
+    const resumed = resuming.tag === 'resume';
+    this.#connectionChanged({ type: 'connection', state: 'connected', resumed, historyTurns, afterMs });
+    if (recovered === undefined) return;
+    const { isSwap, ...replaced } = recovered;
+    const recovery = { type: 'connection', ...replaced, ...told } as const;
+    if (isSwap) {
+      this.#connectionChanged({ ...recovery, state: 'swapped', how: resumed ? 'resumed' : 'reseeded' });
+    } else if (resuming.tag === 'resume') {
+      this.#connectionChanged({ ...recovery, state: 'resumed' });
+    } else {
+      this.#connectionChanged({ ...recovery, state: 'reseeded', why: resuming.why });
+    }
   }
 
   #connectionChanged(event: ConnectionEventBody): void {
     if (event.state === 'connecting') this.#connectingAtMs = this.#lifetime.clock.now();
-    this.#emit(event);
-  }
-
-  /** Another connection is there: what the old one had not answered goes to it, and what that means is told (R9). */
-  #recovered({ resuming, historyTurns: seeded, isSwap, ...told }: Recovered): void {
-    const { first, results, ...replay } = this.#continuity.continued(
-      resuming,
-      seeded,
-      this.#pump.takeResults(),
-    );
-    this.#pump.beginWith(first);
-    for (const result of results) this.#answer(result);
-    const how = resuming.tag === 'resume' ? 'resumed' : 'reseeded';
-    const recovery = { type: 'connection', ...told, ...replay } as const;
-    if (isSwap) this.#emit({ ...recovery, state: 'swapped', how });
-    else if (resuming.tag === 'resume') this.#emit({ ...recovery, state: 'resumed' });
-    else this.#emit({ ...recovery, state: 'reseeded', why: resuming.why });
+    // A provider's own words may quote the handle they are about, and what is emitted goes to clients.
+    const told =
+      'reason' in event ? { ...event, reason: this.#connectionLog.withoutHandle(event.reason) } : event;
+    this.#connectionLog.note(told);
+    this.#connections.note(told);
+    this.#emit(told);
   }
 
   /** Calls whose tools ran in a process that is no more: the history must not end in the middle of one (R10). */
@@ -356,13 +389,17 @@ export class AgentSession implements AsyncDisposable {
       session.history.push({ role: 'user', parts: [{ functionResponse: response }] });
     }
     session.pendingCalls = undefined;
+    this.#journal?.changed();
   }
 
   #sent(input: ModelInput): void {
-    if (input.type === 'toolResponse') this.#continuity.settled(input.responses.map(({ id }) => id));
-    else if (input.type === 'history') this.#continuity.told(input);
-    else this.#continuity.ring.sent();
+    this.#continuity.sent(input);
+    if (input.type === 'audio') {
+      this.session.inputMs = (this.session.inputMs ?? 0) + input.audio.durationMs;
+      return;
+    }
     this.#conversation.sent(input);
+    this.#journal?.changed();
   }
 
   #sessionLimits(): SessionLimits {
@@ -384,16 +421,20 @@ export class AgentSession implements AsyncDisposable {
         this.#continuity.settled(message.ids);
         break;
       case 'resumption':
-        this.#continuity.resumable(message.handle, this.#lifetime.clock.wallTime());
+        this.#continuity.resumable(message, this.#lifetime.clock.wallTime());
         return;
       case 'goAway':
+        this.#connectionLog.note(message);
         this.#leg.goAway(message.timeLeftMs);
         break;
       default:
     }
     this.#conversation.received(message);
+    if (message.type === 'audio') return;
     if (message.type === 'turnComplete') this.#leg.turnEnded();
+    if (message.type === 'usage') this.session.usage = addUsage(this.#usageBefore, this.#conversation.usage);
     if (this.#continuity.received(message)) this.#leg.contextLost();
+    this.#journal?.changed();
   }
 
   #refused(input: ModelInput, error: unknown): void {
@@ -413,6 +454,7 @@ export class AgentSession implements AsyncDisposable {
       this.#continuity.called(fresh);
     }
     for (const call of fresh) this.#tools.start(call);
+    this.#journal?.changed();
     for (const call of calls) if (!fresh.includes(call)) this.#calledAgain(call);
   }
 
@@ -432,6 +474,7 @@ export class AgentSession implements AsyncDisposable {
   #toolSettled({ response, answer }: SettledCall): void {
     this.session.history.push({ role: 'user', parts: [{ functionResponse: response }] });
     this.#emit({ type: 'toolResult', result: response });
+    this.#journal?.changed();
     if (answer) this.#answer(response);
   }
 
@@ -479,6 +522,7 @@ export class AgentSession implements AsyncDisposable {
 
   #finish(report: CloseReport): SessionCloseReport {
     this.#conversation.finish();
+    this.#journal?.changed();
     this.session.updatedAtMs = this.#lifetime.clock.wallTime();
     // An error keeps every `this` of its stack alive until the stack is first read; whoever keeps the report has it.
     if (report.error instanceof Error) this.#lifetime.log.debug('ended', { stack: report.error.stack });
@@ -491,6 +535,7 @@ export class AgentSession implements AsyncDisposable {
       reason: endReasonOf(report.reason),
       unsent: this.#pump.abandon(),
       usage: this.#conversation.usage,
+      connections: this.connections,
     };
     this.#emitter.emit('close', whole);
     this.#emitter.clear();

@@ -43,6 +43,8 @@ export class Continuity {
   readonly ring: InputRing;
   readonly #options: ContinuityOptions;
   readonly #context = new ContextWatch();
+  /** How many inputs the connection has taken. */
+  #sentInputs = 0;
   /** Calls the connection knows and has had no result for. */
   #openCalls = new Set<string>();
   /** Calls that were left out of the history the connection was given, because their tools were running. */
@@ -89,18 +91,25 @@ export class Continuity {
     for (const { id } of calls) this.#openCalls.add(id);
   }
 
+  /** The connection took an input. */
+  sent(input: ModelInput): void {
+    const index = this.#sentInputs;
+    this.#sentInputs += 1;
+    if (input.type === 'toolResponse') this.settled(input.responses.map(({ id }) => id));
+    else if (input.type !== 'history') this.ring.sent(index);
+    else if (input === this.#untold?.first) this.#untold = undefined;
+  }
+
   /** The connection has the result, or takes the call back. */
   settled(ids: readonly string[]): void {
     for (const id of ids) this.#openCalls.delete(id);
   }
 
-  /** The connection took `input`. */
-  told(input: ModelInput): void {
-    if (input === this.#untold?.first) this.#untold = undefined;
-  }
-
   /** The provider issued a handle: what it knows is what was sent until now. Or it says that there is none now. */
-  resumable(handle: string | undefined, wallTimeMs: number): void {
+  resumable(
+    { handle, lastConsumedIndex }: Extract<ModelOutput, { readonly type: 'resumption' }>,
+    wallTimeMs: number,
+  ): void {
     if (handle === undefined) {
       this.#options.resumption.notNow();
       return;
@@ -109,17 +118,19 @@ export class Continuity {
       handle,
       atMs: wallTimeMs,
       historyLength: this.#untold?.historyLength ?? this.#options.session.history.length,
-      position: this.ring.position,
+      position:
+        lastConsumedIndex === undefined ? this.ring.position : this.ring.positionAfter(lastConsumedIndex),
+      isCounted: lastConsumedIndex !== undefined,
       calls: new Set(this.#openCalls),
       isBehind: this.#untold !== undefined,
     });
   }
 
-  /** Whether a connection that is replaced now would go on with nothing lost and nothing said twice. */
+  /** Whether nobody is in the middle of anything. */
   get isAtBoundary(): boolean {
     const { conversation, running } = this.#options;
     if (!conversation.isIdle || this.#openCalls.size > 0) return false;
-    return running().length === 0 && this.ring.isQuiet;
+    return running().length === 0;
   }
 
   /** What a result is sent as: to a connection that does not know its call, both are told as history. */
@@ -141,8 +152,11 @@ export class Continuity {
 
   /** The connection is gone: what it had not answered goes back into the ring. */
   cut(atBoundary: boolean): void {
-    const { conversation, resumption } = this.#options;
-    const { cutTurn, completed, owesAnswer } = conversation.cut(this.ring.rewind());
+    const { conversation, resumption, capabilities } = this.#options;
+    const { cutTurn, completed, owesAnswer } = conversation.cut(
+      this.ring.rewind(resumption.handle?.isCounted),
+      capabilities.takesContent === true,
+    );
     if (completed) resumption.fellBehind();
     const earlier = this.#cut;
     this.#cut = { atBoundary, cutTurn: cutTurn || earlier?.cutTurn === true, owesAnswer };
@@ -153,13 +167,15 @@ export class Continuity {
     const { session, capabilities, conversation, resumption } = this.#options;
     const { atBoundary = true, cutTurn = false, owesAnswer = false } = this.#cut ?? {};
     this.#cut = undefined;
+    this.#sentInputs = 0;
     const handle = resuming.tag === 'resume' ? resuming.handle : undefined;
     if (handle === undefined) this.#context.restarted();
     else this.#context.resumed();
-    // At a boundary the handle knows all that was heard. Anywhere else it says nothing of half an utterance.
-    const knowsAll = handle !== undefined && atBoundary;
-    if (knowsAll) this.ring.skipTo(handle.position);
-    conversation.goesOn(knowsAll ? this.ring.contentsToSend : undefined);
+    // At a boundary the handle knows all that was heard, and a provider that counts knows what it has. Anywhere else
+    // the moment of the handle says nothing of half an utterance.
+    const isExact = handle !== undefined && (atBoundary || handle.isCounted);
+    if (isExact) this.ring.skipTo(handle.position);
+    conversation.goesOn(isExact ? this.ring.contentsToSend : undefined);
     resumption.historyShortened(session.history.length);
     const running = this.#runningCalls();
     const open = this.#openCalls;

@@ -10,9 +10,12 @@ export interface TurnCut {
   readonly cutTurn: boolean;
   /** Whether a turn was complete but for the word that says so. */
   readonly completed: boolean;
-  /** Whether the model has to be asked for its answer again, because what led to it is not sent again. */
+  /** Whether the model has to be asked for its answer, because what led to it is not sent again. */
   readonly owesAnswer: boolean;
 }
+
+/** Why a turn ended that could not be gone on with over another connection. */
+export const CONNECTION_LOST = 'CONNECTION_LOST';
 
 /** Whose move it is. `owed`: the model was asked and has not begun to answer. */
 type Floor = 'open' | 'owed' | 'agent';
@@ -53,6 +56,8 @@ export class Conversation {
   /** What was asked in the middle of an answer: it belongs to the next turn. */
   #nextContents: Content[] = [];
   readonly #takenBack: TakenBack;
+  /** Set between two connections where the turn under way begins anew: whether an answer was being given in it. */
+  #restart: { readonly cutTurn: boolean; readonly isSaidAgain: boolean } | undefined;
   #idleWaiters: (() => void)[] = [];
 
   constructor(history: Content[], emit: (event: LiveEventBody) => void) {
@@ -185,34 +190,33 @@ export class Conversation {
   }
 
   /**
-   * The connection is gone. With `isSaidAgain` what led to the turn under way is sent to the next one: what came of it
-   * is taken back, because it will come again. Otherwise it stays.
+   * The connection is gone. With `isSaidAgain` what led to the turn under way is sent to the next one; with `canAsk` the
+   * next one can be asked for an answer. Where neither helps, the turn ends here, with what had come of it.
    */
-  cut(isSaidAgain: boolean): TurnCut {
+  cut(isSaidAgain: boolean, canAsk: boolean): TurnCut {
     this.#isUserSpeaking = false;
     // What was asked meanwhile belongs to the next turn, which is not complete.
     const completed = this.#floor === 'agent' && (this.#isAnswerWhole || this.#interrupted);
     if (completed) this.#completeTurn(undefined);
-    const cutTurn = this.#floor === 'agent';
-    const mustAsk = this.#hasCalled || (!isSaidAgain && this.#floor !== 'open');
-    this.#forgetPieces(isSaidAgain, cutTurn);
+    const wasAnswering = this.#floor === 'agent';
+    const isOwed = this.#hasCalled || (!isSaidAgain && this.#floor !== 'open');
+    const owesAnswer = isOwed && canAsk;
+    const cutTurn = wasAnswering || this.#restart?.cutTurn === true;
+    if (!isSaidAgain && !owesAnswer) {
+      if (wasAnswering) {
+        this.#interrupted = true;
+        this.#completeTurn(CONNECTION_LOST);
+      }
+      this.#floor = 'open';
+      this.stopWaiting();
+      return { cutTurn, completed: completed || wasAnswering, owesAnswer: false };
+    }
+    if (!wasAnswering) this.#commitTrailingWords();
     if (isSaidAgain) this.#takeBack();
-    this.#floor = mustAsk ? 'owed' : 'open';
+    this.#restart = { cutTurn, isSaidAgain };
+    this.#floor = owesAnswer ? 'owed' : 'open';
     this.#isNextOwed = false;
-    if (this.#floor === 'open' && !isSaidAgain) this.stopWaiting();
-    return { cutTurn, completed, owesAnswer: mustAsk };
-  }
-
-  /** What was begun and will be said again is forgotten; what will not is written down. */
-  #forgetPieces(isSaidAgain: boolean, cutTurn: boolean): void {
-    if (!isSaidAgain) this.#commitUser();
-    this.#userPieces = '';
-    this.#userHeld = '';
-    // The answer is given again in either case.
-    if (!cutTurn) this.#commitAgent();
-    this.#agentText = '';
-    this.#agentTranscript = '';
-    this.#agentParts = [];
+    return { cutTurn, completed, owesAnswer };
   }
 
   /**
@@ -221,6 +225,26 @@ export class Conversation {
    */
   goesOn(again?: ReadonlySet<Content>): void {
     if (again !== undefined) this.#turnContents.push(...this.#takenBack.putBack(again));
+    const restart = this.#restart;
+    this.#restart = undefined;
+    if (restart === undefined) return;
+    // What was begun comes again: the user's words with what is said again, the agent's with the new answer.
+    if (restart.isSaidAgain) {
+      this.#userPieces = '';
+      this.#userHeld = '';
+    }
+    this.#agentText = '';
+    this.#agentTranscript = '';
+    this.#agentParts = [];
+    // Who plays it drops what has not been heard of the old answer, because the new one begins from its beginning.
+    if (restart.cutTurn) this.#emit({ type: 'interrupted', positionSamples: this.#outputSamples });
+  }
+
+  /** The agent's last words, which came behind its turn: they are no part of the one that begins anew. */
+  #commitTrailingWords(): void {
+    const contents = [...this.#turnContents];
+    this.#commitAgent();
+    this.#turnContents = contents;
   }
 
   #takeBack(): void {

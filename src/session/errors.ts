@@ -2,7 +2,7 @@ import { HoldfastError } from '../kernel/index.ts';
 
 /** What a provider said when it refused or ended a connection. */
 export interface ProviderFailure {
-  /** `gemini`, `openai`, … */
+  /** The id of the model: `gemini:gemini-2.5-flash`. */
   readonly provider: string;
   readonly closeCode?: number | undefined;
   readonly closeReason?: string | undefined;

@@ -3,7 +3,10 @@ export { Agent } from './agent.ts';
 export type { AgentOptions, Instructions } from './agent.ts';
 export { AgentSession, DEFAULT_FLUSH_TIMEOUT_MS, DRAIN_ANSWER_TIMEOUT_MS } from './agent-session.ts';
 export type { AgentSessionOptions, AgentSessionState } from './agent-session.ts';
+export { ConnectionCounter, NO_CONNECTIONS } from './connection-counts.ts';
+export type { ConnectionCounts } from './connection-counts.ts';
 export * from './errors.ts';
+export { JOURNAL_COALESCE_MS, JOURNAL_OVERDUE_MS, JOURNAL_RETRY_MS } from './journal-writer.ts';
 export { DEFAULT_IDLE_TIMEOUT_MS, DEFAULT_MAX_DURATION_MS } from './limits.ts';
 export type { SessionLimits } from './limits.ts';
 export type * from './live-model.ts';
@@ -14,14 +17,16 @@ export * from './reconnect-policy.ts';
 export type { RunConfig } from './run-config.ts';
 export { DEFAULT_EVENT_CAPACITY, runLive } from './run-live.ts';
 export type { LiveRun, RunLiveOptions } from './run-live.ts';
+export { END_REASONS } from './session-end.ts';
 export type { EndReason, SessionCloseReport } from './session-end.ts';
-export { SessionExistsError } from './session-store.ts';
+export { MAX_LISTED_SESSIONS, SessionExistsError, StoreError } from './session-store.ts';
 export type {
   Journal,
   NewSession,
   SessionChanges,
   SessionKey,
   SessionStore,
+  SessionSummary,
   StoredResumption,
   StoredSession,
 } from './session-store.ts';

@@ -3,8 +3,8 @@ import type { AudioChunk, Content, LiveRequest } from '../protocol/index.ts';
 /** What of a client's requests is handed to a model. */
 export type ClientInput = Exclude<LiveRequest, { readonly type: 'close' }>;
 
-/** Content and marks are few; this many without an answer are a client that talks to nobody. */
-export const MAX_KEPT_INPUTS = 4_000;
+/** Messages and marks are few; this many without an answer are a client that talks to nobody. */
+export const MAX_KEPT_MESSAGES = 1_000;
 
 /** A picture counts as the second it is shown for, so that pictures are bounded as the audio beside them is. */
 const PICTURE_MS = 1_000;
@@ -32,6 +32,8 @@ interface Kept {
   readonly position: number;
   readonly durationMs: number;
   wasSent: boolean;
+  /** Which input of its connection it was, counted from 0. */
+  sentAs: number;
 }
 
 /** What a new connection gets of what the old one had, in milliseconds of audio. */
@@ -56,6 +58,8 @@ export class InputRing {
   #next = 0;
   #nextPosition = 0;
   #keptMs = 0;
+  /** How many of the kept are neither audio nor pictures. */
+  #messages = 0;
   /** Where the agent took the floor last: what was sent before this position, it has heard. */
   #floor = 0;
   #replays = 0;
@@ -84,7 +88,7 @@ export class InputRing {
 
   /** Whether more may be put in. */
   get hasRoom(): boolean {
-    return this.#kept.length < MAX_KEPT_INPUTS;
+    return this.#messages < MAX_KEPT_MESSAGES;
   }
 
   /** The messages among what waits to be sent, for the first time or again. */
@@ -95,9 +99,12 @@ export class InputRing {
 
   push(input: ClientInput): void {
     const durationMs = durationOf(input);
-    this.#kept.push({ input, position: this.#nextPosition, durationMs, wasSent: false });
+    this.#kept.push({ input, position: this.#nextPosition, durationMs, wasSent: false, sentAs: -1 });
     this.#nextPosition += 1;
     this.#keptMs += durationMs;
+    if (durationMs === 0) this.#messages += 1;
+    // What was sent is in the history as well, if it was a message.
+    if (this.#messages > MAX_KEPT_MESSAGES && this.#next > 0) this.#dropOldestMessage();
     while (this.#keptMs > this.#maxAudioMs && this.#dropOldestAudio());
   }
 
@@ -106,11 +113,12 @@ export class InputRing {
     return this.#kept[this.#next]?.input;
   }
 
-  /** What `peek` gave was taken by the connection. */
-  sent(): void {
+  /** What `peek` gave was taken by the connection, as its input number `index`, counted from 0. */
+  sent(index: number): void {
     const kept = this.#kept[this.#next];
     if (kept === undefined) return;
     kept.wasSent = true;
+    kept.sentAs = index;
     // A picture shows a moment that would be over when it was sent again.
     if (!this.#keeps || kept.input.type === 'image') this.#remove(this.#next);
     else this.#next += 1;
@@ -140,16 +148,22 @@ export class InputRing {
     return true;
   }
 
+  /** The position after input number `index` of the connection: what a provider that counts has not had. */
+  positionAfter(index: number): number {
+    const after = this.#kept.find(({ wasSent, sentAs }) => !wasSent || sentAs > index);
+    return after?.position ?? this.#nextPosition;
+  }
+
   /**
    * Goes back to where the unanswered turn begins: the connection it was sent to is gone. Silence before the first word
-   * is not sent again. Returns whether anything is.
+   * is not sent again, unless the provider counts. Returns whether anything is.
    */
-  rewind(): boolean {
+  rewind(isCounted = false): boolean {
     if (this.#next === 0) return false;
     this.#replays += 1;
     const isGivenUp = this.#replays > MAX_REPLAYS;
     if (isGivenUp) this.#lostMs += this.#msBetween(0, this.#next);
-    const start = isGivenUp ? this.#next : this.#firstWord();
+    const start = isGivenUp ? this.#next : isCounted ? 0 : this.#firstWord();
     // A voice at the very beginning was there before: what was dropped before it is missing. After a pause it is not.
     if (start === 0) this.#lostMs += this.#droppedMs;
     this.#droppedMs = 0;
@@ -165,6 +179,7 @@ export class InputRing {
     while (this.#next < this.#kept.length) {
       const kept = this.#kept[this.#next];
       if (kept === undefined || !kept.wasSent || kept.position >= position) return;
+      kept.sentAs = -1;
       this.#next += 1;
     }
   }
@@ -191,6 +206,7 @@ export class InputRing {
     this.#kept.length = 0;
     this.#next = 0;
     this.#keptMs = 0;
+    this.#messages = 0;
     return { requests: requests + unsent.length, audioMs: audioMs + keptMs };
   }
 
@@ -223,7 +239,7 @@ export class InputRing {
     let count = 0;
     while (count < this.#next && (this.#kept[count]?.position ?? position) < position) count += 1;
     if (count === 0) return;
-    for (const { durationMs } of this.#kept.splice(0, count)) this.#keptMs -= durationMs;
+    for (const { durationMs } of this.#kept.splice(0, count)) this.#uncount(durationMs);
     this.#next -= count;
   }
 
@@ -247,8 +263,19 @@ export class InputRing {
     this.#droppedUnsent = { requests: requests + 1, audioMs: audioMs + ms };
   }
 
+  #dropOldestMessage(): void {
+    const index = this.#kept.findIndex(({ durationMs }) => durationMs === 0);
+    if (index >= 0 && index < this.#next) this.#remove(index);
+  }
+
+  #uncount(durationMs: number): void {
+    this.#keptMs -= durationMs;
+    if (durationMs === 0) this.#messages -= 1;
+  }
+
   #remove(index: number): void {
-    this.#keptMs -= this.#kept[index]?.durationMs ?? 0;
+    const kept = this.#kept[index];
+    if (kept !== undefined) this.#uncount(kept.durationMs);
     // One in, one out is what nearly always happens where nothing is kept.
     if (this.#kept.length === 1) this.#kept.pop();
     else this.#kept.splice(index, 1);

@@ -60,8 +60,8 @@ export type ModelInput =
   | Exclude<LiveRequest, { readonly type: 'close' }>
   | { readonly type: 'toolResponse'; readonly responses: readonly FunctionResponse[] }
   /**
-   * Turns the model does not know yet, given as text. With `turnComplete` it is asked for the answer it owes. Sent only
-   * to models that take content in mid-session.
+   * Turns of either side that this connection does not know yet, told after the fact: calls and results in them are
+   * read, not acted on. `turnComplete: true` asks for an answer. For models with `takesContent`; others leave it out.
    */
   | { readonly type: 'history'; readonly turns: readonly Content[]; readonly turnComplete: boolean };
 
@@ -86,7 +86,11 @@ export type ModelOutput =
   | { readonly type: 'voiceActivity'; readonly activity: 'start' | 'end'; readonly offsetMs?: number }
   | { readonly type: 'usage'; readonly usage: Usage }
   | { readonly type: 'goAway'; readonly timeLeftMs?: number | undefined }
-  /** `handle` is undefined when the connection cannot be resumed at this moment, which is no rejection (clause R6). */
+  /**
+   * `handle` is undefined when the connection cannot be resumed at this moment, which is no rejection (clause R6).
+   * `lastConsumedIndex` counts the inputs that `send` of this connection has taken, from 0: those up to it are included
+   * in the handle, -1 is none of them. A new connection begins anew, whether it resumes or not.
+   */
   | { readonly type: 'resumption'; readonly handle: string | undefined; readonly lastConsumedIndex?: number }
   | { readonly type: 'unknown'; readonly message: unknown };
 

@@ -1,3 +1,4 @@
+import { describeError } from '../kernel/index.ts';
 import type { Lifetime } from '../kernel/index.ts';
 import type { LiveConnection } from './live-model.ts';
 import type { ReconnectPolicy } from './reconnect-policy.ts';
@@ -77,6 +78,11 @@ export class LivenessWatch {
   #probe(nowMs: number): void {
     if (this.#connection.probe === undefined) return;
     this.#probedAtMs = nowMs;
-    this.#connection.probe();
+    try {
+      this.#connection.probe();
+    } catch (error) {
+      // One that cannot be asked does not answer, and is found out by that.
+      this.#scope.log.warn('probing a connection failed', { error: describeError(error) });
+    }
   }
 }

@@ -2,12 +2,7 @@ import { ClosedError, describeError } from '../kernel/index.ts';
 import type { Lifetime, Random } from '../kernel/index.ts';
 import type { ConnectionCause, ConnectionEventBody } from '../protocol/index.ts';
 import { isProgress, isRecoverable, lostError } from './connection-end.ts';
-import {
-  ConnectTimeoutError,
-  HandleRejectedError,
-  ProviderError,
-  ReconnectExhaustedError,
-} from './errors.ts';
+import { ConnectTimeoutError, HandleRejectedError } from './errors.ts';
 import { LegSink } from './leg-sink.ts';
 import type { ConnectionDelivery, Receiver } from './leg-sink.ts';
 import type {
@@ -19,8 +14,9 @@ import type {
   ModelOutput,
 } from './live-model.ts';
 import { LivenessWatch } from './liveness-watch.ts';
-import { ReconnectMeters } from './reconnect-meters.ts';
 import type { ReconnectPolicy } from './reconnect-policy.ts';
+import { Redial } from './redial.ts';
+import type { Outage } from './redial.ts';
 import { HANDLE_CONFIRM_MS } from './resumption.ts';
 import type { Resuming, Resumption } from './resumption.ts';
 import { SwapPlan } from './swap-plan.ts';
@@ -38,6 +34,12 @@ export const SEND_HIGH_WATER_BYTES = 1_048_576;
 
 /** How long a peer's last words are listened to when its connection is swapped; its socket has the same bound (C10). */
 export const FINISH_TIMEOUT_MS = 1_000;
+
+/** How long a swap that has time waits for a microphone to be quiet. */
+export const NOISE_GRACE_MS = 5_000;
+
+/** How long after a turn a swap waits for the handle that knows it; a provider sends it in the same breath. */
+export const HANDLE_GRACE_MS = 2_000;
 
 interface Connected {
   readonly scope: Lifetime;
@@ -60,26 +62,12 @@ type LegState =
   | ({ readonly tag: 'connected' } & Connected)
   | { readonly tag: 'finishing'; readonly finished: () => void };
 
-/** A connection that is gone, or given up, and what for. */
-interface Outage {
-  readonly cause: ConnectionCause;
-  readonly sinceMs: number;
-  /** Replaced on purpose. */
-  readonly isSwap: boolean;
-  /** Nobody was speaking, nothing was owed, and the handle knew it all. */
-  readonly atBoundary: boolean;
-  /** What ended it, where it was not us. */
-  readonly error?: Error;
-  /** The first attempt is made without a delay: what ended it was the handle, which is given up (clause R6). */
-  readonly atOnce?: boolean;
-}
-
 /** A new connection in the place of an old one. */
-export interface Recovered extends Omit<Outage, 'sinceMs' | 'error' | 'atOnce'> {
+export interface Recovered {
+  readonly cause: ConnectionCause;
+  readonly isSwap: boolean;
   readonly attempt: number;
   readonly gapMs: number;
-  readonly resuming: Resuming;
-  readonly historyTurns: number;
 }
 
 export interface ModelLegOptions {
@@ -96,14 +84,17 @@ export interface ModelLegOptions {
   mayReconnect(): boolean;
   /** Whether nobody is speaking and nothing is owed: the time to swap (clause R7). */
   isAtBoundary(): boolean;
+  /** Whether the user's microphone is quiet, as far as that can be heard. */
+  isQuiet(): boolean;
   changed(event: ConnectionEventBody): void;
-  /** The connection is gone, and another one is about to be dialled. */
+  /**
+   * The connection is gone, and another one is about to be dialled. `atBoundary`: nobody was speaking, nothing was owed,
+   * and the handle knew it all.
+   */
   disconnected(atBoundary: boolean): void;
-  /** The model is ready; called before anything it sent is delivered. */
-  connected(setup: LiveSetup, resuming: Resuming): void;
-  /** It is ready again; called after `connected`. */
-  recovered(recovered: Recovered): void;
-  /** What it said until now was delivered: it can be sent to. */
+  /** The model is ready, or is so again; called before anything it sent is delivered. */
+  connected(setup: LiveSetup, resuming: Resuming, recovered: Recovered | undefined): void;
+  /** What it had sent by then was delivered: it can be sent to. */
   ready(): void;
   output(message: ModelOutput): void;
   /** The connection took `input`; called before what the model answers is delivered. */
@@ -123,9 +114,11 @@ export interface ModelLegOptions {
 export class ModelLeg implements Receiver {
   readonly #options: ModelLegOptions;
   readonly #leg: Lifetime;
-  readonly #meters: ReconnectMeters | undefined;
+  readonly #redial: Redial | undefined;
   #state: LegState = { tag: 'idle' };
   #wasConnected = false;
+  /** Since when a swap that is wanted has found nobody speaking. */
+  #idleSinceMs: number | undefined;
   /** Whether deliveries wait: for the connection to be announced, for a send or another delivery to return. */
   #isHolding = false;
   readonly #held: ConnectionDelivery[] = [];
@@ -133,8 +126,17 @@ export class ModelLeg implements Receiver {
   constructor(options: ModelLegOptions) {
     this.#options = options;
     this.#leg = options.owner.child('model leg');
-    const { policy, random } = options;
-    this.#meters = policy === undefined ? undefined : new ReconnectMeters(policy, random);
+    const { model, policy, random, resumption } = options;
+    const redial = {
+      modelId: model.id,
+      leg: this.#leg,
+      random,
+      resumption,
+      mayReconnect: () => options.mayReconnect(),
+      changed: (event: ConnectionEventBody) => options.changed(event),
+      dial: (resuming: Resuming, outage: Outage, attempt: number) => this.#dial(resuming, outage, attempt),
+    };
+    this.#redial = policy === undefined ? undefined : new Redial({ ...redial, policy });
   }
 
   get isConnected(): boolean {
@@ -187,19 +189,12 @@ export class ModelLeg implements Receiver {
       await this.#dial(resuming);
     } catch (error) {
       this.#leg.throwIfClosing();
-      if (resuming.tag === 'reseed' || this.#meters === undefined || !isRecoverable(error)) throw error;
-      const nowMs = this.#leg.clock.now();
-      this.#meters.lost(nowMs, false);
-      this.#attemptFailed(resuming, error);
-      const atOnce = error instanceof HandleRejectedError;
-      const failure = await this.#reconnect({
-        cause: 'lost',
-        sinceMs: nowMs,
-        isSwap: false,
-        atBoundary: true,
-        error,
-        atOnce,
-      });
+      const redial = this.#redial;
+      if (resuming.tag === 'reseed' || redial === undefined || !isRecoverable(error)) throw error;
+      const atOnce = redial.attemptFailed(resuming, error);
+      const outage: Outage = { cause: 'lost', kind: 'start', sinceMs: this.#leg.clock.now(), error, atOnce };
+      redial.begins(outage, false);
+      const failure = await redial.run(outage);
       if (failure !== undefined) throw failure;
     }
   }
@@ -274,7 +269,7 @@ export class ModelLeg implements Receiver {
     state.liveness?.heard();
     if (!state.hasProgress && isProgress(delivery)) {
       state.hasProgress = true;
-      if (state.wasResumed) this.#options.resumption.worked();
+      this.#options.resumption.worked();
     }
     this.#options.output(delivery);
   }
@@ -283,7 +278,7 @@ export class ModelLeg implements Receiver {
    * Dials and sets up, within `connectTimeoutMs` in all. Whatever way it ends but well, nothing stays open (R11).
    * @throws ClosedError when the leg is closed meanwhile, ConnectTimeoutError at the bound, or the model's own error.
    */
-  async #dial(resuming: Resuming, announce?: (setup: LiveSetup) => void): Promise<void> {
+  async #dial(resuming: Resuming, outage?: Outage, attempt = 1): Promise<void> {
     this.#leg.throwIfClosing();
     const { model, connectTimeoutMs, resumption } = this.#options;
     const scope = this.#leg.child('connection');
@@ -305,11 +300,10 @@ export class ModelLeg implements Receiver {
       else resumption.restarted();
       this.#state = this.#connectedState(scope, connection, wasResumed);
       this.#wasConnected = true;
-      this.#options.connected(setup, resuming);
-      announce?.(setup);
+      this.#options.connected(setup, resuming, this.#recovered(outage, attempt));
       this.#catchUp();
       // What arrived while it was set up knows nothing of what is sent to it only now.
-      if (announce !== undefined) this.#options.ready();
+      this.#options.ready();
     } catch (error) {
       const { reason, error: cause } = await scope.abort('connect failed');
       this.#held.length = 0;
@@ -324,6 +318,12 @@ export class ModelLeg implements Receiver {
         { provider: model.id, cause: error },
       );
     }
+  }
+
+  #recovered(outage: Outage | undefined, attempt: number): Recovered | undefined {
+    if (outage === undefined || outage.kind === 'start') return undefined;
+    const { cause, kind, sinceMs } = outage;
+    return { cause, isSwap: kind === 'swap', attempt, gapMs: Math.round(this.#leg.clock.now() - sinceMs) };
   }
 
   #connectedState(scope: Lifetime, connection: LiveConnection, wasResumed: boolean): LegState {
@@ -372,23 +372,22 @@ export class ModelLeg implements Receiver {
     const closing = scope.abort(CONNECTION_LOST, error);
     if (this.#leg.isClosing) return;
     if (!options.mayReconnect() || this.#endsSession(error)) {
-      this.#state = { tag: 'ended' };
-      options.failed(error);
+      this.#fail(error);
       return;
     }
-    const isHealthy = this.#isHealthy(connected);
-    const sinceMs = this.#leg.clock.now();
-    this.#meters?.lost(sinceMs, isHealthy);
-    if (connected.wasResumed && !isHealthy) this.#handleFailed(describeError(error));
+    const wasHealthy = this.#isHealthy(connected);
     const atOnce = hadHandle && error instanceof HandleRejectedError;
-    void this.#replace(closing, { cause, sinceMs, isSwap: false, atBoundary, error, atOnce });
+    const outage: Outage = { cause, kind: 'loss', sinceMs: scope.clock.now(), error, atOnce };
+    this.#redial?.begins(outage, wasHealthy);
+    if (connected.wasResumed && !wasHealthy) this.#redial?.resumedInVain(describeError(error));
+    void this.#replace(closing, outage, atBoundary);
   }
 
   /** Whether a loss is the end of the session (the table of clause R). */
   #endsSession(error: Error): boolean {
     const { policy } = this.#options;
     if (policy === undefined || !isRecoverable(error)) return true;
-    if (error instanceof HandleRejectedError) this.#rejected(error);
+    if (error instanceof HandleRejectedError) this.#redial?.rejected(error);
     const resuming = this.#resuming();
     return resuming.tag === 'reseed' && resuming.why === 'noHandle' && policy.withoutHandle === 'fail';
   }
@@ -399,8 +398,10 @@ export class ModelLeg implements Receiver {
 
   /** Whether a connection has shown that it is one (clause R4). */
   #isHealthy({ hasProgress, sinceMs }: Connected): boolean {
-    const stableAfterMs = this.#options.policy?.stableAfterMs ?? Infinity;
-    return hasProgress || this.#leg.clock.now() - sinceMs >= stableAfterMs;
+    const { policy, resumption } = this.#options;
+    const isStable = this.#leg.clock.now() - sinceMs >= (policy?.stableAfterMs ?? Infinity);
+    if (isStable) resumption.worked();
+    return hasProgress || isStable;
   }
 
   #wantSwap(cause: SwapCause, timeLeftMs: number | undefined): void {
@@ -413,17 +414,26 @@ export class ModelLeg implements Receiver {
     if (state.tag !== 'connected' || state.scope !== scope || this.#isHolding) return;
     if (!this.#options.mayReconnect()) return;
     const isIdle = this.#options.isAtBoundary();
-    // One that has not shown anything yet is given its time: a provider that says goAway after every setup must not
-    // be dialled as often as it says so.
-    if (!isUrgent && !(isIdle && this.#isHealthy(state))) return;
-    void this.#swap(state, cause, isIdle && this.#options.resumption.isCurrent);
+    if (!isUrgent && !(this.#isTimely(isIdle) && this.#isHealthy(state))) return;
+    const sinceMs = scope.clock.now();
+    const outage: Outage = { cause, kind: 'swap', sinceMs };
+    this.#options.resumption.disconnected(scope.clock.wallTime());
+    this.#redial?.begins(outage, this.#isHealthy(state));
+    void this.#replace(this.#finish(state), outage, isIdle && this.#options.resumption.isCurrent);
   }
 
-  async #swap(connected: Connected, cause: SwapCause, atBoundary: boolean): Promise<void> {
-    const sinceMs = this.#leg.clock.now();
-    this.#options.resumption.disconnected(this.#leg.clock.wallTime());
-    this.#meters?.lost(sinceMs, this.#isHealthy(connected));
-    await this.#replace(this.#finish(connected), { cause, sinceMs, isSwap: true, atBoundary });
+  /**
+   * Whether now is a good time to swap. The handle that knows a turn comes right after it, or not at all; a microphone
+   * that is never quiet stands in a noisy room.
+   */
+  #isTimely(isIdle: boolean): boolean {
+    const nowMs = this.#leg.clock.now();
+    const { resumption } = this.#options;
+    this.#idleSinceMs = isIdle && !resumption.isHeldBack ? (this.#idleSinceMs ?? nowMs) : undefined;
+    if (this.#idleSinceMs === undefined) return false;
+    const idleMs = nowMs - this.#idleSinceMs;
+    const isKnown = resumption.isCurrent || idleMs >= HANDLE_GRACE_MS;
+    return isKnown && (this.#options.isQuiet() || idleMs >= NOISE_GRACE_MS);
   }
 
   /** Says goodbye, and takes in what the peer had sent before it heard that. */
@@ -436,110 +446,29 @@ export class ModelLeg implements Receiver {
       connection.finish();
       await finished.promise;
     }
+    this.#idleSinceMs = undefined;
     if (this.#state.tag !== 'ended') this.#state = { tag: 'waiting' };
     await scope.close('swap');
   }
 
   /** Never rejects: how it fails is told to the session. */
-  async #replace(closing: Promise<unknown>, outage: Outage): Promise<void> {
-    // The old one is let go of first: a provider refuses to resume what it still sees connected (clause R7).
-    await closing;
+  async #replace(closing: Promise<unknown>, outage: Outage, atBoundary: boolean): Promise<void> {
     try {
+      // The old one is let go of first: a provider refuses to resume what it still sees connected (clause R7).
+      await closing;
       if (this.#leg.isClosing) return;
-      this.#options.disconnected(outage.atBoundary);
-      const failure = await this.#reconnect(outage);
-      if (failure === undefined || this.#leg.isClosing) return;
-      this.#state = { tag: 'ended' };
-      this.#options.failed(failure);
+      this.#options.disconnected(atBoundary);
+      const failure = await this.#redial?.run(outage);
+      if (failure !== undefined) this.#fail(failure);
     } catch (error) {
-      if (!this.#leg.isClosing)
-        this.#options.failed(error instanceof Error ? error : new ClosedError(String(error)));
+      this.#fail(error instanceof Error ? error : new ClosedError(String(error)));
     }
   }
 
-  /**
-   * Tries until there is a connection again. Returns why there will be none.
-   * @throws ClosedError when the leg is closed meanwhile.
-   */
-  async #reconnect(outage: Outage): Promise<Error | undefined> {
-    let { error, atOnce = false } = outage;
-    for (;;) {
-      this.#leg.throwIfClosing();
-      const next = this.#meters?.next(this.#leg.clock.now(), error, atOnce);
-      if (next === undefined) return error ?? new ClosedError('Reconnecting is turned off.');
-      if (next.tag === 'exhausted') return this.#exhausted(next.meter, error);
-      const { attempt, delayMs } = next;
-      if (delayMs > 0) {
-        this.#state = { tag: 'waiting' };
-        this.#options.changed({
-          type: 'connection',
-          state: 'waiting',
-          attempt,
-          delayMs: Math.round(delayMs),
-        });
-        await this.#leg.sleep(delayMs);
-      }
-      this.#options.changed({ type: 'connection', state: 'connecting', attempt });
-      const resuming = this.#resuming();
-      try {
-        await this.#dial(resuming, (setup) => this.#recovered(outage, resuming, attempt, setup));
-        return undefined;
-      } catch (failure) {
-        this.#leg.throwIfClosing();
-        if (!isRecoverable(failure))
-          return failure instanceof Error ? failure : new ClosedError(String(failure));
-        atOnce = this.#attemptFailed(resuming, failure);
-        error = failure;
-      }
-    }
-  }
-
-  #recovered(outage: Outage, resuming: Resuming, attempt: number, setup: LiveSetup): void {
-    const { cause, isSwap, atBoundary, sinceMs } = outage;
-    const gapMs = Math.round(this.#leg.clock.now() - sinceMs);
-    const historyTurns = setup.history.length;
-    this.#options.recovered({ cause, isSwap, atBoundary, attempt, gapMs, resuming, historyTurns });
-  }
-
-  /** Returns whether the next attempt may be made at once: what failed was the handle. */
-  #attemptFailed(resuming: Resuming, error: Error): boolean {
-    if (resuming.tag !== 'resume') return false;
-    if (error instanceof HandleRejectedError) {
-      this.#rejected(error);
-      return true;
-    }
-    // The provider answered, and did not take it.
-    const isAnswered =
-      error instanceof ConnectTimeoutError ||
-      (error instanceof ProviderError && error.failure.closeCode !== undefined);
-    if (isAnswered) this.#handleFailed(describeError(error));
-    return false;
-  }
-
-  #rejected(error: HandleRejectedError): void {
-    const { resumption } = this.#options;
-    if (resumption.handle === undefined) return;
-    resumption.drop('handleRejected');
-    this.#options.changed({ type: 'connection', state: 'handleRejected', reason: describeError(error) });
-  }
-
-  #handleFailed(reason: string): void {
-    if (!this.#options.resumption.failed()) return;
-    this.#options.changed({ type: 'connection', state: 'handleRejected', reason });
-  }
-
-  #exhausted(meter: ReconnectExhaustedError['meter'], cause: unknown): ReconnectExhaustedError {
-    const { model } = this.#options;
-    const used = this.#meters?.used(this.#leg.clock.now()) ?? { attempts: 0, outageMs: 0, redials: 0 };
-    this.#options.changed({ type: 'connection', state: 'exhausted', meter, ...used });
-    const last = cause === undefined ? '' : ` The last one failed: ${describeError(cause)}`;
-    return new ReconnectExhaustedError(
-      `The connection to ${model.id} could not be had again: ${used.attempts} attempts in ${used.outageMs} ms, ` +
-        `${used.redials} redials in all; the bound on ${meter} is reached.${last}`,
-      meter,
-      used,
-      cause,
-    );
+  #fail(error: Error): void {
+    if (this.#leg.isClosing) return;
+    this.#state = { tag: 'ended' };
+    this.#options.failed(error);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Random } from '../kernel/index.ts';
 import { OverloadedError, ProviderError } from './errors.ts';
 import type { ReconnectMeter, ReconnectUse } from './errors.ts';
-import { reconnectDelayMs } from './reconnect-policy.ts';
+import { MAX_RETRY_AFTER_MS, reconnectDelayMs } from './reconnect-policy.ts';
 import type { ReconnectPolicy } from './reconnect-policy.ts';
 
 /** The next attempt, or the bound that forbids it. */
@@ -66,6 +66,6 @@ export class ReconnectMeters {
 /** How long the provider asks to wait, in its words or by being overloaded. */
 function askedDelayMs(error: unknown, { overloadDelayMs }: ReconnectPolicy): number {
   if (error instanceof ProviderError && error.failure.retryAfterMs !== undefined)
-    return error.failure.retryAfterMs;
+    return Math.min(error.failure.retryAfterMs, MAX_RETRY_AFTER_MS);
   return error instanceof OverloadedError ? overloadDelayMs : 0;
 }

@@ -23,6 +23,9 @@ export const DEFAULT_STABLE_AFTER_MS = 10_000;
 /** What a provider that is overloaded is given before it is asked again, where it does not say how long itself. */
 export const DEFAULT_OVERLOAD_DELAY_MS = 10_000;
 
+/** Nobody holds the line for longer: a provider that asks for more is asked again after this long all the same. */
+export const MAX_RETRY_AFTER_MS = 60_000;
+
 /** A caller who talks for half a minute without being heard has noticed; a megabyte a session is what it costs (R8). */
 export const DEFAULT_BUFFERED_AUDIO_MS = 30_000;
 
@@ -103,28 +106,34 @@ const policySchema = z.strictObject({
   stallTimeoutMs: durationMs.default(DEFAULT_STALL_TIMEOUT_MS),
 });
 
+type GivenPolicy = z.output<typeof policySchema>;
+
 /**
- * The policy for a model, every default filled in; undefined where reconnecting is turned off.
+ * The policy that is asked for, defaults filled in that do not depend on a model; undefined where it is turned off.
  * @throws InvalidOptionError that names every field which cannot work, and what it accepts.
  */
-export function resolveReconnect(
-  options: ReconnectOptions | undefined,
-  capabilities: LiveCapabilities,
-): ReconnectPolicy | undefined {
+export function parseReconnect(options: ReconnectOptions | undefined): GivenPolicy | undefined {
   if (options === false) return undefined;
   const given = Object.entries(options ?? {}).filter(([, value]) => value !== undefined);
   const parsed = policySchema.safeParse(Object.fromEntries(given));
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map(
-      ({ path, message }) => `${['reconnect', ...path].join('.')}: ${message}`,
-    );
-    throw new InvalidOptionError(`The reconnect policy cannot work. ${problems.join('; ')}`);
-  }
-  const { data } = parsed;
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(
+    ({ path, message }) => `${['reconnect', ...path].join('.')}: ${message}`,
+  );
+  throw new InvalidOptionError(`The reconnect policy cannot work. ${problems.join('; ')}`);
+}
+
+/** The same for a model. @throws InvalidOptionError as `parseReconnect` does. */
+export function resolveReconnect(
+  options: ReconnectOptions | undefined,
+  { resumption, probeTimeoutMs }: LiveCapabilities,
+): ReconnectPolicy | undefined {
+  const policy = parseReconnect(options);
+  if (policy === undefined) return undefined;
   return {
-    ...data,
-    withoutHandle: data.withoutHandle ?? (capabilities.resumption ? 'fail' : 'reseed'),
-    probeTimeoutMs: data.probeTimeoutMs ?? capabilities.probeTimeoutMs ?? DEFAULT_PROBE_TIMEOUT_MS,
+    ...policy,
+    withoutHandle: policy.withoutHandle ?? (resumption ? 'fail' : 'reseed'),
+    probeTimeoutMs: policy.probeTimeoutMs ?? probeTimeoutMs ?? DEFAULT_PROBE_TIMEOUT_MS,
   };
 }
 

@@ -9,8 +9,10 @@ export const HANDLE_CONFIRM_MS = 10_000;
 
 /** A handle as the running session knows it. */
 export interface KnownHandle extends StoredResumption {
-  /** The position in the input that the provider had taken, as far as it is known. */
+  /** The position in the input up to which the provider had taken it, as far as it is known. */
   readonly position: number;
+  /** Whether the provider counts its inputs: then the position is exact. */
+  readonly isCounted: boolean;
   /** The calls that were open when it was issued: a connection that resumes with it knows them. */
   readonly calls: ReadonlySet<string>;
   /** Whether a turn has ended since: what was said in it, the handle does not know. */
@@ -39,8 +41,12 @@ export class Resumption {
   #handle: KnownHandle | undefined;
   /** Why there is no handle; `noHandle` where there never was one. */
   #missing: ReseedCause = 'noHandle';
+  /** Whether a connection was started fresh since the handle went missing. */
+  #isMadeUpFor = true;
   /** Whether the provider says that it can be resumed at this moment. */
   #isResumableNow = true;
+  /** Whether what the connection remembers is not the conversation: its handles are not to be used. */
+  #isForgetful = false;
   /** Since a resumption: whether a handle has come. */
   #isConfirmed = true;
   #failures = 0;
@@ -49,16 +55,22 @@ export class Resumption {
 
   readonly #changed: (stored: StoredResumption | undefined) => void;
 
-  /** `changed` is told what is to be kept of it, each time that changes. */
+  /**
+   * `historyLength` is how long the stored history is. `changed` is told what is to be kept of the handle, each time that
+   * changes.
+   */
   constructor(
     limits: HandleLimits,
     stored: StoredResumption | undefined,
+    historyLength: number,
     changed: (stored: StoredResumption | undefined) => void,
   ) {
     this.#limits = limits;
     this.#changed = changed;
     if (stored === undefined || stored.modelId !== limits.modelId) return;
-    this.#handle = { ...stored, position: 0, calls: new Set(), isBehind: false };
+    // What was said since, the provider does not know, and neither what was settled at the start of this process.
+    const isBehind = stored.historyLength < historyLength;
+    this.#handle = { ...stored, position: 0, isCounted: false, calls: new Set(), isBehind };
   }
 
   get handle(): KnownHandle | undefined {
@@ -70,6 +82,11 @@ export class Resumption {
     return this.#handle !== undefined && this.#isResumableNow && !this.#handle.isBehind;
   }
 
+  /** Whether the provider has said that it cannot be resumed at this moment. */
+  get isHeldBack(): boolean {
+    return !this.#isResumableNow;
+  }
+
   /** Whether a handle was promised by a resumption and has not come. */
   get isUnconfirmed(): boolean {
     return this.#handle !== undefined && !this.#isConfirmed;
@@ -77,6 +94,7 @@ export class Resumption {
 
   /** The provider issued a handle. */
   issued(handle: Omit<KnownHandle, 'modelId'>): void {
+    if (this.#isForgetful) return;
     const { modelId } = this.#limits;
     this.#handle = { ...handle, modelId };
     this.#isResumableNow = true;
@@ -103,6 +121,8 @@ export class Resumption {
 
   /** The connection was started fresh: calls and context of the old one are unknown to it. */
   restarted(): void {
+    this.#isMadeUpFor = true;
+    this.#isForgetful = false;
     this.#isResumableNow = true;
     this.#isConfirmed = true;
   }
@@ -121,16 +141,19 @@ export class Resumption {
     return true;
   }
 
-  /** A resumed connection has proven itself. */
+  /** The connection has proven itself: what was wrong with a handle before is over. */
   worked(): void {
     this.#failures = 0;
+    if (this.#isMadeUpFor) this.#missing = 'noHandle';
   }
 
   /** The handle is not to be used again. */
   drop(why: ReseedCause): void {
     this.#handle = undefined;
     this.#missing = why;
+    this.#isMadeUpFor = false;
     this.#failures = 0;
+    this.#isForgetful = why === 'contextLost';
     this.#changed(undefined);
   }
 

@@ -155,7 +155,7 @@ describe('runLive', () => {
     for await (const event of loop.run) types.push(event.type);
     expect(types).toEqual(['text', 'text', 'turnComplete']);
     expect([...loop.book.at('warn'), ...loop.book.at('error')]).toEqual([]);
-    expect(loop.book.at('info')).toEqual(['closing', 'closed']);
+    expect(loop.book.closings).toEqual(['closing', 'closed']);
     await loop.expectOver('user_initiated');
   });
 

@@ -1,5 +1,6 @@
 import type { CloseReport } from '../kernel/index.ts';
 import type { Usage } from '../protocol/index.ts';
+import type { ConnectionCounts } from './connection-counts.ts';
 import type { Unsent } from './input-ring.ts';
 
 /** Why a live session ended. */
@@ -40,4 +41,6 @@ export interface SessionCloseReport extends CloseReport {
   /** What was accepted from the client and never reached the model (clause C11). */
   readonly unsent: Unsent;
   readonly usage: Usage;
+  /** What became of its connections to the model (clause R9). */
+  readonly connections: ConnectionCounts;
 }

@@ -48,7 +48,10 @@ export interface SessionChanges {
 
 /** Where a live session writes down what happens, as it happens, so that it can be gone on with after a crash. */
 export interface Journal {
-  /** All of it or nothing. A session that was deleted meanwhile stays deleted. */
+  /**
+   * All of it or nothing. A session that was deleted meanwhile stays deleted. A live session has one call under way at
+   * a time and makes the next one when it has settled, so an implementation bounds what it waits for.
+   */
   record(key: SessionKey, changes: SessionChanges): Promise<void>;
 }
 
@@ -71,14 +74,33 @@ export class SessionExistsError extends HoldfastError {
   readonly code = 'HOLDFAST_SESSION_EXISTS';
 }
 
+/** Sessions cannot be kept, or read, where they were to be: the message says why, and what to do. */
+export class StoreError extends HoldfastError {
+  readonly code = 'HOLDFAST_STORE';
+}
+
+/** A stored session without what was said in it. */
+export type SessionSummary = Omit<
+  StoredSession,
+  'history' | 'resumption' | 'pendingCalls' | 'inputMs' | 'usage'
+>;
+
+/**
+ * How many sessions a list gives at most. Who asks wants to look at them, and a client that made a new one for each of
+ * its calls would otherwise be answered with megabytes.
+ */
+export const MAX_LISTED_SESSIONS = 1_000;
+
 /** Where sessions are kept. */
 export interface SessionStore extends Journal {
   /** @throws SessionExistsError when the id is taken. */
   create(session: NewSession): Promise<StoredSession>;
   get(key: SessionKey): Promise<StoredSession | undefined>;
-  list(appName: string, userId: string): Promise<readonly StoredSession[]>;
+  /** The `MAX_LISTED_SESSIONS` that were changed last; the one that was changed last of all is the last. */
+  list(appName: string, userId: string): Promise<readonly SessionSummary[]>;
   /** Returns whether there was one. */
   delete(key: SessionKey): Promise<boolean>;
+  /** Keeps the session as it is now. One that was deleted meanwhile stays deleted. */
   save(session: StoredSession): Promise<void>;
 }
 

@@ -68,7 +68,7 @@ async function end(race: SupervisedRace, scheduler: fc.Scheduler): Promise<Sessi
   expect(rig.session.resources()).toEqual([]);
   expect(rig.clock.pendingTimers).toBe(0);
   expect(rig.model.openConnections).toBe(0);
-  expect(rig.book.at('info')).toEqual(['closing', 'closed']);
+  expect(rig.book.closings).toEqual(['closing', 'closed']);
   expect(rig.events.every(({ seq }, index) => seq === index + 1)).toBe(true);
   expect(race.problems).toEqual([]);
   return report;

@@ -397,6 +397,50 @@ describe('The supervisor: handles', () => {
     await rig.session.close();
   });
 
+  it('R6 a session without a handle once more is one without a handle: the policy decides', async () => {
+    const rig = await live();
+    turn(rig, 'Hello', 'Hi', 'h1');
+    rig.model.connection.end({ code: 1008, error: rejected() });
+    await rig.clock.settle();
+    // Not healthy yet: this is the same outage, and is gone on with.
+    rig.model.connection.end({ code: 1011 });
+    await rig.clock.advance(2_000);
+    expect(told(rig, 'reseeded')).toHaveLength(2);
+    turn(rig, 'More', 'Yes');
+    rig.model.connection.end({ code: 1011 });
+    expect((await ended(rig)).error).toBeInstanceOf(ConnectionLostError);
+  });
+
+  it('R6 a network that swallows everything, and a provider that is busy, say nothing against a handle', async () => {
+    for (const error of [undefined, new OverloadedError('busy', { ...PROVIDER, closeCode: 1013 })]) {
+      const rig = await live({}, {}, false);
+      turn(rig, 'Hello', 'Hi', 'h1');
+      rig.model.connection.end({ code: 1006 });
+      await rig.clock.settle();
+      for (let count = 0; count < 4; count += 1) {
+        if (error !== undefined) rig.model.connection.refuse(error);
+        await rig.clock.advance(30_000);
+      }
+      expect(told(rig, 'handleRejected')).toEqual([]);
+      expect(rig.model.connection.setup.resumptionHandle).toBe('h1');
+      await rig.session.close();
+    }
+  });
+
+  it('R2 a stored handle that is behind the history is told what came after it', async () => {
+    const first = await live();
+    turn(first, 'Hello', 'Hi', 'h1');
+    turn(first, 'More', 'Yes');
+    await first.session.close();
+    const rig = await live({ session: first.session.session });
+    expect(rig.model.connection.setup).toMatchObject({ resumptionHandle: 'h1', history: [] });
+    expect(ofType(rig.model.connection, 'history')).toMatchObject([
+      { turns: [{ parts: [{ text: 'More' }] }, { parts: [{ text: 'Yes' }] }], turnComplete: false },
+    ]);
+    expect(told(rig, 'connected')).toMatchObject([{ resumed: true, historyTurns: 2 }]);
+    await rig.session.close();
+  });
+
   it('R6 a quiet resumption needs no confirmation', async () => {
     const rig = await live();
     turn(rig, 'Hello', 'Hi', 'h1');
@@ -417,6 +461,8 @@ describe('The supervisor: handles', () => {
     rig.model.connection.end({ code: 1006 });
     await rig.clock.settle();
     rig.model.connection.output({ type: 'text', text: 'Good day!' }, usage(351), { type: 'turnComplete' });
+    // A handle of the connection that has forgotten leads to what it remembers.
+    issue(rig, 'h2');
     await rig.clock.advance(10_000);
     expect(told(rig, 'swapped')).toMatchObject([{ cause: 'contextLost', how: 'reseeded', historyTurns: 3 }]);
     await rig.session.close();
@@ -516,6 +562,8 @@ describe('The supervisor: nothing said is lost', () => {
     await rig.clock.settle();
     expect(texts(rig.model.connection)).toEqual(['Tell me']);
     expect(told(rig, 'resumed')).toMatchObject([{ cutTurn: true }]);
+    // Who plays it is told that what follows begins anew.
+    expect(rig.of('interrupted')).toHaveLength(1);
     rig.model.connection.output({ type: 'text', text: 'Once upon a time' }, { type: 'turnComplete' });
     expect(rig.of('text').map(({ text }) => text)).toContain('Once');
     expect(rig.history.slice(2)).toEqual(['user: Tell me', 'model: Once upon a time']);
@@ -546,6 +594,23 @@ describe('The supervisor: nothing said is lost', () => {
     await rig.clock.settle();
     expect(rig.model.connection.setup.history).toHaveLength(2);
     expect(texts(rig.model.connection)).toEqual(['Tell me']);
+    await rig.session.close();
+  });
+
+  it('R8 a provider that counts its inputs gets exactly those that it has not had', async () => {
+    const rig = await live();
+    turn(rig, 'Hello', 'Hi', 'h1');
+    for (let mark = 1; mark <= 20; mark += 1) rig.session.queue.sendAudio(voice(mark));
+    // Input 0 was the question; 15 is the fifteenth frame.
+    rig.model.connection.output({ type: 'resumption', handle: 'h2', lastConsumedIndex: 15 });
+    rig.model.connection.end({ code: 1006 });
+    await rig.clock.settle();
+    expect(heard(rig.model.connection)).toEqual([16, 17, 18, 19, 20]);
+    expect(told(rig, 'resumed')).toMatchObject([{ replayedMs: 100 }]);
+    rig.model.connection.output({ type: 'resumption', handle: 'h3', lastConsumedIndex: 1 });
+    rig.model.connection.end({ code: 1006 });
+    await rig.clock.advance(3_000);
+    expect(heard(rig.model.connection)).toEqual([18, 19, 20]);
     await rig.session.close();
   });
 
@@ -582,7 +647,7 @@ describe('The supervisor: nothing said is lost', () => {
     rig.model.connection.end({ code: 1006 });
     await rig.clock.settle();
     await rig.session.close();
-    expect(rig.history.slice(2)).toEqual(['user: Tell me']);
+    expect(rig.history.slice(2)).toEqual(['user: Tell me', 'model: Once']);
   });
 });
 
@@ -650,6 +715,25 @@ describe('The supervisor: tools over a replaced connection', () => {
     expect(first?.turns).toHaveLength(3);
     expect(first?.turnComplete).toBe(true);
     expect([...more, ...ofType(rig.model.connection, 'toolResponse')]).toEqual([]);
+    await rig.session.close();
+  });
+
+  it('R8 R10 an answer after a tool that cannot be asked for again ends with what had come of it', async () => {
+    const rig = await live(
+      { tools: [tool({ name: 'it', description: '', execute: () => 'done' })] },
+      { takesContent: false },
+    );
+    turn(rig, 'Hello', 'Hi', 'h1');
+    rig.session.queue.sendContent(textContent('user', 'Do it'));
+    rig.model.connection.output(call);
+    await rig.clock.settle();
+    rig.model.connection.output({ type: 'text', text: 'It is' });
+    rig.model.connection.end({ code: 1006 });
+    await rig.clock.settle();
+    expect(rig.of('turnComplete').at(-1)).toMatchObject({ interrupted: true, reason: 'CONNECTION_LOST' });
+    expect(told(rig, 'resumed')).toMatchObject([{ cutTurn: true, replayedMs: 0 }]);
+    expect(rig.history.at(-1)).toBe('model: It is');
+    expect(rig.model.connection.inputs).toEqual([]);
     await rig.session.close();
   });
 
@@ -789,6 +873,71 @@ describe('The supervisor: the swap', () => {
     expect(told(rig, 'swapped')).toMatchObject([{ cutTurn: false, replayedMs: 0 }]);
     expect(rig.model.connection.inputs).toEqual([]);
     await rig.session.close();
+  });
+
+  it('R7 the handle of the turn that has just ended is waited for, and not for ever', async () => {
+    const rig = await live();
+    turn(rig, 'Hello', 'Hi', 'h1');
+    turn(rig, 'More', 'Yes');
+    rig.model.connection.output({ type: 'goAway', timeLeftMs: 50_000 });
+    await rig.clock.advance(1_900);
+    expect(rig.model.dials).toHaveLength(1);
+    await rig.clock.advance(200);
+    expect(rig.model.connection.setup.resumptionHandle).toBe('h1');
+    // The turn the handle does not know is told as text.
+    expect(ofType(rig.model.connection, 'history')).toMatchObject([{ turnComplete: false }]);
+    expect(told(rig, 'swapped')).toMatchObject([{ how: 'resumed', historyTurns: 2 }]);
+    await rig.session.close();
+  });
+
+  it('R7 not while the provider says that it cannot be resumed, and not while somebody speaks, if there is time', async () => {
+    const rig = await live();
+    turn(rig, 'Hello', 'Hi', 'h1');
+    rig.model.connection.output(
+      { type: 'resumption', handle: undefined },
+      { type: 'goAway', timeLeftMs: 50_000 },
+    );
+    await rig.clock.advance(20_000);
+    expect(rig.model.dials).toHaveLength(1);
+    issue(rig, 'h2');
+    rig.session.queue.sendAudio(voice());
+    await rig.clock.advance(4_000);
+    expect(rig.model.dials).toHaveLength(1);
+    for (let count = 0; count < 20; count += 1) rig.session.queue.sendAudio(frame());
+    await rig.clock.advance(200);
+    expect(rig.model.connection.setup.resumptionHandle).toBe('h2');
+    await rig.session.close();
+  });
+
+  it('R7 a microphone that is never quiet holds a swap up for five seconds, and no longer', async () => {
+    const rig = await live();
+    turn(rig, 'Hello', 'Hi', 'h1');
+    rig.session.queue.sendAudio(voice());
+    rig.model.connection.output({ type: 'goAway', timeLeftMs: 50_000 });
+    await rig.clock.advance(4_900);
+    expect(rig.model.dials).toHaveLength(1);
+    await rig.clock.advance(300);
+    expect(rig.model.dials).toHaveLength(2);
+    await rig.session.close();
+  });
+
+  it('C1 R1 a session that drains dials no more for what it lost', async () => {
+    const run = Promise.withResolvers<unknown>();
+    const rig = await live(
+      { tools: [tool({ name: 'it', description: '', execute: () => run.promise })] },
+      {},
+      false,
+    );
+    turn(rig, 'Hello', 'Hi', 'h1');
+    rig.model.connection.output({ type: 'toolCall', calls: [{ id: '1', name: 'it', args: {} }] });
+    rig.model.connection.end({ code: 1006 });
+    await rig.clock.settle();
+    rig.model.connection.refuse(new ConnectionLostError('refused', PROVIDER));
+    await rig.clock.settle();
+    void rig.session.drain();
+    await rig.clock.advance(TWO_HOURS_MS);
+    expect(rig.model.dials).toHaveLength(2);
+    expect(await ended(rig)).toMatchObject({ reason: 'drained', error: expect.any(ConnectionLostError) });
   });
 
   it('R7 without a handle it is swapped with the history', async () => {

@@ -1,11 +1,12 @@
 import { InvalidOptionError, randomId, systemClock, systemRandom } from '../kernel/index.ts';
 import type { Clock, Random } from '../kernel/index.ts';
-import { SessionExistsError } from '../session/index.ts';
+import { MAX_LISTED_SESSIONS, SessionExistsError } from '../session/index.ts';
 import type {
   NewSession,
   SessionChanges,
   SessionKey,
   SessionStore,
+  SessionSummary,
   StoredSession,
 } from '../session/index.ts';
 
@@ -19,7 +20,10 @@ export interface MemorySessionStoreOptions {
   readonly random?: Random;
 }
 
-/** Sessions in this process's memory. They end with it. */
+/**
+ * Sessions in this process's memory. They end with it. `get` gives out the session itself and no copy, so what is said
+ * in it is seen by everybody at once.
+ */
 export class MemorySessionStore implements SessionStore {
   /** By key; a save moves a session to the end, so the first one is the one unchanged for longest. */
   readonly #sessions = new Map<string, StoredSession>();
@@ -67,8 +71,10 @@ export class MemorySessionStore implements SessionStore {
     return this.#sessions.get(keyOf(key));
   }
 
-  async list(appName: string, userId: string): Promise<readonly StoredSession[]> {
-    return [...this.#sessions.values()].filter((each) => each.appName === appName && each.userId === userId);
+  async list(appName: string, userId: string): Promise<readonly SessionSummary[]> {
+    return [...this.#sessions.values()]
+      .filter((each) => each.appName === appName && each.userId === userId)
+      .slice(-MAX_LISTED_SESSIONS);
   }
 
   async delete(key: SessionKey): Promise<boolean> {
@@ -76,16 +82,31 @@ export class MemorySessionStore implements SessionStore {
   }
 
   async save(session: StoredSession): Promise<void> {
-    const key = keyOf(session);
     // A session deleted while it was live stays deleted.
-    if (!this.#sessions.delete(key)) return;
-    session.updatedAtMs = this.#clock.wallTime();
-    this.#sessions.set(key, session);
+    if (this.#sessions.has(keyOf(session))) this.#keep(session);
   }
 
-  /** The session is the object that `get` gave out, and has changed already. */
-  async record(_key: SessionKey, _changes: SessionChanges): Promise<void> {
-    // Nothing to be written down.
+  /** Of the session that `get` gave out there is nothing to be changed: it has what is written down already. */
+  async record(key: SessionKey, changes: SessionChanges): Promise<void> {
+    const session = this.#sessions.get(keyOf(key));
+    if (session === undefined) return;
+    const { history, state, resumption, ...rest } = changes;
+    if (history !== undefined) session.history.splice(history.from, Infinity, ...history.contents);
+    // A state that says the same stays the same object: tools of the live session hold it.
+    if (state !== undefined && JSON.stringify(state) !== JSON.stringify(session.state)) {
+      session.state = { ...state };
+    }
+    if (resumption !== undefined) session.resumption = resumption ?? undefined;
+    Object.assign(session, rest);
+    this.#keep(session);
+  }
+
+  /** As the one that was changed last. */
+  #keep(session: StoredSession): void {
+    const key = keyOf(session);
+    session.updatedAtMs = this.#clock.wallTime();
+    this.#sessions.delete(key);
+    this.#sessions.set(key, session);
   }
 
   #forgetOldest(): void {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ClosedError, DialError, Lifetime, VirtualClock } from '../kernel/index.ts';
 import type { DialOptions, MessageSocket, SocketEnd } from '../kernel/index.ts';
 import { MemoryTransport } from './memory-transport.ts';
-import type { MemoryDial } from './memory-transport.ts';
+import type { MemoryDial, MemoryPeer, MemoryPeerHandlers } from './memory-transport.ts';
 
 interface Line {
   readonly clock: VirtualClock;
@@ -10,6 +10,8 @@ interface Line {
   readonly transport: MemoryTransport;
   readonly messages: string[];
   readonly ends: SocketEnd[];
+  /** When pongs came, in milliseconds. */
+  readonly pongs: number[];
   dial(): Promise<MessageSocket | Error>;
 }
 
@@ -19,16 +21,18 @@ function line(serve: (dial: MemoryDial) => void): Line {
   const transport = new MemoryTransport({ clock, latencyMs: 20, serve });
   const messages: string[] = [];
   const ends: SocketEnd[] = [];
+  const pongs: number[] = [];
   const options: DialOptions = {
     maxMessageBytes: 100,
     sink: {
       message: (data, isText) => messages.push(`${isText}:${new TextDecoder().decode(data)}`),
+      pong: () => pongs.push(clock.now()),
       closed: (end) => ends.push(end),
     },
   };
   const dial = (): Promise<MessageSocket | Error> =>
     transport.dial('ws://peer', options, scope).catch((error: Error) => error);
-  return { clock, scope, transport, messages, ends, dial };
+  return { clock, scope, transport, messages, ends, pongs, dial };
 }
 
 async function opened(given: Line): Promise<MessageSocket> {
@@ -45,12 +49,12 @@ describe('MemoryTransport', () => {
     const socket = await opened(given);
     socket.send('one');
     socket.send(new Uint8Array([50]));
-    expect(socket.bufferedBytes).toBe(4);
+    expect([socket.bufferedBytes, socket.flushedBytes]).toEqual([4, 0]);
     await given.clock.advance(39);
     expect(given.messages).toEqual([]);
     await given.clock.advance(1);
     expect(given.messages).toEqual(['true:one', 'false:2']);
-    expect(socket.bufferedBytes).toBe(0);
+    expect([socket.bufferedBytes, socket.flushedBytes]).toEqual([0, 4]);
   });
 
   it('refuses a dial', async () => {
@@ -92,6 +96,40 @@ describe('MemoryTransport', () => {
     await given.clock.advance(1_100);
     expect((await closing).steps).toMatchObject([{ name: 'socket', outcome: 'overran' }]);
     expect(given.transport.openSockets).toBe(0);
+  });
+
+  it('R8 transport: delivers what the peer sent before it saw the goodbye, then the end, and takes nothing more', async () => {
+    let peer: MemoryPeer | undefined;
+    const given = line((dial) => {
+      peer = dial.accept({ closed: () => peer?.send('with the answer') });
+    });
+    const socket = await opened(given);
+    socket.close(1_000, 'swap');
+    expect(socket.send('late')).toBe(false);
+    peer?.send('crossing');
+    await given.clock.advance(39);
+    expect([given.messages, given.ends]).toEqual([['true:crossing'], []]);
+    await given.clock.advance(1);
+    expect(given.messages).toEqual(['true:crossing', 'true:with the answer']);
+    expect(given.ends).toEqual([{ code: 1_000, reason: 'swap' }]);
+    expect(given.scope.resources()).toEqual([]);
+    expect([peer?.received, given.clock.pendingTimers]).toEqual([[], 0]);
+  });
+
+  it.each<[string, MemoryPeerHandlers, boolean]>([
+    ['a peer', {}, true],
+    ['a peer that does not answer pings', { answersPings: false }, false],
+    ['a half-open peer', { answersClose: false }, false],
+  ])('R12 transport: a ping to %s', async (_who, handlers, answers) => {
+    const given = line((dial) => dial.accept(handlers));
+    const socket = await opened(given);
+    socket.ping();
+    await given.clock.advance(100);
+    expect(given.pongs).toEqual(answers ? [80] : []);
+    await given.scope.abort();
+    socket.ping();
+    await given.clock.advance(100);
+    expect(given.pongs).toHaveLength(answers ? 1 : 0);
   });
 
   it.each([

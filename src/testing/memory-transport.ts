@@ -78,6 +78,8 @@ export interface MemoryPeerHandlers {
   closed?(code: number, reason: string): void;
   /** Whether a close frame of the other side is answered. Default true; false is a half-open peer. */
   readonly answersClose?: boolean;
+  /** Whether pings are answered. Default: as close frames are, since a half-open peer answers neither. */
+  readonly answersPings?: boolean;
 }
 
 /** A dial that has arrived at the server. Without an answer it waits for ever. */
@@ -137,6 +139,7 @@ export class MemoryPeer {
 class MemorySocket implements MessageSocket {
   readonly opened: Promise<void>;
   bufferedBytes = 0;
+  flushedBytes = 0;
 
   #state: 'dialling' | 'open' | 'closing' | 'closed' = 'dialling';
   #sink: SocketSink | undefined;
@@ -191,9 +194,11 @@ class MemorySocket implements MessageSocket {
   }
 
   arrived(bytes: Uint8Array, isText: boolean): void {
-    if (this.#state !== 'open') return;
+    // What the peer had sent before it saw a goodbye is delivered, as by a real socket.
+    if (this.#state !== 'open' && this.#state !== 'closing') return;
     if (bytes.byteLength > this.#maxMessageBytes) {
-      this.#tellPeer(1_009, '');
+      if (this.#state === 'open') this.#tellPeer(1_009, '');
+      this.#state = 'closing';
       this.ended(1_009, 'a message was larger than the limit');
       return;
     }
@@ -218,11 +223,20 @@ class MemorySocket implements MessageSocket {
     this.bufferedBytes += size;
     this.deliver(() => {
       this.bufferedBytes -= size;
+      this.flushedBytes += size;
       if (peer === undefined) return;
       peer.received.push(copy);
       peer.handlers.message?.(copy, peer);
     });
     return true;
+  }
+
+  ping(): void {
+    const handlers = this.#peer?.handlers;
+    if (this.#state !== 'open' || handlers === undefined) return;
+    if (handlers.answersPings ?? handlers.answersClose ?? true) {
+      this.deliver(() => this.deliver(() => this.#sink?.pong?.()));
+    }
   }
 
   close(code: number, reason: string): void {

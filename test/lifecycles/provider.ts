@@ -59,7 +59,11 @@ export class Provider implements Transport {
       get bufferedBytes() {
         return isFull() ? Infinity : socket.bufferedBytes;
       },
+      get flushedBytes() {
+        return socket.flushedBytes;
+      },
       send: (data) => socket.send(data),
+      ping: () => socket.ping(),
       close: (code, reason) => socket.close(code, reason),
       destroy: () => socket.destroy(),
     };

@@ -8,6 +8,7 @@ import { liveClient } from './live-client.ts';
 import { liveRun } from './live-run.ts';
 import { requestQueue } from './request-queue.ts';
 import { serverEnds } from './server.ts';
+import { sessionFile } from './session-file.ts';
 import { sessionStates } from './session-states.ts';
 import { textTurn } from './text-turn.ts';
 import { toolCall } from './tool-call.ts';
@@ -28,6 +29,7 @@ export const tables: readonly WayTable[] = [
   wireGoodbyes,
   textTurn,
   serverEnds,
+  sessionFile,
   liveClient,
   geminiEmulator,
   faultProxy,

@@ -9,6 +9,8 @@ const LOST = 'HOLDFAST_CONNECTION_LOST';
 const AUTHENTICATION = 'HOLDFAST_AUTHENTICATION';
 const INVALID = 'HOLDFAST_INVALID_REQUEST';
 const QUOTA = 'HOLDFAST_QUOTA';
+const OVERLOADED = 'HOLDFAST_OVERLOADED';
+const REJECTED = 'HOLDFAST_HANDLE_REJECTED';
 const TIMEOUT = 'HOLDFAST_CONNECT_TIMEOUT';
 
 const CONNECT_TIMEOUT_MS = 400;
@@ -44,7 +46,7 @@ const REFUSALS: readonly [status: number, body: string, code: string][] = [
   [404, 'Not Found', INVALID],
   [429, 'Resource has been exhausted (e.g. check quota).', QUOTA],
   [500, 'Internal error encountered.', LOST],
-  [503, 'The service is currently unavailable.', LOST],
+  [503, 'The service is currently unavailable.', OVERLOADED],
 ];
 
 function refusedUpgrade([status, message, code]: (typeof REFUSALS)[number]): Scenario {
@@ -105,7 +107,7 @@ const BEFORE_SETUP: readonly Close[] = [
   [undefined, '', LOST],
   [1006, '', LOST],
   [1007, 'Request contains an invalid argument.', INVALID],
-  [1007, 'Invalid session handle', LOST],
+  [1007, 'Invalid session handle', INVALID],
   [1007, 'API key expired. Please renew the API key.', AUTHENTICATION],
   [1007, 'API key not valid. Please pass a valid API key.', AUTHENTICATION],
   [1007, 'User location is not supported for the API use.', INVALID],
@@ -115,11 +117,11 @@ const BEFORE_SETUP: readonly Close[] = [
   [1008, 'Operation is not implemented, or supported, or enabled.', LOST],
   [1008, 'models/nobody is not found for API version v1beta', INVALID],
   [1011, 'Internal error encountered.', LOST],
-  [1011, 'The service is currently unavailable.', LOST],
+  [1011, 'The service is currently unavailable.', OVERLOADED],
   [1011, 'Deadline expired before operation could complete.', LOST],
   [1011, 'You exceeded your current quota, please check your plan and billing details.', QUOTA],
   [1012, 'service restart', LOST],
-  [1013, 'try again later', LOST],
+  [1013, 'try again later', OVERLOADED],
 ];
 
 const IN_SESSION: readonly Close[] = [
@@ -127,12 +129,12 @@ const IN_SESSION: readonly Close[] = [
   [1001, 'going away', LOST],
   [undefined, '', LOST],
   [1006, '', LOST],
-  [1008, 'BidiGenerateContent session not found', LOST],
+  [1008, 'BidiGenerateContent session not found', REJECTED],
   [1008, 'Operation is not implemented, or supported, or enabled.', LOST],
   [1011, 'Internal error encountered.', LOST],
   [1011, 'Deadline expired before operation could complete.', LOST],
   [1012, 'service restart', LOST],
-  [1013, 'try again later', LOST],
+  [1013, 'try again later', OVERLOADED],
   [1007, 'Request contains an invalid argument.', INVALID],
   [1007, 'API key expired. Please renew the API key.', AUTHENTICATION],
   [1011, 'You exceeded your current quota, please check your plan and billing details.', QUOTA],

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../src/kernel/index.ts';
 import { SAVE_BOUND_MS } from '../../src/server/stored-history.ts';
+import { StoreError } from '../../src/session/index.ts';
 import { MemorySessionStore } from '../../src/store/index.ts';
 import { startServer, until } from '../support/live-server.ts';
 import type { TestServer } from '../support/live-server.ts';
@@ -105,5 +106,17 @@ describe('a store that hangs', () => {
     await clock.advance(60_000);
     expect((await answer).status).toBe(504);
     await until('it is over', () => test.server.liveSessions === 0);
+  });
+
+  it('that fails: nobody is told where it is, but the log', async () => {
+    const failure = new StoreError('Sessions cannot be kept in /var/lib/s.sqlite: the disk is full.');
+    store.get = () => Promise.reject(failure);
+    const answer = await test.request('/apps/demo/users/u/sessions/s1');
+    const text = 'Sessions cannot be kept or read now. The log of the server says why.';
+    expect(answer.status).toBe(500);
+    expect(JSON.parse(answer.text)).toEqual({ error: text, detail: text, code: 'HOLDFAST_STORE' });
+    const client = test.adk('s1');
+    expect(await client.closed).toEqual({ code: 1011, reason: `HOLDFAST_STORE: ${text}` });
+    expect(client.texts.join()).not.toContain('/var/lib');
   });
 });

@@ -28,6 +28,11 @@ export class LogBook {
     this.log = { debug: keep('debug'), info: keep('info'), warn: keep('warn'), error: keep('error') };
   }
 
+  /** What is told of the beginning and the end of closings, at the level everybody sees. */
+  get closings(): string[] {
+    return this.at('info').filter((message) => message === 'closing' || message === 'closed');
+  }
+
   at(level: LogLevel): string[] {
     return this.lines.filter((line) => line.level === level).map((line) => line.message);
   }

@@ -44,7 +44,8 @@ export class ScriptedConnection implements LiveConnection {
 /** A model in the hands of a test. */
 export class ScriptedModel implements LiveModel {
   readonly id = 'scripted';
-  readonly capabilities = { resumption: false, inputRateHz: 16_000, outputRateHz: 24_000 };
+  /** It could issue handles and does not: what is lost stays lost. */
+  readonly capabilities = { resumption: true, inputRateHz: 16_000, outputRateHz: 24_000 };
   readonly connections: ScriptedConnection[] = [];
   /** Made to reject, a connection is refused; made to wait, it is slow. */
   beforeConnect: () => Promise<void> = async () => undefined;

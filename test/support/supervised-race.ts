@@ -320,7 +320,6 @@ export class SupervisedRace {
     const connect = model.connect.bind(model);
     model.connect = (setup, sink, scope) => {
       if (model.openConnections > 0) this.problems.push('dialled beside an open connection');
-      // A drain in an outage lets the attempts go on within its bounds; a close does not.
       if (session.state === 'closing' || session.state === 'closed')
         this.problems.push('C1: dialled for a session that was closed');
       if (setup.resumptionHandle !== undefined && setup.history.length > 0)

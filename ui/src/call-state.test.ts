@@ -76,11 +76,14 @@ describe('the state of a call', () => {
     expect(after(BEGAN, GREETED, refused, { type: 'refusalRead' })).toEqual(after(BEGAN, GREETED));
   });
 
-  it('knows who asked to be left, and when', () => {
+  it('knows when the server asked to be left, and how it stands with its model', () => {
     const server: PageAction = { type: 'goAway', atMs: 3, goAway: { timeLeftMs: 5_000, reconnect: true } };
-    expect(after(BEGAN, GREETED, server)).toMatchObject({ goAway: { from: 'server', timeLeftMs: 5_000 } });
+    expect(after(BEGAN, GREETED, server)).toMatchObject({
+      goAway: { timeLeftMs: 5_000 },
+      link: { tag: 'reaching' },
+    });
     const model = happened({ ...STAMP, type: 'goAway' });
-    expect(after(BEGAN, GREETED, model)).toMatchObject({ goAway: { from: 'model' } });
+    expect(after(BEGAN, GREETED, model)).toMatchObject({ link: { tag: 'leaving' } });
   });
 });
 

@@ -2,6 +2,8 @@ import { CLOSE_CODES } from 'holdfast/client';
 import type { ServerGoAway, WireFault } from 'holdfast/client';
 import type { CallEnding } from './call-ending.ts';
 import type { MicrophoneProblem } from './microphone-problem.ts';
+import { REACHING, reduceLink } from './model-link.ts';
+import type { ModelLink } from './model-link.ts';
 import type { ClientEvent, PageAction } from './page-action.ts';
 
 export type MicrophoneState =
@@ -13,12 +15,10 @@ export interface LiveCallState {
   readonly tag: 'live';
   readonly agent: string;
   readonly microphone: MicrophoneState;
-  /** The server, or the model, asked to be left. */
-  readonly goAway?: {
-    readonly from: 'server' | 'model';
-    readonly atMs: number;
-    readonly timeLeftMs?: number;
-  };
+  /** How the server stands with its model. */
+  readonly link: ModelLink;
+  /** The server asked to be left. */
+  readonly goAway?: { readonly atMs: number; readonly timeLeftMs: number };
   /** The last message that was refused, until the user has read it. */
   readonly refusal?: WireFault;
   /** What the end will be about, where it is announced. */
@@ -58,7 +58,7 @@ export function reduceCall(state: CallState, action: PageAction): CallState {
       );
     case 'hello':
       if (state.tag !== 'connecting') return state;
-      return { tag: 'live', agent: action.hello.agent, microphone: state.microphone };
+      return { tag: 'live', agent: action.hello.agent, microphone: state.microphone, link: REACHING };
     case 'event':
       return state.tag === 'live' ? reduceEvent(state, action.event, action.atMs) : state;
     case 'goAway':
@@ -83,13 +83,12 @@ function withMicrophone(state: CallState, microphone: MicrophoneState): CallStat
 
 function reduceEvent(state: LiveCallState, event: ClientEvent, atMs: number): LiveCallState {
   if (event.type === 'limit') return { ...state, limit: event.limit };
-  if (event.type !== 'goAway') return state;
-  const { timeLeftMs } = event;
-  return { ...state, goAway: { from: 'model', atMs, ...(timeLeftMs === undefined ? {} : { timeLeftMs }) } };
+  const link = reduceLink(state.link, event, atMs);
+  return link === state.link ? state : { ...state, link };
 }
 
 function withGoAway(state: LiveCallState, { timeLeftMs }: ServerGoAway, atMs: number): LiveCallState {
-  return { ...state, goAway: { from: 'server', atMs, timeLeftMs } };
+  return { ...state, goAway: { atMs, timeLeftMs } };
 }
 
 function withoutRefusal({ refusal: _refusal, ...state }: LiveCallState): LiveCallState {

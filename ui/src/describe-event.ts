@@ -1,3 +1,4 @@
+import { describeConnection } from 'holdfast/client';
 import type { ClientEvent } from './page-action.ts';
 
 /** A live event in a few words, without its type. Empty where the type says it all. */
@@ -42,14 +43,3 @@ export function describeEvent(event: ClientEvent): string {
 }
 
 const MAX_UNKNOWN_CHARACTERS = 120;
-
-function describeConnection(event: Extract<ClientEvent, { readonly type: 'connection' }>): string {
-  switch (event.state) {
-    case 'connecting':
-      return `connecting to the model, attempt ${event.attempt}`;
-    case 'connected':
-      return `connected to the model after ${Math.round(event.afterMs)} ms`;
-    case 'lost':
-      return `lost: ${event.reason}${event.code === undefined ? '' : ` (${event.code})`}`;
-  }
-}

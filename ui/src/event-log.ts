@@ -1,6 +1,6 @@
 import { describeEnding } from './call-ending.ts';
 import { describeEvent } from './describe-event.ts';
-import type { PageAction } from './page-action.ts';
+import type { ClientEvent, PageAction } from './page-action.ts';
 
 /** One line of the list of events. Audio is counted, not listed. */
 export interface LogLine {
@@ -33,13 +33,7 @@ export function reduceLog(log: EventLog, action: PageAction): EventLog {
       return add(log, action.atMs, 'hello', `${agent}${model === undefined ? '' : ` on ${model}`}, ${rates}`);
     }
     case 'event':
-      return add(
-        log,
-        action.atMs,
-        action.event.type,
-        describeEvent(action.event),
-        action.event.type === 'warning',
-      );
+      return add(log, action.atMs, action.event.type, describeEvent(action.event), isProblem(action.event));
     case 'goAway':
       return add(log, action.atMs, 'goAway', `the server, in ${seconds(action.goAway.timeLeftMs)}`);
     case 'refused':
@@ -51,6 +45,12 @@ export function reduceLog(log: EventLog, action: PageAction): EventLog {
     default:
       return log;
   }
+}
+
+/** What the user lost something by, or somebody should look into. */
+function isProblem(event: ClientEvent): boolean {
+  if (event.type !== 'connection') return event.type === 'warning';
+  return event.state === 'exhausted' || ('audioGapMs' in event && event.audioGapMs > 0);
 }
 
 function add(log: EventLog, atMs: number, type: string, detail: string, isProblem = false): EventLog {

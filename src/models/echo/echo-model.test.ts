@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { historyOf } from '../../../test/support/live-rig.ts';
-import { VirtualClock } from '../../kernel/index.ts';
+import { Lifetime, VirtualClock } from '../../kernel/index.ts';
 import { AudioChunk, textContent } from '../../protocol/index.ts';
 import type { LiveEvent, LiveEventType } from '../../protocol/index.ts';
 import { Agent, AgentSession } from '../../session/index.ts';
@@ -118,6 +118,33 @@ describe('echo', () => {
       'model: Three.',
     ]);
     await call.end();
+  });
+
+  it('repeats of turns it is told of what was said after the last answer', async () => {
+    const clock = new VirtualClock();
+    const scope = Lifetime.root({ name: 'leg', clock });
+    const said: string[] = [];
+    const connection = await echo().connect(
+      {
+        instructions: undefined,
+        tools: [],
+        history: [],
+        inputTranscription: false,
+        outputTranscription: false,
+      },
+      {
+        output: (message) => void (message.type === 'text' && said.push(message.text)),
+        alive: () => undefined,
+        ended: () => undefined,
+      },
+      scope,
+    );
+    const turns = [textContent('user', 'One'), textContent('model', 'One'), textContent('user', 'Two, ')];
+    expect(connection.send({ type: 'history', turns, turnComplete: false })).toBe(true);
+    expect(said).toEqual([]);
+    connection.send({ type: 'history', turns: [textContent('user', 'three.')], turnComplete: true });
+    expect(said).toEqual(['Two, three.']);
+    await scope.close();
   });
 
   it('is interrupted by text that a listener sends in the middle of an answer, and completes no turn twice', async () => {

@@ -37,7 +37,13 @@ export function echo(options: EchoOptions = {}): LiveModel {
     throw new InvalidOptionError(`The speed of the echo model must be above 0; it was ${speed}.`);
   return {
     id: 'echo',
-    capabilities: { resumption: false, inputRateHz: DEFAULT_INPUT_RATE_HZ, outputRateHz: ANSWER_RATE_HZ },
+    capabilities: {
+      resumption: false,
+      takesContent: true,
+      inProcess: true,
+      inputRateHz: DEFAULT_INPUT_RATE_HZ,
+      outputRateHz: ANSWER_RATE_HZ,
+    },
     connect: async (setup, sink, scope) => {
       scope.throwIfClosing();
       return new EchoConnection(setup, sink, scope, { ...brain, speed });
@@ -84,6 +90,9 @@ class EchoConnection implements LiveConnection, EchoBrainSink {
         break;
       case 'content':
         this.#hearText(textOf(input.content), input.turnComplete !== false);
+        break;
+      case 'history':
+        this.#recall(input.turns, input.turnComplete);
         break;
       case 'activityStart':
         this.#brain.activityStart();
@@ -149,6 +158,14 @@ class EchoConnection implements LiveConnection, EchoBrainSink {
     const heard = this.#unansweredText + text;
     this.#unansweredText = turnComplete ? '' : heard;
     if (turnComplete) this.#brain.hearText(heard);
+  }
+
+  /** Whatever an agent has answered is over; what the user said after that is still to be repeated. */
+  #recall(turns: readonly Content[], turnComplete: boolean): void {
+    for (const content of turns) {
+      this.#unansweredText = content.role === 'user' ? this.#unansweredText + textOf(content) : '';
+    }
+    if (turnComplete) this.#hearText('', true);
   }
 
   /** Sends a batch of the answer, and the next one later; when all is sent, waits until it has been listened to. */

@@ -40,22 +40,24 @@ function nonEmpty(value: string | undefined): string | undefined {
 export async function obtainCredentials(
   source: CredentialsSource | undefined,
   environment: GeminiEnvironment,
+  provider: string,
 ): Promise<GeminiCredentials> {
   if (source === undefined) {
     if (environment.apiKey !== undefined) return { apiKey: environment.apiKey };
     throw missingCredentials(
       'There is no key for Gemini. Set GEMINI_API_KEY (or GOOGLE_API_KEY), or give apiKey, accessToken or credentials.',
+      provider,
     );
   }
   let given: GeminiCredentials;
   try {
     given = await source();
   } catch (error) {
-    throw error instanceof HoldfastError ? error : credentialsUnavailable(error);
+    throw error instanceof HoldfastError ? error : credentialsUnavailable(error, provider);
   }
   const secret: unknown = 'apiKey' in given ? given.apiKey : given.accessToken;
   if (typeof secret !== 'string' || secret.trim() === '') {
-    throw missingCredentials('The credentials given for Gemini are empty. Give a key or a token.');
+    throw missingCredentials('The credentials given for Gemini are empty. Give a key or a token.', provider);
   }
   return given;
 }

@@ -1,5 +1,6 @@
 import type { AudioChunk, Content, FunctionResponse, Part } from '../../protocol/index.ts';
 import type { ModelInput } from '../../session/live-model.ts';
+import { saidTurns } from './said-turns.ts';
 import type { GeminiGeneration } from './model-generation.ts';
 
 /** What decides the form of an input. */
@@ -24,8 +25,8 @@ export function encodeAudio(audio: AudioChunk): string {
 
 /**
  * The frames of any other input, in order. None where the provider has no word for it, or would end the connection
- * over it: activity marks under automatic turn detection, a stream end under manual, an agent's turn put into a
- * running conversation of a generation that takes content only at its beginning.
+ * over it: activity marks under automatic turn detection, a stream end under manual, an agent's turn or a piece of
+ * history put into a running conversation of a generation that takes content only at its beginning.
  */
 export function encodeInput(
   input: Exclude<ModelInput, { readonly type: 'audio' }>,
@@ -36,12 +37,10 @@ export function encodeInput(
       return [realtime({ video: { mimeType: input.mimeType, data: input.data } })];
     case 'content':
       return encodeContent(input.content, input.turnComplete ?? true, rules);
+    case 'history':
+      return encodeHistory(input.turns, input.turnComplete, rules);
     case 'toolResponse':
       return [toolResponse(input.responses)];
-    case 'history':
-      return rules.generation === 'classic'
-        ? [JSON.stringify({ clientContent: { turns: input.turns, turnComplete: input.turnComplete } })]
-        : [];
     case 'activityStart':
       return rules.manualTurns ? ['{"realtimeInput":{"activityStart":{}}}'] : [];
     case 'activityEnd':
@@ -62,7 +61,14 @@ function encodeContent(content: Content, turnComplete: boolean, rules: InputRule
   // A turn that only ended is legal without content; one that was nothing but results has said it all.
   if (parts.length === 0 && (responses.length > 0 || !turnComplete)) return frames;
   const turns = parts.length === 0 ? [] : [{ ...content, parts }];
-  return [...frames, JSON.stringify({ clientContent: { turns, turnComplete } })];
+  return [...frames, clientContent(turns, turnComplete)];
+}
+
+/** Told as content as a whole: a result sent as a tool response would refer to a call this connection never made. */
+function encodeHistory(history: readonly Content[], turnComplete: boolean, rules: InputRules): string[] {
+  if (rules.generation === 'strict-history') return [];
+  const turns = saidTurns(history);
+  return turns.length === 0 && !turnComplete ? [] : [clientContent(turns, turnComplete)];
 }
 
 /** In mid-session the newer generations take a user's text, pictures and sound as realtime input, and nothing else. */
@@ -85,6 +91,10 @@ function mimeKind({ mimeType }: NonNullable<Part['inlineData']>): 'audio' | 'vid
 
 function realtime(input: Readonly<Record<string, unknown>>): string {
   return JSON.stringify({ realtimeInput: input });
+}
+
+function clientContent(turns: readonly Content[], turnComplete: boolean): string {
+  return JSON.stringify({ clientContent: { turns, turnComplete } });
 }
 
 /** A call that came without an id is answered without one. */

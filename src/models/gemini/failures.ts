@@ -2,21 +2,30 @@ import type { DialError, SocketEnd } from '../../kernel/index.ts';
 import {
   AuthenticationError,
   ConnectionLostError,
+  HandleRejectedError,
   InvalidRequestError,
+  OverloadedError,
   QuotaError,
 } from '../../session/errors.ts';
 import type { ProviderError, ProviderFailure } from '../../session/errors.ts';
 import { classifyClose, classifyRefusal } from './close-classification.ts';
-import type { ConnectionPhase, EndKind } from './close-classification.ts';
+import type { ClassifiedEnd } from './close-classification.ts';
+import type { CloseRow, EndKind, RefusalRow } from './end-rows.ts';
 
-const PROVIDER = 'gemini';
+/** Who speaks, and how the program that uses it wants its words read. */
+export interface FailureReading {
+  /** The model's id, which is what `failure.provider` says. */
+  readonly provider: string;
+  readonly closes: readonly CloseRow[];
+  readonly refusals: readonly RefusalRow[];
+}
 
 /** The typed error of a dial that did not become a connection. */
-export function refusalError(error: DialError): ProviderError {
+export function refusalError(error: DialError, { provider, refusals }: FailureReading): ProviderError {
   const { httpStatus, retryAfterMs, body = '' } = error.refusal;
-  const said = httpStatus === undefined ? error.message : `HTTP ${httpStatus} ${explanationIn(body)}`.trim();
-  return errorOf(classifyRefusal(httpStatus, body), `Gemini refused the connection: ${said}`, {
-    provider: PROVIDER,
+  const told = httpStatus === undefined ? error.message : `HTTP ${httpStatus} ${explanationIn(body)}`.trim();
+  return errorOf(classifyRefusal(httpStatus, body, refusals), `Gemini refused the connection: ${told}`, {
+    provider,
     httpStatus,
     retryAfterMs,
     cause: error,
@@ -24,40 +33,46 @@ export function refusalError(error: DialError): ProviderError {
 }
 
 /** The typed error of a connection that ended before it was set up. */
-export function setupError(end: SocketEnd, withHandle: boolean): ProviderError {
-  const kind = classifyClose({ ...end, phase: 'setup', withHandle });
-  return errorOf(kind, `Gemini closed the connection before it was set up: ${said(end)}`, failureOf(end));
-}
-
-/** The typed error of an end in mid-session, where the connection is not to blame; undefined where it is. */
-export function liveError(end: SocketEnd, withHandle: boolean): ProviderError | undefined {
-  const phase: ConnectionPhase = 'live';
-  const kind = classifyClose({ ...end, phase, withHandle });
-  if (kind === 'connection-lost' || kind === 'handle-rejected') return undefined;
-  return errorOf(kind, `Gemini ended the connection: ${said(end)}`, failureOf(end));
-}
-
-/** No credentials could be had. */
-export function missingCredentials(message: string): AuthenticationError {
-  return new AuthenticationError(message, { provider: PROVIDER });
-}
-
-/** The function that gives credentials threw: its own service may be back at the next attempt. */
-export function credentialsUnavailable(cause: unknown): ConnectionLostError {
-  return new ConnectionLostError(
-    'The credentials for Gemini could not be obtained. See the cause; throw an AuthenticationError from the function where another attempt cannot help.',
-    { provider: PROVIDER, cause },
+export function setupError(end: SocketEnd, withHandle: boolean, reading: FailureReading): ProviderError {
+  const { provider, closes } = reading;
+  const kind = classifyClose({ ...end, phase: 'setup', withHandle }, closes);
+  return errorOf(
+    kind,
+    `Gemini closed the connection before it was set up: ${said(end)}`,
+    failureOf(end, provider),
   );
 }
 
-function failureOf({ code, reason }: SocketEnd): ProviderFailure {
-  return { provider: PROVIDER, closeCode: code, closeReason: reason };
+/** What an end after the setup means, where it means more than that the connection is lost. */
+export function liveError(end: ClassifiedEnd, reading: FailureReading): ProviderError | undefined {
+  const { provider, closes } = reading;
+  const kind = classifyClose(end, closes);
+  if (kind === 'connection-lost') return undefined;
+  return errorOf(kind, `Gemini ended the connection: ${said(end)}`, failureOf(end, provider));
+}
+
+/** No credentials could be had. */
+export function missingCredentials(message: string, provider: string): AuthenticationError {
+  return new AuthenticationError(message, { provider });
+}
+
+/** The function that gives credentials threw: its own service may be back at the next attempt. */
+export function credentialsUnavailable(cause: unknown, provider: string): ConnectionLostError {
+  return new ConnectionLostError(
+    'The credentials for Gemini could not be obtained. See the cause; throw an AuthenticationError from the function where another attempt cannot help.',
+    { provider, cause },
+  );
+}
+
+function failureOf({ code, reason }: SocketEnd, provider: string): ProviderFailure {
+  return { provider, closeCode: code, closeReason: reason };
 }
 
 function said({ code, reason }: SocketEnd): string {
   return reason === '' ? `${code}` : `${code} ${reason}`;
 }
 
+/** What happened, and what to do about it. */
 function errorOf(kind: EndKind, what: string, failure: ProviderFailure): ProviderError {
   const text = /[.!?]$/.test(what) ? what : `${what}.`;
   switch (kind) {
@@ -70,11 +85,19 @@ function errorOf(kind: EndKind, what: string, failure: ProviderFailure): Provide
       return new QuotaError(`${text} Wait, or raise the quota of the project.`, failure);
     case 'invalid-request':
       return new InvalidRequestError(
-        `${text} Check the model's name, the modalities and the setup; sending the same again ends the same.`,
+        `${text} Check the model's name, the modalities, the setup, and where the service is offered; sending the same again ends the same.`,
         failure,
       );
     case 'handle-rejected':
-      return new ConnectionLostError(`${text} The resumption handle is no longer accepted.`, failure);
+      return new HandleRejectedError(
+        `${text} The resumption handle is no longer good: start fresh, with the history.`,
+        failure,
+      );
+    case 'overloaded':
+      return new OverloadedError(
+        `${text} The service has too much to do: wait before the next attempt.`,
+        failure,
+      );
     case 'connection-lost':
       return new ConnectionLostError(`${text} Another attempt may go better.`, failure);
   }

@@ -1,20 +1,30 @@
-import type { Logger, MessageSocket, SocketEnd, SocketSink } from '../../kernel/index.ts';
+import type { Clock, Lifetime, Logger, MessageSocket, SocketEnd, SocketSink } from '../../kernel/index.ts';
 import type { LiveConnection, ModelInput, ModelOutput, ModelSink } from '../../session/live-model.ts';
+import { ConsumedInputs } from './consumed-inputs.ts';
 import { encodeAudio, encodeInput } from './encode-input.ts';
 import type { InputRules } from './encode-input.ts';
+import { RESUMED_PHASE_MS } from './end-rows.ts';
+import type { ConnectionPhase } from './end-rows.ts';
 import { liveError, setupError } from './failures.ts';
+import type { FailureReading } from './failures.ts';
+import type { GeminiConfig } from './options.ts';
 import { readServerMessage } from './read-server-message.ts';
 import type { MessageReader } from './read-server-message.ts';
 import type { Opening } from './setup-frame.ts';
 
 /**
  * - `dialling`: there is no socket yet. - `setup`: the setup is sent, the provider has not taken it. - `live`: the
- * history is handed over; input is welcome. - `ended`: the provider, or the network, ended it.
+ * history is handed over; input is welcome. - `finishing`: this side has said goodbye, the provider has not answered
+ * it. - `ended`: the socket is gone.
  */
 type ConnectionState =
-  | { readonly tag: 'dialling' | 'setup'; readonly socket?: MessageSocket }
-  | { readonly tag: 'live'; readonly socket: MessageSocket }
-  | { readonly tag: 'ended' };
+  | { readonly tag: 'dialling'; readonly socket?: undefined }
+  | { readonly tag: 'setup' | 'finishing'; readonly socket: MessageSocket }
+  | { readonly tag: 'live'; readonly socket: MessageSocket; readonly sinceMs: number }
+  | { readonly tag: 'ended'; readonly socket: MessageSocket | undefined };
+
+/** What a connection says goodbye with when another one takes its place: an end that was meant (RFC 6455 7.4.1). */
+const SWAP_GOODBYE = { code: 1_000, reason: 'swap' } as const;
 
 /** One connection to Gemini: reads what comes for its sink, writes what the session sends. */
 export class GeminiConnection implements LiveConnection, SocketSink, MessageReader {
@@ -24,17 +34,28 @@ export class GeminiConnection implements LiveConnection, SocketSink, MessageRead
   #state: ConnectionState = { tag: 'dialling' };
   readonly #opening: Opening;
   readonly #rules: InputRules;
+  readonly #failures: FailureReading;
   readonly #sink: ModelSink;
   readonly #log: Logger;
+  readonly #clock: Clock;
   readonly #settled = Promise.withResolvers<void>();
   /** Kinds of input that were left out, so that each is logged once. */
   readonly #leftOut = new Set<ModelInput['type']>();
+  /** Undefined where the provider does not tell what it has consumed. */
+  readonly #consumed: ConsumedInputs | undefined;
+  /** Whether the message being read has told the sink anything. */
+  #hasTold = false;
 
-  constructor(opening: Opening, generation: InputRules['generation'], sink: ModelSink, log: Logger) {
+  constructor(config: GeminiConfig, opening: Opening, sink: ModelSink, { log, clock }: Lifetime) {
     this.#opening = opening;
-    this.#rules = { generation, manualTurns: opening.manualTurns };
+    this.#rules = { generation: config.generation, manualTurns: opening.manualTurns };
+    this.#failures = config.failures;
     this.#sink = sink;
     this.#log = log;
+    this.#clock = clock;
+    this.#consumed = opening.isIndexed
+      ? new ConsumedInputs(opening.historyFrame === undefined ? 0 : 1)
+      : undefined;
     this.ready = this.#settled.promise;
     // The end may come while the dial is still being awaited, when nobody waits for this one yet.
     this.ready.catch(() => undefined);
@@ -55,46 +76,98 @@ export class GeminiConnection implements LiveConnection, SocketSink, MessageRead
     if (this.#state.tag !== 'live') return false;
     const { socket } = this.#state;
     if (input.type === 'audio') {
-      return input.audio.byteLength === 0 || socket.send(encodeAudio(input.audio));
+      if (input.audio.byteLength === 0) return this.#counted(0, true);
+      return this.#counted(1, socket.send(encodeAudio(input.audio)));
     }
     const frames = encodeInput(input, this.#rules);
     if (frames.length === 0) this.#logLeftOut(input.type);
-    return frames.every((frame) => socket.send(frame));
+    return this.#counted(
+      frames.length,
+      frames.every((frame) => socket.send(frame)),
+    );
   }
 
   get bufferedBytes(): number {
-    return this.#state.tag === 'live' ? this.#state.socket.bufferedBytes : 0;
+    return this.#state.socket?.bufferedBytes ?? 0;
+  }
+
+  get flushedBytes(): number {
+    return this.#state.socket?.flushedBytes ?? 0;
+  }
+
+  probe(): void {
+    if (this.#state.tag === 'live') this.#state.socket.ping();
+  }
+
+  /** The socket's own bound ends the wait for a provider that does not answer. */
+  finish(): void {
+    if (this.#state.tag !== 'live') return;
+    const { socket } = this.#state;
+    this.#state = { tag: 'finishing', socket };
+    socket.close(SWAP_GOODBYE.code, SWAP_GOODBYE.reason);
   }
 
   message(data: Uint8Array): void {
+    const { tag } = this.#state;
+    this.#hasTold = false;
     readServerMessage(data, this);
+    // What says nothing to the session (an empty frame, a kind that is read over) still shows that the peer is there.
+    if (!this.#hasTold && tag === 'live') this.#sink.alive();
+  }
+
+  pong(): void {
+    if (this.#state.tag === 'live') this.#sink.alive();
   }
 
   closed(end: SocketEnd): void {
-    const { tag } = this.#state;
-    if (tag === 'ended') return;
-    this.#state = { tag: 'ended' };
-    const { withHandle } = this.#opening;
-    if (tag !== 'live') {
-      this.#settled.reject(setupError(end, withHandle));
-      return;
+    const state = this.#state;
+    if (state.tag === 'ended') return;
+    this.#state = { tag: 'ended', socket: state.socket };
+    if (state.tag === 'finishing') {
+      this.#sink.ended({ ...end });
+    } else if (state.tag === 'live') {
+      const { withHandle } = this.#opening;
+      const phase = this.#phaseSince(state.sinceMs);
+      const error = liveError({ ...end, phase, withHandle }, this.#failures);
+      this.#sink.ended({ ...end, ...(error === undefined ? {} : { error }) });
+    } else {
+      this.#settled.reject(setupError(end, this.#opening.withHandle, this.#failures));
     }
-    const error = liveError(end, withHandle);
-    this.#sink.ended({ ...end, ...(error === undefined ? {} : { error }) });
   }
 
   /** The history goes out in the same instant, so that no input can get before it. */
   setupComplete(): void {
-    if (this.#state.tag !== 'setup' || this.#state.socket === undefined) return;
+    if (this.#state.tag !== 'setup') return;
     const { socket } = this.#state;
     const { historyFrame } = this.#opening;
     if (historyFrame !== undefined) socket.send(historyFrame);
-    this.#state = { tag: 'live', socket };
+    this.#state = { tag: 'live', socket, sinceMs: this.#clock.now() };
     this.#settled.resolve();
   }
 
   output(message: ModelOutput): void {
-    this.#sink.output(message);
+    this.#hasTold = true;
+    this.#sink.output(message.type === 'resumption' ? this.#inputsOf(message) : message);
+  }
+
+  #counted(frames: number, isSent: boolean): boolean {
+    if (isSent) this.#consumed?.sent(frames);
+    return isSent;
+  }
+
+  #inputsOf({ handle, lastConsumedIndex }: Extract<ModelOutput, { type: 'resumption' }>): ModelOutput {
+    if (lastConsumedIndex === undefined || this.#consumed === undefined)
+      return { type: 'resumption', handle };
+    return {
+      type: 'resumption',
+      handle,
+      lastConsumedIndex: this.#consumed.lastUpTo(lastConsumedIndex),
+    };
+  }
+
+  #phaseSince(liveSinceMs: number): ConnectionPhase {
+    if (!this.#opening.withHandle) return 'live';
+    return this.#clock.now() - liveSinceMs < RESUMED_PHASE_MS ? 'resumed' : 'live';
   }
 
   #logLeftOut(type: ModelInput['type']): void {

@@ -9,12 +9,13 @@ import { ClosedError, Lifetime } from '../../kernel/index.ts';
 import {
   AuthenticationError,
   ConnectionLostError,
+  HandleRejectedError,
   InvalidRequestError,
+  OverloadedError,
   QuotaError,
 } from '../../session/errors.ts';
 import type { ProviderError } from '../../session/errors.ts';
 import type { ConnectionEnd, LiveConnection, LiveSetup, ModelOutput } from '../../session/live-model.ts';
-import { classifyClose } from './close-classification.ts';
 import { gemini } from './gemini-model.ts';
 
 const KEY = 'SECRET-key-value';
@@ -101,7 +102,8 @@ describe('gemini: a connection that does not come about', () => {
     [404, 'The requested URL was not found', InvalidRequestError],
     [429, '', QuotaError],
     [500, 'oops', ConnectionLostError],
-    [503, 'overloaded', ConnectionLostError],
+    [502, '', ConnectionLostError],
+    [503, 'overloaded', OverloadedError],
   ])(
     'R11 gemini: an upgrade refused with %i (%s) is typed, and leaves nothing open',
     async (status, body, type) => {
@@ -117,7 +119,7 @@ describe('gemini: a connection that does not come about', () => {
       const error = await result;
       expect(error).toBeInstanceOf(type);
       expect((error as ProviderError).failure).toMatchObject({
-        provider: 'gemini',
+        provider: 'gemini:gemini-2.5-flash',
         httpStatus: status,
         retryAfterMs: 3_000,
       });
@@ -160,7 +162,7 @@ describe('gemini: a connection that does not come about', () => {
   it.each([
     [1000, '', ConnectionLostError],
     [1007, 'Request contains an invalid argument.', InvalidRequestError],
-    [1007, 'Invalid session handle', ConnectionLostError],
+    [1007, 'Invalid session handle', InvalidRequestError],
     [1007, 'API key expired. Please renew the API key.', AuthenticationError],
     [1007, 'API key not valid. Please pass a valid API key.', AuthenticationError],
     [1007, 'User location is not supported for the API use.', InvalidRequestError],
@@ -170,12 +172,12 @@ describe('gemini: a connection that does not come about', () => {
     [1008, 'models/x is not found for API version v1beta', InvalidRequestError],
     [1008, 'Operation is not implemented, or supported, or enabled.', ConnectionLostError],
     [1011, 'Internal error encountered.', ConnectionLostError],
-    [1011, 'The service is currently unavailable.', ConnectionLostError],
+    [1011, 'The service is currently unavailable.', OverloadedError],
     [1011, 'Deadline expired before operation could complete.', ConnectionLostError],
     [1011, 'You exceeded your current quota, please check your plan and billing details.', QuotaError],
     [1011, '', ConnectionLostError],
     [1012, 'restart', ConnectionLostError],
-    [1013, 'later', ConnectionLostError],
+    [1013, 'later', OverloadedError],
     [1006, '', ConnectionLostError],
   ])('R11 gemini: closed with %i "%s" before the setup is complete', async (code, reason, type) => {
     const { baseUrl, open } = await provider((peer) =>
@@ -184,11 +186,28 @@ describe('gemini: a connection that does not come about', () => {
     const { scope, result, ends } = connect(baseUrl);
     const error = await result;
     expect(error).toBeInstanceOf(type);
-    expect((error as ProviderError).failure).toMatchObject({ closeCode: code, closeReason: reason });
+    expect((error as ProviderError).failure).toMatchObject({
+      provider: 'gemini:gemini-2.5-flash',
+      closeCode: code,
+      closeReason: reason,
+    });
     expect((error as Error).message).toContain(reason);
     expect(scope.resources()).toEqual([]);
     expect(ends).toEqual([]);
     await expect.poll(() => open.size).toBe(0);
+  });
+
+  it.each([
+    [1007, 'Invalid session handle'],
+    [1008, 'BidiGenerateContent session not found'],
+  ])('R6 gemini: a handle refused with %i "%s" is a HandleRejectedError', async (code, reason) => {
+    const { baseUrl } = await provider((peer) => peer.close(code, reason));
+    const { scope, result } = connect(baseUrl, { resumptionHandle: 'SECRET-handle' });
+    const error = await result;
+    expect(error).toBeInstanceOf(HandleRejectedError);
+    expect((error as Error).message).toContain('start fresh');
+    expect(JSON.stringify([(error as Error).message, error])).not.toContain('SECRET-handle');
+    expect(scope.resources()).toEqual([]);
   });
 
   it('reads binary frames, the whole answer in one segment included', async () => {
@@ -220,7 +239,8 @@ describe('gemini: a connection that ends', () => {
     [1000, '', undefined],
     [1006, '', undefined],
     [1011, 'Internal error occurred.', undefined],
-    [1008, 'Requested entity was not found.', undefined],
+    [1008, 'Requested entity was not found.', HandleRejectedError],
+    [1011, 'The service is currently unavailable.', OverloadedError],
     [1008, 'The operation was aborted.', undefined],
     [1007, 'Request contains an invalid argument.', InvalidRequestError],
     [1011, 'You exceeded your current quota, please check your plan.', QuotaError],
@@ -250,27 +270,5 @@ describe('gemini: a connection that ends', () => {
     expect(report.steps).toMatchObject([{ name: 'socket', outcome: 'done' }]);
     await expect.poll(() => open.size).toBe(0);
     expect(ends).toEqual([]);
-  });
-});
-
-describe('what an end means', () => {
-  it('reads an unknown entity by whether a handle was sent', () => {
-    const end = { code: 1008, reason: 'Requested entity was not found.' } as const;
-    expect(classifyClose({ ...end, phase: 'setup', withHandle: true })).toBe('handle-rejected');
-    expect(classifyClose({ ...end, phase: 'setup', withHandle: false })).toBe('invalid-request');
-    expect(classifyClose({ ...end, phase: 'live', withHandle: false })).toBe('connection-lost');
-  });
-
-  it('knows a handle that is refused from a setup that is', () => {
-    const rejected = {
-      code: 1007,
-      reason: 'Invalid session handle',
-      phase: 'setup',
-      withHandle: true,
-    } as const;
-    expect(classifyClose(rejected)).toBe('handle-rejected');
-    expect(classifyClose({ ...rejected, reason: 'Request contains an invalid argument.' })).toBe(
-      'invalid-request',
-    );
   });
 });

@@ -569,6 +569,36 @@ describe('gemini: input', () => {
     ]);
   });
 
+  it('R8 gemini: tells turns it does not know yet as content, calls and results in them too', async () => {
+    const functionCall = { id: '1', name: 'f', args: { a: 1 } };
+    const functionResponse = { id: '1', name: 'f', response: { output: 1 } };
+    const turns: Content[] = [
+      textContent('user', 'how many?'),
+      { role: 'model', parts: [{ text: 'hm', thought: true }, { functionCall }] },
+      { role: 'user', parts: [{ functionResponse }] },
+      textContent('model', ''),
+    ];
+    const inputs: ModelInput[] = [
+      { type: 'history', turns, turnComplete: false },
+      { type: 'history', turns: [], turnComplete: true },
+      { type: 'history', turns: [], turnComplete: false },
+    ];
+    expect(await framesSent(inputs)).toEqual([
+      {
+        clientContent: {
+          turns: [
+            textContent('user', 'how many?'),
+            { role: 'model', parts: [{ functionCall }] },
+            { role: 'user', parts: [{ functionResponse }] },
+          ],
+          turnComplete: false,
+        },
+      },
+      { clientContent: { turns: [], turnComplete: true } },
+    ]);
+    expect(await framesSent(inputs, { model: STRICT })).toEqual([]);
+  });
+
   it('takes what is flushed after the close began, and nothing after the goodbye', async () => {
     const given = stage();
     const connection = await connect(given);

@@ -21,6 +21,12 @@ import { openingOf } from './setup-frame.ts';
 export const INPUT_RATE_HZ = 16_000;
 
 /**
+ * How long a healthy connection may leave a ping unanswered: pongs were measured 8 to 30 seconds late, and a pong
+ * time-out of 20 s kills healthy calls.
+ */
+export const PROBE_TIMEOUT_MS = 60_000;
+
+/**
  * A model of Gemini Live, over the Gemini API or Vertex.
  *
  * ```ts
@@ -39,26 +45,29 @@ class GeminiModel implements LiveModel {
 
   constructor(config: GeminiConfig) {
     this.#config = config;
-    this.id = `gemini:${config.model}`;
+    this.id = config.failures.provider;
     this.capabilities = {
       resumption: config.setup.sessionResumption !== false,
       maxConnectionAgeMs: config.maxConnectionAgeMs,
+      handleLifetimeMs: config.handleLifetimeMs,
+      probeTimeoutMs: PROBE_TIMEOUT_MS,
+      takesContent: config.generation === 'classic',
       inputRateHz: INPUT_RATE_HZ,
       outputRateHz: OUTPUT_RATE_HZ,
     };
   }
 
   /**
-   * @throws ClosedError when `scope` closes first; AuthenticationError, QuotaError, InvalidRequestError or
-   * ConnectionLostError for a connection that did not come about; InvalidOptionError for a setup, an address or
-   * credentials that do not fit the platform.
+   * @throws ClosedError when `scope` closes first; AuthenticationError, QuotaError, InvalidRequestError,
+   * HandleRejectedError, OverloadedError or ConnectionLostError for a connection that did not come about, as the table of
+   * `close-classification.ts` says; InvalidOptionError for a setup, an address or credentials that do not fit the
+   * platform.
    */
   async connect(setup: LiveSetup, sink: ModelSink, scope: Lifetime): Promise<LiveConnection> {
     scope.throwIfClosing();
-    const { generation } = this.#config;
     const opening = openingOf(this.#config, setup);
     const endpoint = await untilClosed(scope, 'credentials', this.#endpoint());
-    const connection = new GeminiConnection(opening, generation, sink, scope.log);
+    const connection = new GeminiConnection(this.#config, opening, sink, scope);
     const socket = await this.#dial(endpoint, connection, scope);
     connection.begin(socket);
     await untilClosed(scope, 'setup', connection.ready);
@@ -68,17 +77,17 @@ class GeminiModel implements LiveModel {
   async #endpoint(): Promise<Endpoint> {
     const { credentials, vertex, baseUrl, apiVersion, headers } = this.#config;
     const environment = readEnvironment(vertex === undefined ? 'gemini' : 'vertex');
-    const obtained = await obtainCredentials(credentials, environment);
+    const obtained = await obtainCredentials(credentials, environment, this.id);
     return endpointFor({ vertex, baseUrl: baseUrl ?? environment.baseUrl, apiVersion, headers }, obtained);
   }
 
   async #dial(endpoint: Endpoint, sink: GeminiConnection, scope: Lifetime): Promise<MessageSocket> {
-    const { transport, maxMessageBytes } = this.#config;
+    const { transport, maxMessageBytes, failures } = this.#config;
     const { url, headers } = endpoint;
     try {
       return await transport.dial(url, { headers, maxMessageBytes, sink }, scope);
     } catch (error) {
-      throw error instanceof DialError ? refusalError(error) : error;
+      throw error instanceof DialError ? refusalError(error, failures) : error;
     }
   }
 }

@@ -1,6 +1,9 @@
 import { InvalidOptionError } from '../../kernel/index.ts';
 import type { Transport } from '../../kernel/index.ts';
 import { WsTransport } from '../ws-transport.ts';
+import { checkCloses, checkRefusals } from './end-rows.ts';
+import type { CloseRow, RefusalRow } from './end-rows.ts';
+import type { FailureReading } from './failures.ts';
 import { EPHEMERAL_TOKEN_PREFIX } from './credentials.ts';
 import type { CredentialsSource } from './credentials.ts';
 import type { VertexPlace } from './endpoint.ts';
@@ -30,6 +33,25 @@ export interface GeminiOptions {
   readonly generation?: GeminiGeneration;
   /** Overrides after how many milliseconds the provider ends a connection. */
   readonly maxConnectionAgeMs?: number;
+  /** Overrides for how many milliseconds a resumption handle is good. Default: `GEMINI_HANDLE_LIFETIME_MS`, `VERTEX_HANDLE_LIFETIME_MS`. */
+  readonly handleLifetimeMs?: number;
+  /**
+   * What closes mean, looked at before the built-in rows: the service changes its words, and gateways have their own.
+   * The first row that fits decides.
+   *
+   * ```ts
+   * closes: [
+   *   { code: 1011, reason: /try the other region/i, kind: 'overloaded' },
+   *   { code: 1008, phase: 'resumed', kind: 'handle-rejected' },
+   * ]
+   * ```
+   */
+  readonly closes?: readonly CloseRow[];
+  /**
+   * What refused upgrades mean, looked at before the built-in rows. `[{ status: 429, kind: 'overloaded' }]` waits out a
+   * rate limit, which is an error otherwise.
+   */
+  readonly refusals?: readonly RefusalRow[];
   /** The largest message taken from the provider. Default `DEFAULT_MAX_MESSAGE_BYTES`. */
   readonly maxMessageBytes?: number;
   /** Default: real sockets. */
@@ -39,9 +61,19 @@ export interface GeminiOptions {
 /** A second of spoken answer is 64 kB on the wire; pictures the model draws are the largest thing it sends. */
 export const DEFAULT_MAX_MESSAGE_BYTES = 16 * 1_024 * 1_024;
 
+/**
+ * For how long a handle of the Gemini API is good. The service counts two hours from the end of the connection; counted
+ * from when the handle was issued, none is tried that has expired.
+ */
+export const GEMINI_HANDLE_LIFETIME_MS = 2 * 60 * 60_000;
+
+/** The same on Vertex: its sessions can be resumed for 24 hours. */
+export const VERTEX_HANDLE_LIFETIME_MS = 24 * 60 * 60_000;
+
 /** The options after validation, every default filled in. */
 export interface GeminiConfig {
   readonly model: string;
+  readonly failures: FailureReading;
   readonly credentials: CredentialsSource | undefined;
   readonly vertex: VertexPlace | undefined;
   readonly baseUrl: string | undefined;
@@ -50,6 +82,7 @@ export interface GeminiConfig {
   readonly setup: GeminiSetup;
   readonly generation: GeminiGeneration;
   readonly maxConnectionAgeMs: number;
+  readonly handleLifetimeMs: number;
   readonly maxMessageBytes: number;
   readonly transport: Transport;
 }
@@ -67,8 +100,14 @@ export function resolveOptions(options: GeminiOptions): GeminiConfig {
       `generation must be 'classic' or 'strict-history'; it was '${String(generation)}'.`,
     );
   }
+  const handleLifetimeMs = vertex === undefined ? GEMINI_HANDLE_LIFETIME_MS : VERTEX_HANDLE_LIFETIME_MS;
   return {
     model,
+    failures: {
+      provider: `gemini:${model}`,
+      closes: checkCloses(options.closes),
+      refusals: checkRefusals(options.refusals),
+    },
     credentials: credentialsOf(options),
     vertex,
     baseUrl: options.baseUrl,
@@ -80,6 +119,7 @@ export function resolveOptions(options: GeminiOptions): GeminiConfig {
       'maxConnectionAgeMs',
       options.maxConnectionAgeMs ?? traits.maxConnectionAgeMs,
     ),
+    handleLifetimeMs: positive('handleLifetimeMs', options.handleLifetimeMs ?? handleLifetimeMs),
     maxMessageBytes: positive('maxMessageBytes', options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES),
     transport: options.transport ?? new WsTransport(),
   };

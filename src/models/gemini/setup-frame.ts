@@ -1,8 +1,9 @@
 import { InvalidOptionError } from '../../kernel/index.ts';
-import type { Content, Part } from '../../protocol/index.ts';
+import type { Content } from '../../protocol/index.ts';
 import type { LiveSetup, ToolDeclaration } from '../../session/live-model.ts';
 import { modelResource } from './endpoint.ts';
 import type { GeminiConfig } from './options.ts';
+import { saidTurns } from './said-turns.ts';
 import type { GeminiSetup, GeminiTool } from './setup-fields.ts';
 
 /** How a connection begins, and what its way of beginning means for what is sent over it later. */
@@ -14,6 +15,8 @@ export interface Opening {
   /** Whether the client marks turns: only then does the provider take activity marks, and only then no stream end. */
   readonly manualTurns: boolean;
   readonly withHandle: boolean;
+  /** Whether the provider was asked to tell, with its handles, which frames they include. */
+  readonly isIndexed: boolean;
 }
 
 type Fields = Record<string, unknown>;
@@ -23,7 +26,7 @@ export function openingOf(config: GeminiConfig, live: LiveSetup): Opening {
   const { setup, generation } = config;
   const withHandle = live.resumptionHandle !== undefined;
   // A resumed connection still holds the conversation: given again, it would hold it twice (clause R2).
-  const history = withHandle ? [] : turnsOf(live.history);
+  const history = withHandle ? [] : saidTurns(live.history);
   const asked = setup.historyConfig?.initialHistoryInClientContent;
   const announced = !withHandle && (asked ?? (generation === 'strict-history' && history.length > 0));
   const realtimeInputConfig = realtimeInputOf(setup, live);
@@ -51,6 +54,7 @@ export function openingOf(config: GeminiConfig, live: LiveSetup): Opening {
     historyFrame: historyFrame(history, announced),
     manualTurns: realtimeInputConfig?.automaticActivityDetection?.disabled === true,
     withHandle,
+    isIndexed: setup.sessionResumption !== false && setup.sessionResumption?.transparent === true,
   };
 }
 
@@ -58,17 +62,6 @@ export function openingOf(config: GeminiConfig, live: LiveSetup): Opening {
 function historyFrame(turns: readonly Content[], announced: boolean): string | undefined {
   if (turns.length === 0 && !announced) return undefined;
   return JSON.stringify({ clientContent: { turns, turnComplete: announced } });
-}
-
-/** The turns as the provider takes them: without reasoning, and without turns that have nothing left in them. */
-function turnsOf(history: readonly Content[]): Content[] {
-  return history
-    .map(({ role, parts }) => ({ role, parts: parts.filter(isSaid) }))
-    .filter(({ parts }) => parts.length > 0);
-}
-
-function isSaid(part: Part): boolean {
-  return part.thought !== true && part.text !== '';
 }
 
 function generationOf(setup: GeminiSetup, live: LiveSetup): Fields {

@@ -38,9 +38,6 @@ export function Notices({
   );
 }
 
-function goAwayText({ from, timeLeftMs }: NonNullable<LiveCallState['goAway']>): string {
-  const who = from === 'server' ? 'The server is shutting down' : 'The model will close its connection';
-  return timeLeftMs === undefined
-    ? `${who}: the call will end soon.`
-    : `${who}: the call will end within ${Math.ceil(timeLeftMs / 1_000)} s.`;
+function goAwayText({ timeLeftMs }: NonNullable<LiveCallState['goAway']>): string {
+  return `The server is shutting down: the call will end within ${Math.ceil(timeLeftMs / 1_000)} s.`;
 }

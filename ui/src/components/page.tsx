@@ -27,7 +27,7 @@ export function Page({
   );
   const events = useMemo(() => <EventList log={log} />, [log]);
   return (
-    <div class="page" data-call={call.tag}>
+    <div class="page" data-call={call.tag} data-link={call.tag === 'live' ? call.link.tag : undefined}>
       <header class="masthead">
         <h1>Holdfast</h1>
         <AppPicker apps={apps} call={call} onChoose={telephone.chooseApp} onRetry={telephone.listApps} />

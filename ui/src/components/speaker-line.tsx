@@ -1,9 +1,11 @@
 import type { ComponentChild } from 'preact';
 import type { CallState, LiveCallState } from '../call-state.ts';
+import { describeLink, isTimed } from '../model-link.ts';
 import { whoSpeaks } from '../voices.ts';
 import type { Voices } from '../voices.ts';
+import { useNow } from './use-now.ts';
 
-/** Who speaks now. It changes too often to be read out. */
+/** What the connection to the model is at, or who speaks now. It changes too often to be read out. */
 export function SpeakerLine({
   call,
   voices,
@@ -11,7 +13,16 @@ export function SpeakerLine({
   readonly call: CallState;
   readonly voices: Voices;
 }): ComponentChild {
-  return <p class="speaker">{call.tag === 'live' ? speakerText(call, voices) : invitation(call)}</p>;
+  const nowMs = useNow(call.tag === 'live' && isTimed(call.link));
+  if (call.tag !== 'live') return <p class="speaker">{invitation(call)}</p>;
+  const link = describeLink(call.link, nowMs);
+  return link === '' ? (
+    <p class="speaker">{speakerText(call, voices)}</p>
+  ) : (
+    <p class="speaker speaker-link" title={link}>
+      {link}
+    </p>
+  );
 }
 
 function speakerText({ microphone }: LiveCallState, voices: Voices): string {
