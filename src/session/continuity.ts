@@ -121,6 +121,7 @@ export class Continuity {
       position:
         lastConsumedIndex === undefined ? this.ring.position : this.ring.positionAfter(lastConsumedIndex),
       isCounted: lastConsumedIndex !== undefined,
+      cameInQuiet: this.ring.isQuiet,
       calls: new Set(this.#openCalls),
       isBehind: this.#untold !== undefined,
     });
@@ -172,8 +173,9 @@ export class Continuity {
     if (handle === undefined) this.#context.restarted();
     else this.#context.resumed();
     // At a boundary the handle knows all that was heard, and a provider that counts knows what it has. Anywhere else
-    // the moment of the handle says nothing of half an utterance.
-    const isExact = handle !== undefined && (atBoundary || handle.isCounted);
+    // the moment of the handle says nothing of half an utterance, and neither does one that came in the middle of one:
+    // the provider had issued it before it heard what was on its way.
+    const isExact = handle !== undefined && (handle.isCounted || (atBoundary && handle.cameInQuiet));
     if (isExact) this.ring.skipTo(handle.position);
     conversation.goesOn(isExact ? this.ring.contentsToSend : undefined);
     resumption.historyShortened(session.history.length);
@@ -184,9 +186,10 @@ export class Continuity {
     const turns = isBehind ? seedHistory(session.history.slice(handle.historyLength), running) : [];
     const turnComplete = owesAnswer && running.size === 0;
     const canTell = capabilities.takesContent === true && (turns.length > 0 || turnComplete);
-    // Fresh, it has those that were settled when it was seeded; resumed, it is told them or cannot be.
+    // Fresh, it has those that were settled when it was seeded; resumed, those that are among the turns it is told.
+    const told = new Set(canTell ? turns.flatMap(idsOfResults) : []);
     const results = unsent.filter(({ id }) =>
-      handle === undefined ? this.#leftOut.has(id) : handle.calls.has(id) || !canTell,
+      handle === undefined ? this.#leftOut.has(id) : handle.calls.has(id) || !told.has(id),
     );
     const first: ModelInput | undefined = canTell ? { type: 'history', turns, turnComplete } : undefined;
     this.#untold =
@@ -207,4 +210,8 @@ export class Continuity {
     const { capabilities, running } = this.#options;
     return new Set(capabilities.takesContent === true ? running().map(({ id }) => id) : []);
   }
+}
+
+function idsOfResults({ parts }: Content): string[] {
+  return parts.flatMap(({ functionResponse }) => functionResponse?.id ?? []);
 }

@@ -18,6 +18,9 @@ export const LEAD_IN_MS = 300;
 /** How much of the latest audio tells whether somebody is speaking. */
 export const QUIET_TAIL_MS = 300;
 
+/** Who speaks for longer than this beside an answer is no user: every answer is one to what was said before it. */
+export const MAX_OVERLAP_MS = 5_000;
+
 /** What is sent again for the tenth time is what ends the connections (clause R4 guards the dials, this the input). */
 export const MAX_REPLAYS = 10;
 
@@ -62,6 +65,9 @@ export class InputRing {
   #messages = 0;
   /** Where the agent took the floor last: what was sent before this position, it has heard. */
   #floor = 0;
+  /** What lies before this position had piled up when the connection was made; and how much audio came since. */
+  #backlogEnd = 0;
+  #sinceBacklogMs = 0;
   #replays = 0;
   /** Audio dropped since the last answer that the connection has had. */
   #droppedMs = 0;
@@ -102,6 +108,7 @@ export class InputRing {
     this.#kept.push({ input, position: this.#nextPosition, durationMs, wasSent: false, sentAs: -1 });
     this.#nextPosition += 1;
     this.#keptMs += durationMs;
+    this.#sinceBacklogMs += durationMs;
     if (durationMs === 0) this.#messages += 1;
     // What was sent is in the history as well, if it was a message.
     if (this.#messages > MAX_KEPT_MESSAGES && this.#next > 0) this.#dropOldestMessage();
@@ -124,9 +131,13 @@ export class InputRing {
     else this.#next += 1;
   }
 
-  /** The agent begins to answer what it was sent so far. */
+  /** The agent begins to answer what it was sent so far, but for what the user is in the middle of. */
   floorTaken(): void {
-    this.#floor = this.position;
+    const isCatchingUp =
+      (this.#kept[0]?.position ?? Infinity) < this.#backlogEnd && this.#sinceBacklogMs < MAX_OVERLAP_MS;
+    const whole = this.#wholeUntil();
+    const heard = isCatchingUp ? Math.min(whole, this.#firstUtteranceUntil()) : whole;
+    this.#floor = this.#kept[heard]?.position ?? this.#nextPosition;
   }
 
   /** The answer is whole, or is not wanted any more: what led to it is done with. */
@@ -188,6 +199,8 @@ export class InputRing {
   replay(): Replay {
     const audioGapMs = this.#lostMs;
     this.#lostMs = 0;
+    this.#backlogEnd = this.#nextPosition;
+    this.#sinceBacklogMs = 0;
     this.#droppedUnsent = { requests: 0, audioMs: 0 };
     return { replayedMs: this.#msBetween(this.#next, this.#kept.length, true), audioGapMs };
   }
@@ -208,6 +221,43 @@ export class InputRing {
     this.#keptMs = 0;
     this.#messages = 0;
     return { requests: requests + unsent.length, audioMs: audioMs + keptMs };
+  }
+
+  /**
+   * The index after what was sent as a whole. An agent answers what it has heard the end of: where the user speaks on
+   * as the answer comes, after a pause, that is said again if the connection is lost. A microphone that is never quiet
+   * stands in a noisy room, and tells nothing.
+   */
+  #wholeUntil(): number {
+    let [isSpeaking, quietMs, spanMs] = [false, 0, 0];
+    for (let index = this.#next - 1; index >= 0 && spanMs <= MAX_OVERLAP_MS; index -= 1) {
+      const { input, durationMs } = this.#kept[index] as Kept;
+      if (input.type === 'activityStart') return index;
+      if (input.type === 'image') continue;
+      if (input.type !== 'audio') return isSpeaking ? index + 1 : this.#next;
+      isSpeaking ||= isAudible(input.audio);
+      quietMs = isAudible(input.audio) ? 0 : quietMs + durationMs;
+      spanMs += durationMs;
+      if (quietMs >= QUIET_TAIL_MS) return isSpeaking ? index : this.#next;
+    }
+    return this.#next;
+  }
+
+  /**
+   * The index after the first of several utterances. What had piled up is sent in an instant, and the first answer after
+   * that is one to the first of it.
+   */
+  #firstUtteranceUntil(): number {
+    let [hasSpoken, quietMs] = [false, 0];
+    for (let index = 0; index < this.#next; index += 1) {
+      const { input, durationMs } = this.#kept[index] as Kept;
+      if (input.type !== 'audio') return this.#next;
+      const isVoice = isAudible(input.audio);
+      if (hasSpoken && isVoice && quietMs >= QUIET_TAIL_MS) return index;
+      hasSpoken ||= isVoice;
+      quietMs = isVoice ? 0 : quietMs + durationMs;
+    }
+    return this.#next;
   }
 
   /** The index of the first mark, message or audible piece of audio that was sent, with its lead-in. */

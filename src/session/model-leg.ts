@@ -121,6 +121,8 @@ export class ModelLeg implements Receiver {
   #idleSinceMs: number | undefined;
   /** Whether deliveries wait: for the connection to be announced, for a send or another delivery to return. */
   #isHolding = false;
+  /** Whether a new connection is being told of. */
+  #isAnnouncing = false;
   readonly #held: ConnectionDelivery[] = [];
 
   constructor(options: ModelLegOptions) {
@@ -145,7 +147,7 @@ export class ModelLeg implements Receiver {
 
   /** Whether more can be handed over now. */
   get isReady(): boolean {
-    if (this.#state.tag !== 'connected' || this.#leg.isClosing) return false;
+    if (this.#state.tag !== 'connected' || this.#leg.isClosing || this.#isAnnouncing) return false;
     return this.#state.connection.bufferedBytes < SEND_HIGH_WATER_BYTES;
   }
 
@@ -300,9 +302,7 @@ export class ModelLeg implements Receiver {
       else resumption.restarted();
       this.#state = this.#connectedState(scope, connection, wasResumed);
       this.#wasConnected = true;
-      this.#options.connected(setup, resuming, this.#recovered(outage, attempt));
-      this.#catchUp();
-      // What arrived while it was set up knows nothing of what is sent to it only now.
+      this.#announce(() => this.#options.connected(setup, resuming, this.#recovered(outage, attempt)));
       this.#options.ready();
     } catch (error) {
       const { reason, error: cause } = await scope.abort('connect failed');
@@ -317,6 +317,17 @@ export class ModelLeg implements Receiver {
           'Check the network and the address, or raise connectTimeoutMs.',
         { provider: model.id, cause: error },
       );
+    }
+  }
+
+  /** Nothing is sent meanwhile: what arrived while it was set up knows nothing of what is sent to it afterwards. */
+  #announce(connected: () => void): void {
+    this.#isAnnouncing = true;
+    try {
+      connected();
+      this.#catchUp();
+    } finally {
+      this.#isAnnouncing = false;
     }
   }
 

@@ -13,6 +13,8 @@ export interface KnownHandle extends StoredResumption {
   readonly position: number;
   /** Whether the provider counts its inputs: then the position is exact. */
   readonly isCounted: boolean;
+  /** Whether the user was silent when it came. */
+  readonly cameInQuiet: boolean;
   /** The calls that were open when it was issued: a connection that resumes with it knows them. */
   readonly calls: ReadonlySet<string>;
   /** Whether a turn has ended since: what was said in it, the handle does not know. */
@@ -70,7 +72,7 @@ export class Resumption {
     if (stored === undefined || stored.modelId !== limits.modelId) return;
     // What was said since, the provider does not know, and neither what was settled at the start of this process.
     const isBehind = stored.historyLength < historyLength;
-    this.#handle = { ...stored, position: 0, isCounted: false, calls: new Set(), isBehind };
+    this.#handle = { ...stored, position: 0, isCounted: false, cameInQuiet: true, calls: new Set(), isBehind };
   }
 
   get handle(): KnownHandle | undefined {
