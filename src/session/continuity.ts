@@ -17,12 +17,15 @@ export interface Continued extends Replay {
   readonly first: ModelInput | undefined;
   /** Results that are told next, because they came too late to be among the turns. */
   readonly results: readonly FunctionResponse[];
+  /** Whether what the user said was sent so often, and ended a connection each time, that it is not sent again. */
+  readonly isGivenUp: boolean;
 }
 
 interface Cut {
   readonly atBoundary: boolean;
   readonly cutTurn: boolean;
   readonly owesAnswer: boolean;
+  readonly isGivenUp: boolean;
 }
 
 export interface ContinuityOptions {
@@ -49,6 +52,8 @@ export class Continuity {
   #openCalls = new Set<string>();
   /** Calls that were left out of the history the connection was given, because their tools were running. */
   #leftOut: ReadonlySet<string> = new Set();
+  /** The turns the connection still has to be told, and how much of the history it knows without them. */
+  #untold: { readonly first: ModelInput; readonly historyLength: number } | undefined;
   /** What the connection that is gone has left behind, until there is another one. */
   #cut: Cut | undefined;
 
@@ -85,6 +90,7 @@ export class Continuity {
   /** The model has called: what led to the calls was acted on, and must not be acted on again. */
   called(calls: readonly FunctionCall[]): void {
     this.ring.answered();
+    this.#options.resumption.fellBehind();
     for (const { id } of calls) this.#openCalls.add(id);
   }
 
@@ -94,6 +100,7 @@ export class Continuity {
     this.#sentInputs += 1;
     if (input.type === 'toolResponse') this.settled(input.responses.map(({ id }) => id));
     else if (input.type !== 'history') this.ring.sent(index);
+    else if (input === this.#untold?.first) this.#untold = undefined;
   }
 
   /** The connection has the result, or takes the call back. */
@@ -113,11 +120,13 @@ export class Continuity {
     this.#options.resumption.issued({
       handle,
       atMs: wallTimeMs,
-      historyLength: this.#options.session.history.length,
+      historyLength: this.#untold?.historyLength ?? this.#options.session.history.length,
       position:
         lastConsumedIndex === undefined ? this.ring.position : this.ring.positionAfter(lastConsumedIndex),
       isCounted: lastConsumedIndex !== undefined,
+      cameInQuiet: this.ring.isQuiet,
       calls: new Set(this.#openCalls),
+      isBehind: this.#untold !== undefined,
     });
   }
 
@@ -146,29 +155,32 @@ export class Continuity {
   }
 
   /** The connection is gone: what it had not answered goes back into the ring. */
-  cut(atBoundary: boolean): void {
+  cut(): void {
     const { conversation, resumption, capabilities } = this.#options;
-    const { cutTurn, completed, owesAnswer } = conversation.cut(
-      this.ring.rewind(resumption.handle?.isCounted),
-      capabilities.takesContent === true,
-    );
-    if (completed) resumption.turnEnded();
+    const atBoundary = this.isAtBoundary && resumption.isCurrent;
+    const rewinding = this.ring.rewind(resumption.handle?.isCounted);
+    // What ended so many connections is not asked about once more in other words.
+    const canAsk = capabilities.takesContent === true && rewinding !== 'givenUp';
+    const { cutTurn, completed, owesAnswer } = conversation.cut(rewinding === 'again', canAsk);
+    if (completed) resumption.fellBehind();
     const earlier = this.#cut;
-    this.#cut = { atBoundary, cutTurn: cutTurn || earlier?.cutTurn === true, owesAnswer };
+    const isGivenUp = rewinding === 'givenUp' || earlier?.isGivenUp === true;
+    this.#cut = { atBoundary, cutTurn: cutTurn || earlier?.cutTurn === true, owesAnswer, isGivenUp };
   }
 
   /** The connection is a new one. `unsent` are the results that were waiting for it. */
   continued(resuming: Resuming, seededTurns: number, unsent: readonly FunctionResponse[]): Continued {
     const { session, capabilities, conversation, resumption } = this.#options;
-    const { atBoundary = true, cutTurn = false, owesAnswer = false } = this.#cut ?? {};
+    const { atBoundary = true, cutTurn = false, owesAnswer = false, isGivenUp = false } = this.#cut ?? {};
     this.#cut = undefined;
     this.#sentInputs = 0;
     const handle = resuming.tag === 'resume' ? resuming.handle : undefined;
     if (handle === undefined) this.#context.restarted();
     else this.#context.resumed();
     // At a boundary the handle knows all that was heard, and a provider that counts knows what it has. Anywhere else
-    // the moment of the handle says nothing of half an utterance.
-    const isExact = handle !== undefined && (atBoundary || handle.isCounted);
+    // the moment of the handle says nothing of half an utterance, and neither does one that came in the middle of one:
+    // the provider had issued it before it heard what was on its way.
+    const isExact = handle !== undefined && (handle.isCounted || (atBoundary && handle.cameInQuiet));
     if (isExact) this.ring.skipTo(handle.position);
     conversation.goesOn(isExact ? this.ring.contentsToSend : undefined);
     resumption.historyShortened(session.history.length);
@@ -179,16 +191,23 @@ export class Continuity {
     const turns = isBehind ? seedHistory(session.history.slice(handle.historyLength), running) : [];
     const turnComplete = owesAnswer && running.size === 0;
     const canTell = capabilities.takesContent === true && (turns.length > 0 || turnComplete);
-    // Fresh, it has those that were settled when it was seeded; resumed, it is told them or cannot be.
+    // Fresh, it has those that were settled when it was seeded; resumed, those that are among the turns it is told.
+    const told = new Set(canTell ? turns.flatMap(idsOfResults) : []);
     const results = unsent.filter(({ id }) =>
-      handle === undefined ? this.#leftOut.has(id) : handle.calls.has(id) || !canTell,
+      handle === undefined ? this.#leftOut.has(id) : handle.calls.has(id) || !told.has(id),
     );
+    const first: ModelInput | undefined = canTell ? { type: 'history', turns, turnComplete } : undefined;
+    this.#untold =
+      first === undefined || handle === undefined
+        ? undefined
+        : { first, historyLength: resumption.handle?.historyLength ?? 0 };
     return {
       ...this.ring.replay(),
       cutTurn,
       historyTurns: handle === undefined ? seededTurns : canTell ? turns.length : 0,
-      first: canTell ? { type: 'history', turns, turnComplete } : undefined,
+      first,
       results,
+      isGivenUp,
     };
   }
 
@@ -197,4 +216,8 @@ export class Continuity {
     const { capabilities, running } = this.#options;
     return new Set(capabilities.takesContent === true ? running().map(({ id }) => id) : []);
   }
+}
+
+function idsOfResults({ parts }: Content): string[] {
+  return parts.flatMap(({ functionResponse }) => functionResponse?.id ?? []);
 }

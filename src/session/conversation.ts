@@ -224,7 +224,7 @@ export class Conversation {
    * that is on its way, and the rest is put back.
    */
   goesOn(again?: ReadonlySet<Content>): void {
-    if (again !== undefined) this.#takenBack.putBack(again);
+    if (again !== undefined) this.#turnContents.push(...this.#takenBack.putBack(again));
     const restart = this.#restart;
     this.#restart = undefined;
     if (restart === undefined) return;

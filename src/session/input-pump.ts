@@ -1,18 +1,13 @@
 import type { Lifetime, Timer } from '../kernel/index.ts';
 import type { FunctionResponse } from '../protocol/index.ts';
-import type { InputRing } from './input-ring.ts';
+import { audioMsOf } from './input-ring.ts';
+import type { InputRing, Unsent } from './input-ring.ts';
 import type { LiveRequestQueue } from './live-request-queue.ts';
 import type { ModelInput } from './live-model.ts';
 import type { ModelLeg } from './model-leg.ts';
 
 /** How often a full socket is looked at again: one audio frame. */
 const RETRY_MS = 20;
-
-/** What was accepted from the client and never sent. */
-export interface Unsent {
-  readonly requests: number;
-  readonly audioMs: number;
-}
 
 /**
  * Moves what the model waits for and the queue's requests to the model, in order, as long as the connection takes
@@ -77,10 +72,9 @@ export class InputPump {
 
   /** Takes out what was never sent and tells how much it was. */
   abandon(): Unsent {
-    const left = [...this.#ring.takeUnsent(), ...this.#queue.clear()];
-    let audioMs = 0;
-    for (const request of left) if (request.type === 'audio') audioMs += request.audio.durationMs;
-    return { requests: left.length, audioMs };
+    const { requests, audioMs } = this.#ring.abandon();
+    const queued = this.#queue.clear();
+    return { requests: requests + queued.length, audioMs: audioMs + audioMsOf(queued) };
   }
 
   get #isEmpty(): boolean {

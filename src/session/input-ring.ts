@@ -18,8 +18,17 @@ export const LEAD_IN_MS = 300;
 /** How much of the latest audio tells whether somebody is speaking. */
 export const QUIET_TAIL_MS = 300;
 
+/** Who speaks for longer than this beside an answer is no user: every answer is one to what was said before it. */
+export const MAX_OVERLAP_MS = 5_000;
+
 /** What is sent again for the tenth time is what ends the connections (clause R4 guards the dials, this the input). */
 export const MAX_REPLAYS = 10;
+
+/** What was accepted from the client and never sent. */
+export interface Unsent {
+  readonly requests: number;
+  readonly audioMs: number;
+}
 
 interface Kept {
   readonly input: ClientInput;
@@ -29,6 +38,9 @@ interface Kept {
   /** Which input of its connection it was, counted from 0. */
   sentAs: number;
 }
+
+/** What comes of going back: something is sent again, nothing has to be, or it was sent too often and is given up. */
+export type Rewinding = 'again' | 'nothing' | 'givenUp';
 
 /** What a new connection gets of what the old one had, in milliseconds of audio. */
 export interface Replay {
@@ -56,11 +68,16 @@ export class InputRing {
   #messages = 0;
   /** Where the agent took the floor last: what was sent before this position, it has heard. */
   #floor = 0;
+  /** What lies before this position had piled up when the connection was made; and how much audio came since. */
+  #backlogEnd = 0;
+  #sinceBacklogMs = 0;
   #replays = 0;
   /** Audio dropped since the last answer that the connection has had. */
   #droppedMs = 0;
   /** Audio dropped that no connection has had, and nobody was told of. */
   #lostMs = 0;
+  /** What was dropped that no connection has had, until somebody is told of a gap: a session may end before that. */
+  #droppedUnsent: Unsent = { requests: 0, audioMs: 0 };
 
   /** Without `keeps` nothing stays once it was sent. */
   constructor(keeps: boolean, maxAudioMs: number) {
@@ -94,6 +111,7 @@ export class InputRing {
     this.#kept.push({ input, position: this.#nextPosition, durationMs, wasSent: false, sentAs: -1 });
     this.#nextPosition += 1;
     this.#keptMs += durationMs;
+    this.#sinceBacklogMs += durationMs;
     if (durationMs === 0) this.#messages += 1;
     // What was sent is in the history as well, if it was a message.
     if (this.#messages > MAX_KEPT_MESSAGES && this.#next > 0) this.#dropOldestMessage();
@@ -116,9 +134,13 @@ export class InputRing {
     else this.#next += 1;
   }
 
-  /** The agent begins to answer what it was sent so far. */
+  /** The agent begins to answer what it was sent so far, but for what the user is in the middle of. */
   floorTaken(): void {
-    this.#floor = this.position;
+    const isCatchingUp =
+      (this.#kept[0]?.position ?? Infinity) < this.#backlogEnd && this.#sinceBacklogMs < MAX_OVERLAP_MS;
+    const whole = this.#wholeUntil();
+    const heard = isCatchingUp ? Math.min(whole, this.#firstUtteranceUntil()) : whole;
+    this.#floor = this.#kept[heard]?.position ?? this.#nextPosition;
   }
 
   /** The answer is whole, or is not wanted any more: what led to it is done with. */
@@ -148,10 +170,10 @@ export class InputRing {
 
   /**
    * Goes back to where the unanswered turn begins: the connection it was sent to is gone. Silence before the first word
-   * is not sent again, unless the provider counts. Returns whether anything is.
+   * is not sent again, unless the provider counts.
    */
-  rewind(isCounted = false): boolean {
-    if (this.#next === 0) return false;
+  rewind(isCounted = false): Rewinding {
+    if (this.#next === 0) return 'nothing';
     this.#replays += 1;
     const isGivenUp = this.#replays > MAX_REPLAYS;
     if (isGivenUp) this.#lostMs += this.#msBetween(0, this.#next);
@@ -163,7 +185,8 @@ export class InputRing {
     this.#next = start;
     this.#floor = this.position;
     this.#forgetBefore(this.#floor);
-    return isAnyLeft;
+    if (isGivenUp) return 'givenUp';
+    return isAnyLeft ? 'again' : 'nothing';
   }
 
   /** What the connection is known to have had before `position` is not sent again after all. */
@@ -180,6 +203,9 @@ export class InputRing {
   replay(): Replay {
     const audioGapMs = this.#lostMs;
     this.#lostMs = 0;
+    this.#backlogEnd = this.#nextPosition;
+    this.#sinceBacklogMs = 0;
+    this.#droppedUnsent = { requests: 0, audioMs: 0 };
     return { replayedMs: this.#msBetween(this.#next, this.#kept.length, true), audioGapMs };
   }
 
@@ -188,14 +214,54 @@ export class InputRing {
     if (this.waiting > 0) this.#remove(this.#next);
   }
 
-  /** Takes out what was never sent. */
-  takeUnsent(): ClientInput[] {
-    const unsent = this.#kept.filter(({ wasSent }) => !wasSent).map(({ input }) => input);
+  /** Lets go of everything. Tells what was never sent, dropped or not, as far as nobody was told of it. */
+  abandon(): Unsent {
+    const unsent = this.#kept.filter(({ wasSent }) => !wasSent);
+    const { requests, audioMs } = this.#droppedUnsent;
+    const keptMs = audioMsOf(unsent.map(({ input }) => input));
+    this.#droppedUnsent = { requests: 0, audioMs: 0 };
     this.#kept.length = 0;
     this.#next = 0;
     this.#keptMs = 0;
     this.#messages = 0;
-    return unsent;
+    return { requests: requests + unsent.length, audioMs: audioMs + keptMs };
+  }
+
+  /**
+   * The index after what was sent as a whole. An agent answers what it has heard the end of: where the user speaks on
+   * as the answer comes, after a pause, that is said again if the connection is lost. A microphone that is never quiet
+   * stands in a noisy room, and tells nothing.
+   */
+  #wholeUntil(): number {
+    let [isSpeaking, quietMs, spanMs] = [false, 0, 0];
+    for (let index = this.#next - 1; index >= 0 && spanMs <= MAX_OVERLAP_MS; index -= 1) {
+      const { input, durationMs } = this.#kept[index] as Kept;
+      if (input.type === 'activityStart') return index;
+      if (input.type === 'image') continue;
+      if (input.type !== 'audio') return isSpeaking ? index + 1 : this.#next;
+      isSpeaking ||= isAudible(input.audio);
+      quietMs = isAudible(input.audio) ? 0 : quietMs + durationMs;
+      spanMs += durationMs;
+      if (quietMs >= QUIET_TAIL_MS) return isSpeaking ? index : this.#next;
+    }
+    return this.#next;
+  }
+
+  /**
+   * The index after the first of several utterances. What had piled up is sent in an instant, and the first answer after
+   * that is one to the first of it.
+   */
+  #firstUtteranceUntil(): number {
+    let [hasSpoken, quietMs] = [false, 0];
+    for (let index = 0; index < this.#next; index += 1) {
+      const { input, durationMs } = this.#kept[index] as Kept;
+      if (input.type !== 'audio') return this.#next;
+      const isVoice = isAudible(input.audio);
+      if (hasSpoken && isVoice && quietMs >= QUIET_TAIL_MS) return index;
+      hasSpoken ||= isVoice;
+      quietMs = isVoice ? 0 : quietMs + durationMs;
+    }
+    return this.#next;
   }
 
   /** The index of the first mark, message or audible piece of audio that was sent, with its lead-in. */
@@ -240,8 +306,15 @@ export class InputRing {
       if (index < this.#next) this.#droppedMs += oldest.durationMs;
       else this.#lostMs += oldest.durationMs;
     }
+    if (!oldest.wasSent) this.#noteDropped(oldest);
     this.#remove(index);
     return true;
+  }
+
+  #noteDropped({ input, durationMs }: Kept): void {
+    const { requests, audioMs } = this.#droppedUnsent;
+    const ms = input.type === 'audio' ? durationMs : 0;
+    this.#droppedUnsent = { requests: requests + 1, audioMs: audioMs + ms };
   }
 
   #dropOldestMessage(): void {
@@ -262,6 +335,13 @@ export class InputRing {
     else this.#kept.splice(index, 1);
     if (index < this.#next) this.#next -= 1;
   }
+}
+
+/** How long all audio of these requests lasts, in milliseconds. */
+export function audioMsOf(inputs: readonly LiveRequest[]): number {
+  let audioMs = 0;
+  for (const input of inputs) if (input.type === 'audio') audioMs += input.audio.durationMs;
+  return audioMs;
 }
 
 function durationOf(input: ClientInput): number {

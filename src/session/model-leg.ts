@@ -87,11 +87,8 @@ export interface ModelLegOptions {
   /** Whether the user's microphone is quiet, as far as that can be heard. */
   isQuiet(): boolean;
   changed(event: ConnectionEventBody): void;
-  /**
-   * The connection is gone, and another one is about to be dialled. `atBoundary`: nobody was speaking, nothing was owed,
-   * and the handle knew it all.
-   */
-  disconnected(atBoundary: boolean): void;
+  /** The connection is gone, with all that it had to say, and another one is about to be dialled. */
+  disconnected(): void;
   /** The model is ready, or is so again; called before anything it sent is delivered. */
   connected(setup: LiveSetup, resuming: Resuming, recovered: Recovered | undefined): void;
   /** What it had sent by then was delivered: it can be sent to. */
@@ -121,6 +118,8 @@ export class ModelLeg implements Receiver {
   #idleSinceMs: number | undefined;
   /** Whether deliveries wait: for the connection to be announced, for a send or another delivery to return. */
   #isHolding = false;
+  /** Whether a new connection is being told of. */
+  #isAnnouncing = false;
   readonly #held: ConnectionDelivery[] = [];
 
   constructor(options: ModelLegOptions) {
@@ -145,7 +144,7 @@ export class ModelLeg implements Receiver {
 
   /** Whether more can be handed over now. */
   get isReady(): boolean {
-    if (this.#state.tag !== 'connected' || this.#leg.isClosing) return false;
+    if (this.#state.tag !== 'connected' || this.#leg.isClosing || this.#isAnnouncing) return false;
     return this.#state.connection.bufferedBytes < SEND_HIGH_WATER_BYTES;
   }
 
@@ -213,7 +212,7 @@ export class ModelLeg implements Receiver {
   /** A turn of the agent is over. */
   turnEnded(): void {
     const { resumption } = this.#options;
-    resumption.turnEnded();
+    resumption.fellBehind();
     if (this.#state.tag !== 'connected' || !resumption.isUnconfirmed) return;
     // What keeps a conversation says so after each of its turns.
     this.#state.scope.timer('handle confirmation', HANDLE_CONFIRM_MS, () => {
@@ -300,9 +299,7 @@ export class ModelLeg implements Receiver {
       else resumption.restarted();
       this.#state = this.#connectedState(scope, connection, wasResumed);
       this.#wasConnected = true;
-      this.#options.connected(setup, resuming, this.#recovered(outage, attempt));
-      this.#catchUp();
-      // What arrived while it was set up knows nothing of what is sent to it only now.
+      this.#announce(() => this.#options.connected(setup, resuming, this.#recovered(outage, attempt)));
       this.#options.ready();
     } catch (error) {
       const { reason, error: cause } = await scope.abort('connect failed');
@@ -317,6 +314,17 @@ export class ModelLeg implements Receiver {
           'Check the network and the address, or raise connectTimeoutMs.',
         { provider: model.id, cause: error },
       );
+    }
+  }
+
+  /** Nothing is sent meanwhile: what arrived while it was set up knows nothing of what is sent to it afterwards. */
+  #announce(connected: () => void): void {
+    this.#isAnnouncing = true;
+    try {
+      connected();
+      this.#catchUp();
+    } finally {
+      this.#isAnnouncing = false;
     }
   }
 
@@ -356,7 +364,6 @@ export class ModelLeg implements Receiver {
     const options = this.#options;
     const { scope } = connected;
     const error = lostError(options.model.id, end);
-    const atBoundary = options.isAtBoundary() && options.resumption.isCurrent;
     options.resumption.disconnected(scope.clock.wallTime());
     const hadHandle = options.resumption.handle !== undefined;
     this.#state = { tag: 'waiting' };
@@ -380,7 +387,7 @@ export class ModelLeg implements Receiver {
     const outage: Outage = { cause, kind: 'loss', sinceMs: scope.clock.now(), error, atOnce };
     this.#redial?.begins(outage, wasHealthy);
     if (connected.wasResumed && !wasHealthy) this.#redial?.resumedInVain(describeError(error));
-    void this.#replace(closing, outage, atBoundary);
+    void this.#replace(closing, outage);
   }
 
   /** Whether a loss is the end of the session (the table of clause R). */
@@ -419,7 +426,7 @@ export class ModelLeg implements Receiver {
     const outage: Outage = { cause, kind: 'swap', sinceMs };
     this.#options.resumption.disconnected(scope.clock.wallTime());
     this.#redial?.begins(outage, this.#isHealthy(state));
-    void this.#replace(this.#finish(state), outage, isIdle && this.#options.resumption.isCurrent);
+    void this.#replace(this.#finish(state), outage);
   }
 
   /**
@@ -452,12 +459,12 @@ export class ModelLeg implements Receiver {
   }
 
   /** Never rejects: how it fails is told to the session. */
-  async #replace(closing: Promise<unknown>, outage: Outage, atBoundary: boolean): Promise<void> {
+  async #replace(closing: Promise<unknown>, outage: Outage): Promise<void> {
     try {
       // The old one is let go of first: a provider refuses to resume what it still sees connected (clause R7).
       await closing;
       if (this.#leg.isClosing) return;
-      this.#options.disconnected(atBoundary);
+      this.#options.disconnected();
       const failure = await this.#redial?.run(outage);
       if (failure !== undefined) this.#fail(failure);
     } catch (error) {

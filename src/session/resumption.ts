@@ -13,6 +13,8 @@ export interface KnownHandle extends StoredResumption {
   readonly position: number;
   /** Whether the provider counts its inputs: then the position is exact. */
   readonly isCounted: boolean;
+  /** Whether the user was silent when it came. */
+  readonly cameInQuiet: boolean;
   /** The calls that were open when it was issued: a connection that resumes with it knows them. */
   readonly calls: ReadonlySet<string>;
   /** Whether a turn has ended since: what was said in it, the handle does not know. */
@@ -70,7 +72,14 @@ export class Resumption {
     if (stored === undefined || stored.modelId !== limits.modelId) return;
     // What was said since, the provider does not know, and neither what was settled at the start of this process.
     const isBehind = stored.historyLength < historyLength;
-    this.#handle = { ...stored, position: 0, isCounted: false, calls: new Set(), isBehind };
+    this.#handle = {
+      ...stored,
+      position: 0,
+      isCounted: false,
+      cameInQuiet: true,
+      calls: new Set(),
+      isBehind,
+    };
   }
 
   get handle(): KnownHandle | undefined {
@@ -93,11 +102,11 @@ export class Resumption {
   }
 
   /** The provider issued a handle. */
-  issued(handle: Omit<KnownHandle, 'modelId' | 'isBehind'>): void {
+  issued(handle: Omit<KnownHandle, 'modelId'>): void {
     this.#isResumableNow = true;
     if (this.#isForgetful) return;
     const { modelId } = this.#limits;
-    this.#handle = { ...handle, modelId, isBehind: false };
+    this.#handle = { ...handle, modelId };
     this.#isConfirmed = true;
     const { handle: token, atMs, historyLength } = handle;
     this.#changed({ handle: token, atMs, modelId, historyLength });
@@ -108,8 +117,8 @@ export class Resumption {
     this.#isResumableNow = false;
   }
 
-  /** A turn ended: a handle from before it does not know it. */
-  turnEnded(): void {
+  /** A turn ended, or was acted on: a handle from before that does not know it. */
+  fellBehind(): void {
     if (this.#handle !== undefined) this.#handle.isBehind = true;
   }
 

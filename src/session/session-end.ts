@@ -1,7 +1,7 @@
 import type { CloseReport } from '../kernel/index.ts';
 import type { Usage } from '../protocol/index.ts';
 import type { ConnectionCounts } from './connection-counts.ts';
-import type { Unsent } from './input-pump.ts';
+import type { Unsent } from './input-ring.ts';
 
 /** Why a live session ended. */
 export type EndReason = keyof typeof END_REASONS;

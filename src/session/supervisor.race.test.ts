@@ -13,16 +13,19 @@ import type { Act, RaceOptions } from '../../test/support/supervised-race.ts';
 import { DEFAULT_MAX_ATTEMPTS } from './reconnect-policy.ts';
 import type { SessionCloseReport } from './session-end.ts';
 
+/** Ten thousand orders in every run of the tests; a soak sets it higher. */
+const TIMES = Number(process.env['RACE_TIMES'] ?? 1);
+
 const options = fc.record<RaceOptions>({
-  acceptsAtOnce: fc.boolean(),
+  acceptsAtOnce: fc.constantFrom(true, true, true, false),
   takesContent: fc.boolean(),
-  withoutHandle: fc.constantFrom('reseed', 'fail'),
+  withoutHandle: fc.constantFrom('reseed', 'reseed', 'reseed', 'fail'),
   isStored: fc.boolean(),
   isTight: fc.boolean(),
 });
 
 const acts = (from: readonly Act[], maxLength: number): fc.Arbitrary<Act[]> =>
-  fc.array(fc.constantFrom(...from), { maxLength });
+  fc.array(fc.constantFrom(...from), { maxLength, size: 'max' });
 
 const lasting = (from: readonly Act[]): readonly Act[] => from.filter((act) => !ENDINGS.has(act));
 
@@ -41,6 +44,7 @@ async function run(
   scheduler: fc.Scheduler,
 ): Promise<SupervisedRace> {
   const race = new SupervisedRace(setting, scheduler);
+  if (setting.acceptsAtOnce) await race.rig.clock.settle();
   for (const side of [client, peer])
     scheduler.scheduleSequence(side.map((act) => ({ label: act, builder: () => race.act(act) })));
   await scheduler.waitIdle();
@@ -159,85 +163,100 @@ async function watched(check: () => Promise<void>): Promise<void> {
 }
 
 describe('The supervisor, races', () => {
-  it('C1 C3 C6 C10 R2 R4 R8 R9 R10: whatever happens in whatever order, nothing is lost, doubled or held', async () => {
-    await watched(() =>
-      fc.assert(
-        fc.asyncProperty(
-          options,
-          acts(CLIENT, 8),
-          acts(PEER, 16),
-          fc.scheduler(),
-          async (setting, client, peer, scheduler) => {
-            const race = await run(setting, client, peer, scheduler);
-            const report = await end(race, scheduler);
-            checkInput(race, report);
-            checkReplays(race, !peer.some((act) => HINDRANCES.has(act)) && !setting.isTight);
-            checkHistory(race);
-            checkCalls(race);
-            checkConnections(race);
-          },
+  it(
+    'C1 C3 C6 C10 R2 R4 R8 R9 R10: whatever happens in whatever order, nothing is lost, doubled or held',
+    async () => {
+      await watched(() =>
+        fc.assert(
+          fc.asyncProperty(
+            options,
+            acts(CLIENT, 12),
+            acts(PEER, 40),
+            fc.scheduler(),
+            async (setting, client, peer, scheduler) => {
+              const race = await run(setting, client, peer, scheduler);
+              const report = await end(race, scheduler);
+              checkInput(race, report);
+              checkReplays(race, !peer.some((act) => HINDRANCES.has(act)) && !setting.isTight);
+              checkHistory(race);
+              checkCalls(race);
+              checkConnections(race);
+            },
+          ),
+          { numRuns: 4_000 * TIMES },
         ),
-        { numRuns: Number(process.env['RUNS'] ?? 5_000) },
-      ),
-    );
-  }, 120_000);
+      );
+    },
+    120_000 * TIMES,
+  );
 
-  it('R2 R8: once everything works again, the model knows every text that was typed, each told once', async () => {
-    await watched(() =>
-      fc.assert(
-        fc.asyncProperty(
-          options,
-          acts(lasting(CLIENT), 8),
-          acts(lasting(PEER), 16),
-          fc.scheduler(),
-          async (setting, client, peer, scheduler) => {
-            const race = await run({ ...setting, takesContent: true }, client, peer, scheduler);
-            await race.heal();
-            const { session, model } = race.rig;
-            const isLive = session.state === 'live';
-            const report = await end(race, scheduler);
-            checkHistory(race);
-            if (!isLive) return;
-            expect(report.unsent).toEqual({ requests: 0, audioMs: 0 });
-            const all = typed(
-              race.queued.flatMap((input) => (input.type === 'content' ? textsOf([input.content]) : [])),
-            );
-            expect([...new Set(typed(race.known(model.connection)))].toSorted((a, b) => a - b)).toEqual(all);
-          },
+  it(
+    'R2 R8: once everything works again, the model knows every text that was typed, each told once',
+    async () => {
+      await watched(() =>
+        fc.assert(
+          fc.asyncProperty(
+            options,
+            acts(lasting(CLIENT), 12),
+            acts(lasting(PEER), 40),
+            fc.scheduler(),
+            async (setting, client, peer, scheduler) => {
+              const race = await run({ ...setting, takesContent: true }, client, peer, scheduler);
+              await race.heal();
+              const { session, model } = race.rig;
+              const isLive = session.state === 'live';
+              const report = await end(race, scheduler);
+              checkHistory(race);
+              checkConnections(race);
+              if (!isLive) return;
+              expect(report.unsent).toEqual({ requests: 0, audioMs: 0 });
+              const all = typed(
+                race.queued.flatMap((input) => (input.type === 'content' ? textsOf([input.content]) : [])),
+              );
+              expect([...new Set(typed(race.known(model.connection)))].toSorted((a, b) => a - b)).toEqual(
+                all,
+              );
+            },
+          ),
+          { numRuns: 3_000 * TIMES },
         ),
-        { numRuns: Number(process.env['RUNS'] ?? 3_000) },
-      ),
-    );
-  }, 120_000);
+      );
+    },
+    120_000 * TIMES,
+  );
 
-  it('R8: a model that never answered has, over its last connection, everything that was said', async () => {
-    await watched(() =>
-      fc.assert(
-        fc.asyncProperty(
-          options,
-          acts(lasting(CLIENT), 10),
-          acts(lasting(MUTE_PEER), 14),
-          fc.scheduler(),
-          async (setting, client, peer, scheduler) => {
-            const race = await run({ ...setting, isTight: false }, client, peer, scheduler);
-            await race.heal();
-            const { session, model } = race.rig;
-            const isLive = session.state === 'live';
-            await end(race, scheduler);
-            checkReplays(race, false);
-            if (!isLive) return;
-            // At a boundary the handle knows what was said; anything else is said again to the last one itself.
-            const received = peer.includes('handle')
-              ? [...new Set(race.heard(model.connection))].toSorted((a, b) => a - b)
-              : race.received(model.connection);
-            const said = race.queued.flatMap((input, number) =>
-              input.type === 'audio' && input.audio.samples[0] === 0 ? [] : [number],
-            );
-            expect(received.filter((number) => said.includes(number))).toEqual(said);
-          },
+  it(
+    'R8: a model that never answered has, over its last connection, everything that was said',
+    async () => {
+      await watched(() =>
+        fc.assert(
+          fc.asyncProperty(
+            options,
+            acts(lasting(CLIENT), 12),
+            acts(lasting(MUTE_PEER), 30),
+            fc.scheduler(),
+            async (setting, client, peer, scheduler) => {
+              const race = await run({ ...setting, isTight: false }, client, peer, scheduler);
+              await race.heal();
+              const { session, model } = race.rig;
+              const isLive = session.state === 'live';
+              await end(race, scheduler);
+              checkReplays(race, false);
+              if (!isLive) return;
+              // At a boundary the handle knows what was said; anything else is said again to the last one itself.
+              const received = peer.includes('handle')
+                ? [...new Set(race.heard(model.connection))].toSorted((a, b) => a - b)
+                : race.received(model.connection);
+              const said = race.queued.flatMap((input, number) =>
+                input.type === 'audio' && input.audio.samples[0] === 0 ? [] : [number],
+              );
+              expect(received.filter((number) => said.includes(number))).toEqual(said);
+            },
+          ),
+          { numRuns: 3_000 * TIMES },
         ),
-        { numRuns: Number(process.env['RUNS'] ?? 2_000) },
-      ),
-    );
-  }, 120_000);
+      );
+    },
+    120_000 * TIMES,
+  );
 });

@@ -52,11 +52,11 @@ export class TakenBack {
     this.putBack(new Set([...taken.contents].filter((content) => this.#typed.has(content))));
   }
 
-  /** It was not said again after all, but for `again`, which still may be. */
-  putBack(again: ReadonlySet<Content> = new Set()): void {
+  /** It was not said again after all, but for `again`, which still may be. Returns what was put back. */
+  putBack(again: ReadonlySet<Content> = new Set()): readonly Content[] {
     const taken = this.#taken;
     this.#taken = undefined;
-    if (taken === undefined) return;
+    if (taken === undefined) return [];
     const history = new Set(this.#history);
     const missing = [...taken.contents].filter((content) => !history.has(content));
     const back = missing.filter((content) => !again.has(content));
@@ -67,6 +67,7 @@ export class TakenBack {
     this.#history.push(...later);
     const left = missing.filter((content) => again.has(content));
     if (left.length > 0) this.#taken = { ...taken, contents: new Set(left) };
+    return back;
   }
 
   #restore({ index, before, contents }: Taken, back: ReadonlySet<Content>): void {

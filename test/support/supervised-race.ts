@@ -23,11 +23,13 @@ const CLIENT_ACTS = [
     'note',
     'speak',
     'speak',
-    'speak',
+    'burst',
     'quiet',
     'begin',
     'end',
     'moment',
+    'wait',
+    'wait',
     'wait',
     'long',
   ] as const),
@@ -55,7 +57,7 @@ const NETWORK_ACTS = [
     'notResumable',
   ] as const),
   ...(['goAway', 'goAwayNow', 'goAwaySometime', 'block', 'unblock', 'deafen', 'slowGoodbye'] as const),
-  ...(['noPongs', 'moment', 'wait', 'long'] as const),
+  ...(['noPongs', 'moment', 'wait', 'wait', 'wait', 'long'] as const),
 ] as const;
 
 export type Act = (typeof CLIENT_ACTS)[number] | (typeof ANSWER_ACTS)[number] | (typeof NETWORK_ACTS)[number];
@@ -228,6 +230,9 @@ export class SupervisedRace {
       case 'quiet':
         this.#queue({ type: 'audio', audio: audioOf(act === 'speak' ? 5_000 : 0, 16_000) });
         return;
+      case 'burst':
+        for (let count = 0; count < 4; count += 1) await this.act('speak');
+        return;
       case 'begin':
         this.#queue({ type: 'activityStart' });
         return;
@@ -315,13 +320,14 @@ export class SupervisedRace {
     const connect = model.connect.bind(model);
     model.connect = (setup, sink, scope) => {
       if (model.openConnections > 0) this.problems.push('dialled beside an open connection');
-      // A drain in an outage lets the attempts go on within its bounds; a close does not.
       if (session.state === 'closing' || session.state === 'closed')
         this.problems.push('C1: dialled for a session that was closed');
       if (setup.resumptionHandle !== undefined && setup.history.length > 0)
         this.problems.push('R2: history and handle together');
       const dialled = connect(setup, sink, scope);
-      if (this.#isHealed) return dialled;
+      // Races before the first connection are few, and there are tests of their own for them.
+      const isFirst = this.#acceptsAtOnce && model.dials.length === 1;
+      if (this.#isHealed || isFirst) return dialled;
       const label = `dial ${model.dials.length} is heard of`;
       // A dial that is given up never settles: only what has an outcome is put before the scheduler.
       return dialled.then(
