@@ -154,8 +154,9 @@ export class Continuity {
   /** The connection is gone: what it had not answered goes back into the ring. */
   cut(atBoundary: boolean): void {
     const { conversation, resumption, capabilities } = this.#options;
+    const isSaidAgain = this.ring.rewind(resumption.handle?.isCounted);
     const { cutTurn, completed, owesAnswer } = conversation.cut(
-      this.ring.rewind(resumption.handle?.isCounted),
+      isSaidAgain ? this.ring.contentsToSend : undefined,
       capabilities.takesContent === true,
     );
     if (completed) resumption.fellBehind();
