@@ -72,7 +72,14 @@ export class Resumption {
     if (stored === undefined || stored.modelId !== limits.modelId) return;
     // What was said since, the provider does not know, and neither what was settled at the start of this process.
     const isBehind = stored.historyLength < historyLength;
-    this.#handle = { ...stored, position: 0, isCounted: false, cameInQuiet: true, calls: new Set(), isBehind };
+    this.#handle = {
+      ...stored,
+      position: 0,
+      isCounted: false,
+      cameInQuiet: true,
+      calls: new Set(),
+      isBehind,
+    };
   }
 
   get handle(): KnownHandle | undefined {
