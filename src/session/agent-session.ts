@@ -203,7 +203,7 @@ export class AgentSession implements AsyncDisposable {
       isAtBoundary: () => this.#continuity.isAtBoundary,
       isQuiet: () => this.#continuity.ring.isQuiet,
       changed: (event) => this.#connectionChanged(event),
-      disconnected: (atBoundary) => this.#continuity.cut(atBoundary),
+      disconnected: () => this.#continuity.cut(),
       connected: (setup, resuming, recovered) => this.#connected(setup, resuming, recovered),
       ready: () => void this.#pump.pump(),
       output: (message) => this.#received(message),
@@ -352,13 +352,24 @@ export class AgentSession implements AsyncDisposable {
       this.#limit(limit, afterMs),
     );
     const unsent = this.#pump.takeResults();
-    const { first, results, ...told } = this.#continuity.continued(resuming, history.length, unsent);
+    const { first, results, isGivenUp, ...told } = this.#continuity.continued(
+      resuming,
+      history.length,
+      unsent,
+    );
     this.#pump.beginWith(first);
     for (const result of results) this.#answer(result);
     const { historyTurns } = told;
     const afterMs = Math.round(clock.now() - (this.#connectingAtMs ?? clock.now()));
     const resumed = resuming.tag === 'resume';
     this.#connectionChanged({ type: 'connection', state: 'connected', resumed, historyTurns, afterMs });
+    if (isGivenUp) {
+      this.#emit({
+        type: 'warning',
+        code: 'HOLDFAST_INPUT_GIVEN_UP',
+        message: 'What the user said has ended every connection it was sent to, and is not sent again.',
+      });
+    }
     if (recovered === undefined) return;
     const { isSwap, ...replaced } = recovered;
     const recovery = { type: 'connection', ...replaced, ...told } as const;

@@ -17,12 +17,15 @@ export interface Continued extends Replay {
   readonly first: ModelInput | undefined;
   /** Results that are told next, because they came too late to be among the turns. */
   readonly results: readonly FunctionResponse[];
+  /** Whether what the user said was sent so often, and ended a connection each time, that it is not sent again. */
+  readonly isGivenUp: boolean;
 }
 
 interface Cut {
   readonly atBoundary: boolean;
   readonly cutTurn: boolean;
   readonly owesAnswer: boolean;
+  readonly isGivenUp: boolean;
 }
 
 export interface ContinuityOptions {
@@ -152,22 +155,24 @@ export class Continuity {
   }
 
   /** The connection is gone: what it had not answered goes back into the ring. */
-  cut(atBoundary: boolean): void {
+  cut(): void {
     const { conversation, resumption, capabilities } = this.#options;
-    const isSaidAgain = this.ring.rewind(resumption.handle?.isCounted);
-    const { cutTurn, completed, owesAnswer } = conversation.cut(
-      isSaidAgain ? this.ring.contentsToSend : undefined,
-      capabilities.takesContent === true,
-    );
+    const atBoundary = this.isAtBoundary && resumption.isCurrent;
+    const rewinding = this.ring.rewind(resumption.handle?.isCounted);
+    // What ended so many connections is not asked about once more in other words.
+    const canAsk = capabilities.takesContent === true && rewinding !== 'givenUp';
+    const again = rewinding === 'again' ? this.ring.contentsToSend : undefined;
+    const { cutTurn, completed, owesAnswer } = conversation.cut(again, canAsk);
     if (completed) resumption.fellBehind();
     const earlier = this.#cut;
-    this.#cut = { atBoundary, cutTurn: cutTurn || earlier?.cutTurn === true, owesAnswer };
+    const isGivenUp = rewinding === 'givenUp' || earlier?.isGivenUp === true;
+    this.#cut = { atBoundary, cutTurn: cutTurn || earlier?.cutTurn === true, owesAnswer, isGivenUp };
   }
 
   /** The connection is a new one. `unsent` are the results that were waiting for it. */
   continued(resuming: Resuming, seededTurns: number, unsent: readonly FunctionResponse[]): Continued {
     const { session, capabilities, conversation, resumption } = this.#options;
-    const { atBoundary = true, cutTurn = false, owesAnswer = false } = this.#cut ?? {};
+    const { atBoundary = true, cutTurn = false, owesAnswer = false, isGivenUp = false } = this.#cut ?? {};
     this.#cut = undefined;
     this.#sentInputs = 0;
     const handle = resuming.tag === 'resume' ? resuming.handle : undefined;
@@ -203,6 +208,7 @@ export class Continuity {
       historyTurns: handle === undefined ? seededTurns : canTell ? turns.length : 0,
       first,
       results,
+      isGivenUp,
     };
   }
 

@@ -9,7 +9,7 @@ import {
   MAX_REPLAYS,
   QUIET_TAIL_MS,
 } from './input-ring.ts';
-import type { ClientInput } from './input-ring.ts';
+import type { ClientInput, Rewinding } from './input-ring.ts';
 
 /** Frames this long make rules of 300 ms rules of three frames. */
 const FRAME_MS = 100;
@@ -121,9 +121,9 @@ class Reference {
     this.#droppedMs = 0;
   }
 
-  rewind(): boolean {
+  rewind(): Rewinding {
     const sent = this.sentKept;
-    if (sent.length === 0) return false;
+    if (sent.length === 0) return 'nothing';
     this.#replays += 1;
     const isGivenUp = this.#replays > MAX_REPLAYS;
     const word = lettersOf(sent).search(/[^q]/);
@@ -134,7 +134,8 @@ class Reference {
     this.cursor = sent[start]?.position ?? this.position;
     this.#floor = this.cursor;
     this.#forget(this.cursor);
-    return start < sent.length;
+    if (isGivenUp) return 'givenUp';
+    return start < sent.length ? 'again' : 'nothing';
   }
 
   skipTo(position: number): void {
@@ -309,7 +310,7 @@ describe('InputRing', () => {
       expect(again(ring)).toBe(3);
       while (ring.waiting > 0) ring.sent(0);
     }
-    expect(ring.rewind()).toBe(false);
+    expect(ring.rewind()).toBe('givenUp');
     expect(ring.replay()).toEqual({ replayedMs: 0, audioGapMs: 3 * FRAME_MS });
   });
 
@@ -327,6 +328,6 @@ describe('InputRing', () => {
     const ring = new InputRing(false, Infinity);
     for (const letter of 'vqtse') ring.push(MAKE[letter as Letter]());
     while (ring.waiting > 0) ring.sent(0);
-    expect([ring.rewind(), ring.waiting]).toEqual([false, 0]);
+    expect([ring.rewind(), ring.waiting]).toEqual(['nothing', 0]);
   });
 });

@@ -39,6 +39,9 @@ interface Kept {
   sentAs: number;
 }
 
+/** What comes of going back: something is sent again, nothing has to be, or it was sent too often and is given up. */
+export type Rewinding = 'again' | 'nothing' | 'givenUp';
+
 /** What a new connection gets of what the old one had, in milliseconds of audio. */
 export interface Replay {
   /** What was sent and is sent again. */
@@ -167,10 +170,10 @@ export class InputRing {
 
   /**
    * Goes back to where the unanswered turn begins: the connection it was sent to is gone. Silence before the first word
-   * is not sent again, unless the provider counts. Returns whether anything is.
+   * is not sent again, unless the provider counts.
    */
-  rewind(isCounted = false): boolean {
-    if (this.#next === 0) return false;
+  rewind(isCounted = false): Rewinding {
+    if (this.#next === 0) return 'nothing';
     this.#replays += 1;
     const isGivenUp = this.#replays > MAX_REPLAYS;
     if (isGivenUp) this.#lostMs += this.#msBetween(0, this.#next);
@@ -182,7 +185,8 @@ export class InputRing {
     this.#next = start;
     this.#floor = this.position;
     this.#forgetBefore(this.#floor);
-    return isAnyLeft;
+    if (isGivenUp) return 'givenUp';
+    return isAnyLeft ? 'again' : 'nothing';
   }
 
   /** What the connection is known to have had before `position` is not sent again after all. */

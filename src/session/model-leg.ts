@@ -87,11 +87,8 @@ export interface ModelLegOptions {
   /** Whether the user's microphone is quiet, as far as that can be heard. */
   isQuiet(): boolean;
   changed(event: ConnectionEventBody): void;
-  /**
-   * The connection is gone, and another one is about to be dialled. `atBoundary`: nobody was speaking, nothing was owed,
-   * and the handle knew it all.
-   */
-  disconnected(atBoundary: boolean): void;
+  /** The connection is gone, with all that it had to say, and another one is about to be dialled. */
+  disconnected(): void;
   /** The model is ready, or is so again; called before anything it sent is delivered. */
   connected(setup: LiveSetup, resuming: Resuming, recovered: Recovered | undefined): void;
   /** What it had sent by then was delivered: it can be sent to. */
@@ -367,7 +364,6 @@ export class ModelLeg implements Receiver {
     const options = this.#options;
     const { scope } = connected;
     const error = lostError(options.model.id, end);
-    const atBoundary = options.isAtBoundary() && options.resumption.isCurrent;
     options.resumption.disconnected(scope.clock.wallTime());
     const hadHandle = options.resumption.handle !== undefined;
     this.#state = { tag: 'waiting' };
@@ -391,7 +387,7 @@ export class ModelLeg implements Receiver {
     const outage: Outage = { cause, kind: 'loss', sinceMs: scope.clock.now(), error, atOnce };
     this.#redial?.begins(outage, wasHealthy);
     if (connected.wasResumed && !wasHealthy) this.#redial?.resumedInVain(describeError(error));
-    void this.#replace(closing, outage, atBoundary);
+    void this.#replace(closing, outage);
   }
 
   /** Whether a loss is the end of the session (the table of clause R). */
@@ -430,7 +426,7 @@ export class ModelLeg implements Receiver {
     const outage: Outage = { cause, kind: 'swap', sinceMs };
     this.#options.resumption.disconnected(scope.clock.wallTime());
     this.#redial?.begins(outage, this.#isHealthy(state));
-    void this.#replace(this.#finish(state), outage, isIdle && this.#options.resumption.isCurrent);
+    void this.#replace(this.#finish(state), outage);
   }
 
   /**
@@ -463,12 +459,12 @@ export class ModelLeg implements Receiver {
   }
 
   /** Never rejects: how it fails is told to the session. */
-  async #replace(closing: Promise<unknown>, outage: Outage, atBoundary: boolean): Promise<void> {
+  async #replace(closing: Promise<unknown>, outage: Outage): Promise<void> {
     try {
       // The old one is let go of first: a provider refuses to resume what it still sees connected (clause R7).
       await closing;
       if (this.#leg.isClosing) return;
-      this.#options.disconnected(atBoundary);
+      this.#options.disconnected();
       const failure = await this.#redial?.run(outage);
       if (failure !== undefined) this.#fail(failure);
     } catch (error) {

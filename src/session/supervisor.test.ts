@@ -639,6 +639,32 @@ describe('The supervisor: nothing said is lost', () => {
     await rig.session.close();
   });
 
+  it('R4 R8 what ends every connection it is sent to is given up, and the session goes on without it', async () => {
+    const rig = await live();
+    turn(rig, 'Hello', 'Hi', 'h1');
+    rig.session.queue.sendContent(textContent('user', 'Poison'));
+    for (let count = 0; count < 11; count += 1) {
+      expect(texts(rig.model.connection).at(-1)).toBe('Poison');
+      rig.model.connection.output({ type: 'text', text: 'Po' });
+      rig.model.connection.end({ code: 1011 });
+      await rig.clock.advance(3_000);
+    }
+    // The model is told of it, and not asked about it once more.
+    expect(texts(rig.model.connection)).toEqual([]);
+    expect(rig.model.connection.inputs).toMatchObject([{ type: 'history', turnComplete: false }]);
+    expect(rig.of('warning')).toMatchObject([{ code: 'HOLDFAST_INPUT_GIVEN_UP' }]);
+    turn(rig, 'More', 'Yes', 'h2');
+    expect(rig.history).toEqual([
+      'user: Hello',
+      'model: Hi',
+      'user: Poison',
+      'model: Po',
+      'user: More',
+      'model: Yes',
+    ]);
+    await rig.session.close();
+  });
+
   it('R8 a session that ends in an outage has what was said in its history', async () => {
     const rig = await live({}, {}, false);
     turn(rig, 'Hello', 'Hi', 'h1');
