@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { isCollected, settledHeapBytes } from '../../test/support/garbage.ts';
 import { LiveRig, frame } from '../../test/support/live-rig.ts';
 import { Lifetime, VirtualClock } from '../kernel/index.ts';
-import { textContent } from '../protocol/index.ts';
+import { AudioChunk, textContent } from '../protocol/index.ts';
 import { ScriptedModel } from '../testing/scripted-model.ts';
 import { Agent } from './agent.ts';
 import { AgentSession } from './agent-session.ts';
@@ -168,4 +168,38 @@ describe('AgentSession, memory', () => {
     void run.session.close();
     await run.clock.advance(5_000);
   });
+
+  it('S5 R8 ring: an hour of silence, of talk that nobody answers and of dialogue, with losses, leaves the heap flat', async () => {
+    const run = await LiveRig.live({ script: { capabilities: { resumption: true } } });
+    const talk = async (minutes: number, sample: number, isAnswered: boolean): Promise<void> => {
+      for (let second = 0; second < minutes * 60; second += 1) {
+        // Each frame is one of its own: what the ring keeps of them is what is measured.
+        for (let count = 0; count < 50; count += 1) {
+          run.session.queue.sendAudio(AudioChunk.fromSamples(new Int16Array(320).fill(sample), 16_000));
+        }
+        const { connection } = run.model;
+        if (isAnswered && second % 10 === 0) {
+          connection.output({ type: 'audio', audio: frame(24_000) }, { type: 'turnComplete' });
+          connection.output({ type: 'resumption', handle: `h${second}` });
+        }
+        if (second % 300 === 299) connection.end({ code: 1006 });
+        await run.clock.advance(1_000);
+        run.events.length = 0;
+        for (const dial of run.model.dials.splice(0, run.model.dials.length - 1)) dial.inputs.length = 0;
+        run.model.connection.inputs.length = 0;
+      }
+    };
+    await talk(1, 5_000, true);
+    await talk(1, 5_000, false);
+    const before = await settledHeapBytes();
+    await talk(20, 0, false);
+    await talk(20, 5_000, true);
+    await talk(20, 5_000, false);
+    const grown = (await settledHeapBytes()) - before;
+    expect(run.session.state).toBe('live');
+    // 180 000 frames of 640 bytes; the ring's half minute of them is there before and after.
+    expect(grown).toBeLessThan(500_000);
+    void run.session.close();
+    await run.clock.advance(5_000);
+  }, 60_000);
 });

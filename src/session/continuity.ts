@@ -161,7 +161,8 @@ export class Continuity {
     const rewinding = this.ring.rewind(resumption.handle?.isCounted);
     // What ended so many connections is not asked about once more in other words.
     const canAsk = capabilities.takesContent === true && rewinding !== 'givenUp';
-    const { cutTurn, completed, owesAnswer } = conversation.cut(rewinding === 'again', canAsk);
+    const again = rewinding === 'again' ? this.ring.contentsToSend : undefined;
+    const { cutTurn, completed, owesAnswer } = conversation.cut(again, canAsk);
     if (completed) resumption.fellBehind();
     const earlier = this.#cut;
     const isGivenUp = rewinding === 'givenUp' || earlier?.isGivenUp === true;

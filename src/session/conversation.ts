@@ -190,10 +190,12 @@ export class Conversation {
   }
 
   /**
-   * The connection is gone. With `isSaidAgain` what led to the turn under way is sent to the next one; with `canAsk` the
-   * next one can be asked for an answer. Where neither helps, the turn ends here, with what had come of it.
+   * The connection is gone. Where what led to the turn under way is sent to the next one, `again` are the messages among
+   * it; with `canAsk` the next one can be asked for an answer. Where neither helps, the turn ends here, with what had
+   * come of it.
    */
-  cut(isSaidAgain: boolean, canAsk: boolean): TurnCut {
+  cut(again: ReadonlySet<Content> | undefined, canAsk: boolean): TurnCut {
+    const isSaidAgain = again !== undefined;
     this.#isUserSpeaking = false;
     // What was asked meanwhile belongs to the next turn, which is not complete.
     const completed = this.#floor === 'agent' && (this.#isAnswerWhole || this.#interrupted);
@@ -212,7 +214,7 @@ export class Conversation {
       return { cutTurn, completed: completed || wasAnswering, owesAnswer: false };
     }
     if (!wasAnswering) this.#commitTrailingWords();
-    if (isSaidAgain) this.#takeBack();
+    if (isSaidAgain) this.#takeBack(again);
     this.#restart = { cutTurn, isSaidAgain };
     this.#floor = owesAnswer ? 'owed' : 'open';
     this.#isNextOwed = false;
@@ -247,11 +249,11 @@ export class Conversation {
     this.#turnContents = contents;
   }
 
-  #takeBack(): void {
+  #takeBack(again: ReadonlySet<Content>): void {
     const contents = [...this.#turnContents, ...this.#nextContents];
     this.#turnContents = [];
     this.#nextContents = [];
-    this.#takenBack.take(contents);
+    this.#takenBack.take(contents, again);
   }
 
   /** What led to the answer under way is answered, and stays in the history. */

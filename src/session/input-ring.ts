@@ -257,7 +257,7 @@ export class InputRing {
       const { input, durationMs } = this.#kept[index] as Kept;
       if (input.type !== 'audio') return this.#next;
       const isVoice = isAudible(input.audio);
-      if (hasSpoken && isVoice && quietMs >= QUIET_TAIL_MS) return index;
+      if (hasSpoken && isVoice && quietMs >= QUIET_TAIL_MS) return this.#withLeadIn(index);
       hasSpoken ||= isVoice;
       quietMs = isVoice ? 0 : quietMs + durationMs;
     }
@@ -272,13 +272,16 @@ export class InputRing {
       if (input === undefined || input.type !== 'audio' || isAudible(input.audio)) break;
       word += 1;
     }
-    if (word === this.#next) return word;
-    let leadInMs = 0;
-    while (word > 0 && leadInMs < LEAD_IN_MS) {
-      word -= 1;
-      leadInMs += this.#kept[word]?.durationMs ?? 0;
+    return word === this.#next ? word : this.#withLeadIn(word);
+  }
+
+  #withLeadIn(word: number): number {
+    let [index, leadInMs] = [word, 0];
+    while (index > 0 && leadInMs < LEAD_IN_MS) {
+      index -= 1;
+      leadInMs += this.#kept[index]?.durationMs ?? 0;
     }
-    return word;
+    return index;
   }
 
   #msBetween(start: number, end: number, onlySent = false): number {

@@ -28,9 +28,13 @@ export class TakenBack {
     this.#typed.add(content);
   }
 
-  /** Takes `contents` out of the history, and with them what was taken out before and is not settled. */
-  take(contents: readonly Content[]): void {
-    const taken = new Set([...(this.#taken?.contents ?? []), ...contents]);
+  /**
+   * Takes `contents` out of the history, and with them what was taken out before and is not settled: what was spoken,
+   * and of what was typed no more than `again`, which is sent again.
+   */
+  take(contents: readonly Content[], again: ReadonlySet<Content>): void {
+    const candidates = [...(this.#taken?.contents ?? []), ...contents];
+    const taken = new Set(candidates.filter((content) => !this.#typed.has(content) || again.has(content)));
     this.putBack();
     const index = this.#history.findIndex((content) => taken.has(content));
     if (index === -1) return;
