@@ -55,6 +55,8 @@ afterEach(async () => {
 interface Call {
   readonly events: LiveEvent[];
   readonly resets: number;
+  /** Audio that was sent to providers in all. */
+  readonly sentMs: number;
 }
 
 /** Speaks the recording to an echo whose connections do not last, and gives back what came of it. */
@@ -108,7 +110,7 @@ async function call({ samples, utterances }: Recording, seed: number): Promise<C
   await expect.poll(() => turnsOf(events).length, { timeout: 10_000 }).toBeGreaterThanOrEqual(utterances);
   const report = await session.close();
   expect(report.reason).toBe('user_initiated');
-  return { events, resets };
+  return { events, resets, sentMs: session.session.inputMs ?? 0 };
 }
 
 /** The answers that came whole, one array for each; of an answer that was cut, another one came. */
@@ -137,7 +139,7 @@ function joined(pieces: readonly Int16Array[]): Int16Array {
 describe('a long call', () => {
   it('R7 R8 R9: over connections that last two seconds and are reset now and then, every sample comes back', async () => {
     const sent = recording(120_000, 1);
-    const { events, resets } = await call(sent, 1);
+    const { events, resets, sentMs } = await call(sent, 1);
     const recoveries = events.flatMap((event) =>
       event.type === 'connection' && 'replayedMs' in event ? [event] : [],
     );
@@ -147,6 +149,7 @@ describe('a long call', () => {
     expect(comparison).toMatchObject({ missingSpeechMs: 0, gaps: [] });
     const replayedMs = recoveries.reduce((sum, recovery) => sum + recovery.replayedMs, 0);
     expect(comparison.doubledMs).toBeLessThanOrEqual(replayedMs);
+    expect(sentMs).toBe(Math.floor(sent.samples.length / FRAME_SAMPLES) * FRAME_MS + replayedMs);
     expect(recoveries.every(({ audioGapMs }) => audioGapMs === 0)).toBe(true);
     // It was no easy call.
     expect(resets).toBeGreaterThan(5);
