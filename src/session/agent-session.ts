@@ -8,77 +8,36 @@ import {
   describeError,
 } from '../kernel/index.ts';
 import { systemClock, systemRandom } from '../kernel/index.ts';
-import type { CloseReport, Clock, Listener, ListenerErrorHandler, Logger, Random } from '../kernel/index.ts';
-import type {
-  ConnectionEventBody,
-  FunctionCall,
-  FunctionResponse,
-  LimitName,
-  LiveEvent,
-  LiveEventBody,
-  Usage,
-} from '../protocol/index.ts';
+import type { CloseReport, Listener, ListenerErrorHandler, Logger } from '../kernel/index.ts';
+import type { LimitName, LiveEvent, LiveEventBody, Usage } from '../protocol/index.ts';
+import { DEFAULT_FLUSH_TIMEOUT_MS, checkTimes, limitsOf } from './agent-session-options.ts';
+import type { AgentSessionOptions } from './agent-session-options.ts';
 import type { Agent } from './agent.ts';
-import { ConnectionCounter } from './connection-counts.ts';
 import type { ConnectionCounts } from './connection-counts.ts';
-import { ConnectionLog } from './connection-log.ts';
+import { ConnectionStory } from './connection-story.ts';
 import { Continuity } from './continuity.ts';
 import { Conversation } from './conversation.ts';
 import { InputPump } from './input-pump.ts';
-import { DEFAULT_IDLE_TIMEOUT_MS, DEFAULT_MAX_DURATION_MS, LimitWatch } from './limits.ts';
-import type { SessionLimits } from './limits.ts';
-import type { LiveModel, LiveSetup, ModelInput, ModelOutput } from './live-model.ts';
 import { JournalWriter } from './journal-writer.ts';
+import { LimitWatch } from './limits.ts';
+import type { LiveModel, LiveSetup, ModelInput, ModelOutput } from './live-model.ts';
 import { LiveRequestQueue } from './live-request-queue.ts';
 import { DEFAULT_CONNECT_TIMEOUT_MS, ModelLeg } from './model-leg.ts';
 import type { Recovered } from './model-leg.ts';
 import { resolveReconnect } from './reconnect-policy.ts';
-import type { ReconnectOptions } from './reconnect-policy.ts';
 import { Resumption } from './resumption.ts';
 import type { Resuming } from './resumption.ts';
 import { liveSetup } from './run-config.ts';
-import type { Knowledge, RunConfig } from './run-config.ts';
+import type { Knowledge } from './run-config.ts';
 import { endReasonOf } from './session-end.ts';
 import type { EndReason, SessionCloseReport } from './session-end.ts';
 import { newSession } from './session-store.ts';
-import type { Journal, StoredSession } from './session-store.ts';
-import { ToolCalls } from './tool-calls.ts';
-import type { SettledCall } from './tool-calls.ts';
+import type { StoredSession } from './session-store.ts';
+import { ToolExchange } from './tool-exchange.ts';
 import { NO_USAGE, addUsage } from './usage.ts';
-
-/** What was queued before a close goes out within a second, or its receiver is not taking it (clause C11). */
-export const DEFAULT_FLUSH_TIMEOUT_MS = 1_000;
 
 /** How long a drain waits for an answer that was asked for and has not begun. */
 export const DRAIN_ANSWER_TIMEOUT_MS = 10_000;
-
-export interface AgentSessionOptions {
-  readonly agent: Agent;
-  /** Default: the agent's own. */
-  readonly model?: LiveModel | undefined;
-  /** The stored session this is a live run of; its history is continued. Default: a new one. */
-  readonly session?: StoredSession | undefined;
-  /** Where the client's requests come from. Default: a new one, see `queue`. */
-  readonly queue?: LiveRequestQueue | undefined;
-  readonly runConfig?: RunConfig | undefined;
-  /** Where what happens is written down as it happens, under the name of `session`. Default: nowhere. */
-  readonly journal?: Journal | undefined;
-  /** Who owns the live session, and ends it when it ends itself. Default: nobody. */
-  readonly owner?: Lifetime | undefined;
-  /** Default `DEFAULT_CLOSE_TIMEOUT_MS`. */
-  readonly closeTimeoutMs?: number | undefined;
-  /** Default `DEFAULT_FLUSH_TIMEOUT_MS`. */
-  readonly flushTimeoutMs?: number | undefined;
-  /** Default `DEFAULT_CONNECT_TIMEOUT_MS`. */
-  readonly connectTimeoutMs?: number | undefined;
-  readonly limits?: Partial<SessionLimits> | undefined;
-  /** How a lost connection is had again. Default: see `ReconnectPolicy`; `false` turns it off. */
-  readonly reconnect?: ReconnectOptions | undefined;
-  /** These three are the owner's where there is one. */
-  readonly clock?: Clock | undefined;
-  readonly log?: Logger | undefined;
-  readonly random?: Random | undefined;
-}
 
 interface AgentSessionEvents extends Record<string, readonly unknown[]> {
   event: readonly [event: LiveEvent];
@@ -113,17 +72,15 @@ export class AgentSession implements AsyncDisposable {
   readonly #emitter: Emitter<AgentSessionEvents>;
   readonly #conversation: Conversation;
   readonly #continuity: Continuity;
-  readonly #connectionLog: ConnectionLog;
+  readonly #story: ConnectionStory;
   readonly #journal: JournalWriter | undefined;
   /** What the answers of earlier live sessions have cost. */
   readonly #usageBefore: Usage;
-  readonly #connections = new ConnectionCounter();
   readonly #leg: ModelLeg;
   readonly #pump: InputPump;
-  readonly #tools: ToolCalls;
+  readonly #tools: ToolExchange;
   readonly #options: AgentSessionOptions;
   #startedAtMs: number | undefined;
-  #connectingAtMs: number | undefined;
   #limits: LimitWatch | undefined;
   #lastSeq = 0;
 
@@ -165,16 +122,14 @@ export class AgentSession implements AsyncDisposable {
     });
     this.#emitter = new Emitter(listenerFailed(lifetime.log, name));
     this.#conversation = new Conversation(this.session.history, (event) => this.#emit(event));
-    this.#tools = new ToolCalls(agent.tools, lifetime, this.session.state, (settled) =>
-      this.#toolSettled(settled),
-    );
     const { session } = this;
+    const emit = (event: LiveEventBody): void => this.#emit(event);
     const handles = { modelId: model.id, lifetimeMs: model.capabilities.handleLifetimeMs ?? Infinity };
-    this.#connectionLog = new ConnectionLog(lifetime.log, name);
-    this.#connectionLog.handleUpdated(session.resumption?.handle);
+    this.#story = new ConnectionStory({ clock: lifetime.clock, log: lifetime.log, owner: name, emit });
+    this.#story.handleUpdated(session.resumption?.handle);
     const resumption = new Resumption(handles, session.resumption, session.history.length, (stored) => {
       session.resumption = stored;
-      this.#connectionLog.handleUpdated(stored?.handle);
+      this.#story.handleUpdated(stored?.handle);
       this.#journal?.changed();
     });
     this.#usageBefore = session.usage ?? NO_USAGE;
@@ -191,6 +146,16 @@ export class AgentSession implements AsyncDisposable {
       policy,
       running: () => this.#tools.running,
     });
+    this.#tools = new ToolExchange({
+      tools: agent.tools,
+      owner: lifetime,
+      session,
+      conversation: this.#conversation,
+      continuity: this.#continuity,
+      emit,
+      send: (input) => this.#pump.answer(input),
+      changed: () => this.#journal?.changed(),
+    });
     this.#leg = new ModelLeg({
       model,
       owner: lifetime,
@@ -202,7 +167,7 @@ export class AgentSession implements AsyncDisposable {
       mayReconnect: () => this.isOpen,
       isAtBoundary: () => this.#continuity.isAtBoundary,
       isQuiet: () => this.#continuity.ring.isQuiet,
-      changed: (event) => this.#connectionChanged(event),
+      changed: (event) => this.#story.changed(event),
       disconnected: () => this.#continuity.cut(),
       connected: (setup, resuming, recovered) => this.#connected(setup, resuming, recovered),
       ready: () => void this.#pump.pump(),
@@ -238,7 +203,7 @@ export class AgentSession implements AsyncDisposable {
 
   /** What the connections to the model have come to so far. */
   get connections(): ConnectionCounts {
-    return this.#connections.counts;
+    return this.#story.counts;
   }
 
   /** What the live session holds outside memory; empty once it has closed (clause C6). */
@@ -257,7 +222,7 @@ export class AgentSession implements AsyncDisposable {
     this.#startedAtMs = this.#lifetime.clock.now();
     if (this.queue.isClosed) this.#queueClosed();
     this.#throwIfEnding();
-    this.#settleLostCalls();
+    this.#tools.settleLost();
     try {
       await this.#leg.start();
     } catch (error) {
@@ -347,60 +312,20 @@ export class AgentSession implements AsyncDisposable {
 
   /** The model is there, or is there again: what it does not know goes first, and what that means is told (R9). */
   #connected({ history }: LiveSetup, resuming: Resuming, recovered: Recovered | undefined): void {
-    const { clock } = this.#lifetime;
-    this.#limits ??= new LimitWatch(this.#lifetime, this.#sessionLimits(), (limit, afterMs) =>
+    this.#limits ??= new LimitWatch(this.#lifetime, limitsOf(this.#options), (limit, afterMs) =>
       this.#limit(limit, afterMs),
     );
     const unsent = this.#pump.takeResults();
-    const { first, results, isGivenUp, ...told } = this.#continuity.continued(
-      resuming,
-      history.length,
-      unsent,
-    );
-    this.#pump.beginWith(first);
-    for (const result of results) this.#answer(result);
-    const { historyTurns } = told;
-    const afterMs = Math.round(clock.now() - (this.#connectingAtMs ?? clock.now()));
-    const resumed = resuming.tag === 'resume';
-    this.#connectionChanged({ type: 'connection', state: 'connected', resumed, historyTurns, afterMs });
-    if (isGivenUp) {
-      this.#emit({
-        type: 'warning',
-        code: 'HOLDFAST_INPUT_GIVEN_UP',
-        message: 'What the user said has ended every connection it was sent to, and is not sent again.',
-      });
-    }
-    if (recovered === undefined) return;
-    const { isSwap, ...replaced } = recovered;
-    const recovery = { type: 'connection', ...replaced, ...told } as const;
-    if (isSwap) {
-      this.#connectionChanged({ ...recovery, state: 'swapped', how: resumed ? 'resumed' : 'reseeded' });
-    } else if (resuming.tag === 'resume') {
-      this.#connectionChanged({ ...recovery, state: 'resumed' });
-    } else {
-      this.#connectionChanged({ ...recovery, state: 'reseeded', why: resuming.why });
-    }
-  }
-
-  #connectionChanged(event: ConnectionEventBody): void {
-    if (event.state === 'connecting') this.#connectingAtMs = this.#lifetime.clock.now();
-    // A provider's own words may quote the handle they are about, and what is emitted goes to clients.
-    const told =
-      'reason' in event ? { ...event, reason: this.#connectionLog.withoutHandle(event.reason) } : event;
-    this.#connectionLog.note(told);
-    this.#connections.note(told);
-    this.#emit(told);
-  }
-
-  /** Calls whose tools ran in a process that is no more: the history must not end in the middle of one (R10). */
-  #settleLostCalls(): void {
-    const { session } = this;
-    for (const { id, name } of session.pendingCalls ?? []) {
-      const response = { id, name, response: { error: 'lost with the process that ran it' } };
-      session.history.push({ role: 'user', parts: [{ functionResponse: response }] });
-    }
-    session.pendingCalls = undefined;
-    this.#journal?.changed();
+    const continued = this.#continuity.continued(resuming, history.length, unsent);
+    this.#pump.beginWith(continued.first);
+    for (const result of continued.results) this.#tools.answer(result);
+    this.#story.connected(resuming, recovered, continued);
+    if (!continued.isGivenUp) return;
+    this.#emit({
+      type: 'warning',
+      code: 'HOLDFAST_INPUT_GIVEN_UP',
+      message: 'What the user said has ended every connection it was sent to, and is not sent again.',
+    });
   }
 
   #sent(input: ModelInput): void {
@@ -413,29 +338,21 @@ export class AgentSession implements AsyncDisposable {
     this.#journal?.changed();
   }
 
-  #sessionLimits(): SessionLimits {
-    return {
-      idleTimeoutMs: this.#options.limits?.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS,
-      maxDurationMs: this.#options.limits?.maxDurationMs ?? DEFAULT_MAX_DURATION_MS,
-    };
-  }
-
   #received(message: ModelOutput): void {
     this.#limits?.active();
     this.#continuity.receiving(message);
     switch (message.type) {
       case 'toolCall':
-        this.#toolsCalled(message.calls);
+        this.#tools.called(message.calls);
         return;
       case 'toolCallCancellation':
-        this.#tools.cancel(message.ids);
-        this.#continuity.settled(message.ids);
+        this.#tools.cancelled(message.ids);
         break;
       case 'resumption':
         this.#continuity.resumable(message, this.#lifetime.clock.wallTime());
         return;
       case 'goAway':
-        this.#connectionLog.note(message);
+        this.#story.goAway(message);
         this.#leg.goAway(message.timeLeftMs);
         break;
       default:
@@ -454,52 +371,6 @@ export class AgentSession implements AsyncDisposable {
       type: 'warning',
       code: error instanceof HoldfastError ? error.code : 'HOLDFAST_INPUT_REFUSED',
       message: `${this.model.id} cannot take this '${input.type}'; it was dropped: ${describeError(error)}`,
-    });
-  }
-
-  #toolsCalled(calls: readonly FunctionCall[]): void {
-    const ids = new Set<string>();
-    const fresh = calls.filter(({ id }) => !this.#tools.knows(id) && !ids.has(id) && ids.add(id));
-    if (fresh.length > 0) {
-      this.#conversation.received({ type: 'toolCall', calls: fresh });
-      this.#continuity.called(fresh);
-    }
-    for (const call of fresh) this.#tools.start(call);
-    this.#journal?.changed();
-    for (const call of calls) if (!fresh.includes(call)) this.#calledAgain(call);
-  }
-
-  /** The model repeats a call. Running it twice could do twice what it does; who has its answer gives it again. */
-  #calledAgain({ id, name }: FunctionCall): void {
-    const answer = this.#tools.answerOf(id);
-    this.#emit({
-      type: 'warning',
-      code: 'HOLDFAST_DUPLICATE_TOOL_CALL',
-      message: `The model repeated call '${id}' of '${name}', which was not run twice.`,
-    });
-    if (answer === undefined) return;
-    this.#continuity.called([{ id, name, args: {} }]);
-    this.#answer(answer);
-  }
-
-  #toolSettled({ response, answer }: SettledCall): void {
-    this.session.history.push({ role: 'user', parts: [{ functionResponse: response }] });
-    this.#emit({ type: 'toolResult', result: response });
-    this.#journal?.changed();
-    if (answer) this.#answer(response);
-  }
-
-  /** A result goes to the connection that knows its call, or is told as history, or is lost and said to be (R10). */
-  #answer(response: FunctionResponse): void {
-    const input = this.#continuity.answerOf(response);
-    if (input !== undefined) {
-      this.#pump.answer(input);
-      return;
-    }
-    this.#emit({
-      type: 'warning',
-      code: 'HOLDFAST_TOOL_RESULT_LOST',
-      message: `The result of '${response.name}' does not reach the model, whose connection no longer knows the call. It stands in the history.`,
     });
   }
 
@@ -557,13 +428,4 @@ export class AgentSession implements AsyncDisposable {
 /** A function of its own, so that a listener whose promise never settles holds a logger and no session (clause C6). */
 function listenerFailed(log: Logger, owner: string): ListenerErrorHandler {
   return (error, event) => log.error('listener failed', { owner, event, error: describeError(error) });
-}
-
-function checkTimes(options: AgentSessionOptions & Partial<SessionLimits>): void {
-  const { closeTimeoutMs, flushTimeoutMs, connectTimeoutMs, idleTimeoutMs, maxDurationMs } = options;
-  const times = { closeTimeoutMs, flushTimeoutMs, connectTimeoutMs, idleTimeoutMs, maxDurationMs };
-  for (const [name, ms] of Object.entries(times)) {
-    if (ms === undefined || ms > 0) continue;
-    throw new InvalidOptionError(`${name} must be above 0 milliseconds; it was ${ms}.`);
-  }
 }

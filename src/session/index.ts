@@ -1,8 +1,10 @@
 /** Live sessions: agents, tools, the queue in front of them and the engine behind. */
 export { Agent } from './agent.ts';
 export type { AgentOptions, Instructions } from './agent.ts';
-export { AgentSession, DEFAULT_FLUSH_TIMEOUT_MS, DRAIN_ANSWER_TIMEOUT_MS } from './agent-session.ts';
-export type { AgentSessionOptions, AgentSessionState } from './agent-session.ts';
+export { AgentSession, DRAIN_ANSWER_TIMEOUT_MS } from './agent-session.ts';
+export type { AgentSessionState } from './agent-session.ts';
+export { DEFAULT_FLUSH_TIMEOUT_MS } from './agent-session-options.ts';
+export type { AgentSessionOptions } from './agent-session-options.ts';
 export { ConnectionCounter, NO_CONNECTIONS } from './connection-counts.ts';
 export type { ConnectionCounts } from './connection-counts.ts';
 export * from './errors.ts';

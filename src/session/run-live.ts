@@ -1,7 +1,7 @@
 import { ClosedError, InvalidOptionError, Mailbox } from '../kernel/index.ts';
 import type { LiveEvent } from '../protocol/index.ts';
 import { AgentSession } from './agent-session.ts';
-import type { AgentSessionOptions } from './agent-session.ts';
+import type { AgentSessionOptions } from './agent-session-options.ts';
 import { SlowConsumerError } from './errors.ts';
 import type { LiveRequestQueue } from './live-request-queue.ts';
 import type { SessionCloseReport } from './session-end.ts';

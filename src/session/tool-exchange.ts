@@ -1,0 +1,107 @@
+import type { Lifetime } from '../kernel/index.ts';
+import type { FunctionCall, FunctionResponse, LiveEventBody } from '../protocol/index.ts';
+import type { Continuity } from './continuity.ts';
+import type { Conversation } from './conversation.ts';
+import type { ModelInput } from './live-model.ts';
+import type { StoredSession } from './session-store.ts';
+import { ToolCalls } from './tool-calls.ts';
+import type { SettledCall } from './tool-calls.ts';
+import type { Tool } from './tool.ts';
+
+export interface ToolExchangeOptions {
+  readonly tools: readonly Tool[];
+  readonly owner: Lifetime;
+  readonly session: StoredSession;
+  readonly conversation: Conversation;
+  /** What the connection knows. */
+  readonly continuity: Continuity;
+  emit(event: LiveEventBody): void;
+  /** Sends what the model waits for. */
+  send(input: ModelInput): void;
+  /** Something of the session is to be written down. */
+  changed(): void;
+}
+
+/**
+ * The model's calls and their results, over however many connections: each call is run once and settles once, its result
+ * stands in the history, and goes to the connection that knows the call (clause R10).
+ */
+export class ToolExchange {
+  readonly #options: ToolExchangeOptions;
+  readonly #calls: ToolCalls;
+
+  constructor(options: ToolExchangeOptions) {
+    this.#options = options;
+    const { tools, owner, session } = options;
+    this.#calls = new ToolCalls(tools, owner, session.state, (settled) => this.#settled(settled));
+  }
+
+  /** The calls whose tools have not settled. */
+  get running(): readonly FunctionCall[] {
+    return this.#calls.running;
+  }
+
+  called(calls: readonly FunctionCall[]): void {
+    const { conversation, continuity, changed } = this.#options;
+    const ids = new Set<string>();
+    const fresh = calls.filter(({ id }) => !this.#calls.knows(id) && !ids.has(id) && ids.add(id));
+    if (fresh.length > 0) {
+      conversation.received({ type: 'toolCall', calls: fresh });
+      continuity.called(fresh);
+    }
+    for (const call of fresh) this.#calls.start(call);
+    changed();
+    for (const call of calls) if (!fresh.includes(call)) this.#calledAgain(call);
+  }
+
+  cancelled(ids: readonly string[]): void {
+    this.#calls.cancel(ids);
+    this.#options.continuity.settled(ids);
+  }
+
+  /** Calls whose tools ran in a process that is no more: the history must not end in the middle of one. */
+  settleLost(): void {
+    const { session, changed } = this.#options;
+    for (const { id, name } of session.pendingCalls ?? []) {
+      const response = { id, name, response: { error: 'lost with the process that ran it' } };
+      session.history.push({ role: 'user', parts: [{ functionResponse: response }] });
+    }
+    session.pendingCalls = undefined;
+    changed();
+  }
+
+  /** A result goes to the connection that knows its call, or is told as history, or is lost and said to be. */
+  answer(response: FunctionResponse): void {
+    const input = this.#options.continuity.answerOf(response);
+    if (input !== undefined) {
+      this.#options.send(input);
+      return;
+    }
+    this.#options.emit({
+      type: 'warning',
+      code: 'HOLDFAST_TOOL_RESULT_LOST',
+      message: `The result of '${response.name}' does not reach the model, whose connection no longer knows the call. It stands in the history.`,
+    });
+  }
+
+  /** The model repeats a call. Running it twice could do twice what it does; who has its answer gives it again. */
+  #calledAgain({ id, name }: FunctionCall): void {
+    const answer = this.#calls.answerOf(id);
+    this.#options.emit({
+      type: 'warning',
+      code: 'HOLDFAST_DUPLICATE_TOOL_CALL',
+      message: `The model repeated call '${id}' of '${name}', which was not run twice.`,
+    });
+    if (answer === undefined) return;
+    this.#options.continuity.called([{ id, name, args: {} }]);
+    this.answer(answer);
+  }
+
+  #settled({ response, answer }: SettledCall): void {
+    const { session, emit, changed } = this.#options;
+    session.history.push({ role: 'user', parts: [{ functionResponse: response }] });
+    emit({ type: 'toolResult', result: response });
+    changed();
+    if (answer) this.answer(response);
+  }
+}
