@@ -19,6 +19,7 @@ import { Redial } from './redial.ts';
 import type { Outage } from './redial.ts';
 import { HANDLE_CONFIRM_MS } from './resumption.ts';
 import type { Resuming, Resumption } from './resumption.ts';
+import { SwapMoment } from './swap-moment.ts';
 import { SwapPlan } from './swap-plan.ts';
 import type { SwapCause } from './swap-plan.ts';
 import { untilClosed } from './until-closed.ts';
@@ -34,12 +35,6 @@ export const SEND_HIGH_WATER_BYTES = 1_048_576;
 
 /** How long a peer's last words are listened to when its connection is swapped; its socket has the same bound (C10). */
 export const FINISH_TIMEOUT_MS = 1_000;
-
-/** How long a swap that has time waits for a microphone to be quiet. */
-export const NOISE_GRACE_MS = 5_000;
-
-/** How long after a turn a swap waits for the handle that knows it; a provider sends it in the same breath. */
-export const HANDLE_GRACE_MS = 2_000;
 
 interface Connected {
   readonly scope: Lifetime;
@@ -114,8 +109,7 @@ export class ModelLeg implements Receiver {
   readonly #redial: Redial | undefined;
   #state: LegState = { tag: 'idle' };
   #wasConnected = false;
-  /** Since when a swap that is wanted has found nobody speaking. */
-  #idleSinceMs: number | undefined;
+  readonly #swapMoment: SwapMoment;
   /** Whether deliveries wait: for the connection to be announced, for a send or another delivery to return. */
   #isHolding = false;
   /** Whether a new connection is being told of. */
@@ -126,6 +120,12 @@ export class ModelLeg implements Receiver {
     this.#options = options;
     this.#leg = options.owner.child('model leg');
     const { model, policy, random, resumption } = options;
+    this.#swapMoment = new SwapMoment({
+      clock: this.#leg.clock,
+      resumption,
+      isAtBoundary: () => options.isAtBoundary(),
+      isQuiet: () => options.isQuiet(),
+    });
     const redial = {
       modelId: model.id,
       leg: this.#leg,
@@ -420,27 +420,12 @@ export class ModelLeg implements Receiver {
     const state = this.#state;
     if (state.tag !== 'connected' || state.scope !== scope || this.#isHolding) return;
     if (!this.#options.mayReconnect()) return;
-    const isIdle = this.#options.isAtBoundary();
-    if (!isUrgent && !(this.#isTimely(isIdle) && this.#isHealthy(state))) return;
+    if (!isUrgent && !(this.#swapMoment.isNow && this.#isHealthy(state))) return;
     const sinceMs = scope.clock.now();
     const outage: Outage = { cause, kind: 'swap', sinceMs };
     this.#options.resumption.disconnected(scope.clock.wallTime());
     this.#redial?.begins(outage, this.#isHealthy(state));
     void this.#replace(this.#finish(state), outage);
-  }
-
-  /**
-   * Whether now is a good time to swap. The handle that knows a turn comes right after it, or not at all; a microphone
-   * that is never quiet stands in a noisy room.
-   */
-  #isTimely(isIdle: boolean): boolean {
-    const nowMs = this.#leg.clock.now();
-    const { resumption } = this.#options;
-    this.#idleSinceMs = isIdle && !resumption.isHeldBack ? (this.#idleSinceMs ?? nowMs) : undefined;
-    if (this.#idleSinceMs === undefined) return false;
-    const idleMs = nowMs - this.#idleSinceMs;
-    const isKnown = resumption.isCurrent || idleMs >= HANDLE_GRACE_MS;
-    return isKnown && (this.#options.isQuiet() || idleMs >= NOISE_GRACE_MS);
   }
 
   /** Says goodbye, and takes in what the peer had sent before it heard that. */
@@ -453,7 +438,7 @@ export class ModelLeg implements Receiver {
       connection.finish();
       await finished.promise;
     }
-    this.#idleSinceMs = undefined;
+    this.#swapMoment.passed();
     if (this.#state.tag !== 'ended') this.#state = { tag: 'waiting' };
     await scope.close('swap');
   }
