@@ -6,7 +6,7 @@ import { textContent } from '../protocol/index.ts';
 import type { Usage } from '../protocol/index.ts';
 import { ConnectionLostError, QueueFullError } from './errors.ts';
 import { LiveRequestQueue } from './live-request-queue.ts';
-import { SEND_HIGH_WATER_BYTES } from './model-leg.ts';
+import { SEND_HIGH_WATER_BYTES } from './supervised-leg.ts';
 import type { SessionCloseReport } from './session-end.ts';
 import { tool } from './tool.ts';
 

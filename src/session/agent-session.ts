@@ -22,8 +22,7 @@ import { JournalWriter } from './journal-writer.ts';
 import { LimitWatch } from './limits.ts';
 import type { LiveModel, LiveSetup, ModelInput, ModelOutput } from './live-model.ts';
 import { LiveRequestQueue } from './live-request-queue.ts';
-import { DEFAULT_CONNECT_TIMEOUT_MS, ModelLeg } from './model-leg.ts';
-import type { Recovered } from './model-leg.ts';
+import { isProgress } from './progress.ts';
 import { resolveReconnect } from './reconnect-policy.ts';
 import { Resumption } from './resumption.ts';
 import type { Resuming } from './resumption.ts';
@@ -31,6 +30,8 @@ import { liveSetup } from './run-config.ts';
 import type { Knowledge } from './run-config.ts';
 import { endReasonOf } from './session-end.ts';
 import type { EndReason, SessionCloseReport } from './session-end.ts';
+import { DEFAULT_CONNECT_TIMEOUT_MS, SupervisedLeg } from './supervised-leg.ts';
+import type { Recovered } from './supervised-leg.ts';
 import { newSession } from './session-store.ts';
 import type { StoredSession } from './session-store.ts';
 import { ToolExchange } from './tool-exchange.ts';
@@ -76,7 +77,7 @@ export class AgentSession implements AsyncDisposable {
   readonly #journal: JournalWriter | undefined;
   /** What the answers of earlier live sessions have cost. */
   readonly #usageBefore: Usage;
-  readonly #leg: ModelLeg;
+  readonly #leg: SupervisedLeg<LiveSetup, ModelInput, ModelOutput>;
   readonly #pump: InputPump;
   readonly #tools: ToolExchange;
   readonly #options: AgentSessionOptions;
@@ -156,8 +157,9 @@ export class AgentSession implements AsyncDisposable {
       send: (input) => this.#pump.answer(input),
       changed: () => this.#journal?.changed(),
     });
-    this.#leg = new ModelLeg({
-      model,
+    this.#leg = new SupervisedLeg({
+      name: 'model leg',
+      port: model,
       owner: lifetime,
       connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
       policy,
@@ -172,6 +174,7 @@ export class AgentSession implements AsyncDisposable {
       connected: (setup, resuming, recovered) => this.#connected(setup, resuming, recovered),
       ready: () => void this.#pump.pump(),
       output: (message) => this.#received(message),
+      isProgress,
       sent: (input) => this.#sent(input),
       refused: (input, error) => this.#refused(input, error),
       failed: (error) => this.#failed(error),

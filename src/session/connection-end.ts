@@ -1,5 +1,5 @@
 import { ConnectTimeoutError, ConnectionLostError, HandleRejectedError, OverloadedError } from './errors.ts';
-import type { ConnectionEnd, ModelOutput } from './live-model.ts';
+import type { ConnectionEnd } from './stream-port.ts';
 
 /** Whether another attempt may go better; everything else is not the connection's fault and is told at once. */
 export function isRecoverable(error: unknown): error is Error {
@@ -9,21 +9,6 @@ export function isRecoverable(error: unknown): error is Error {
     error instanceof HandleRejectedError ||
     error instanceof OverloadedError
   );
-}
-
-/** Useful output: a finished handshake is none, and neither is a handle or a notice (clause R4). */
-export function isProgress(message: ModelOutput): boolean {
-  switch (message.type) {
-    case 'audio':
-    case 'text':
-    case 'content':
-    case 'toolCall':
-      return true;
-    case 'transcript':
-      return message.finished;
-    default:
-      return false;
-  }
 }
 
 export function lostError(provider: string, { code, reason, error }: ConnectionEnd): Error {

@@ -4,7 +4,7 @@ import { ConnectionCounter } from './connection-counts.ts';
 import type { ConnectionCounts } from './connection-counts.ts';
 import { ConnectionLog } from './connection-log.ts';
 import type { Continued } from './continuity.ts';
-import type { Recovered } from './model-leg.ts';
+import type { Recovered } from './supervised-leg.ts';
 import type { Resuming } from './resumption.ts';
 
 export interface ConnectionStoryOptions {

@@ -12,9 +12,10 @@ export { JOURNAL_COALESCE_MS, JOURNAL_OVERDUE_MS, JOURNAL_RETRY_MS } from './jou
 export { DEFAULT_IDLE_TIMEOUT_MS, DEFAULT_MAX_DURATION_MS } from './limits.ts';
 export type { SessionLimits } from './limits.ts';
 export type * from './live-model.ts';
+export type * from './stream-port.ts';
 export { DEFAULT_QUEUE_CAPACITY, LiveRequestQueue } from './live-request-queue.ts';
 export type { AdkLiveRequest, Blob } from './live-request-queue.ts';
-export { DEFAULT_CONNECT_TIMEOUT_MS, SEND_HIGH_WATER_BYTES } from './model-leg.ts';
+export { DEFAULT_CONNECT_TIMEOUT_MS, SEND_HIGH_WATER_BYTES } from './supervised-leg.ts';
 export * from './reconnect-policy.ts';
 export type { RunConfig } from './run-config.ts';
 export { DEFAULT_EVENT_CAPACITY, runLive } from './run-live.ts';

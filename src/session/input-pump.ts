@@ -4,7 +4,16 @@ import { audioMsOf } from './input-ring.ts';
 import type { InputRing, Unsent } from './input-ring.ts';
 import type { LiveRequestQueue } from './live-request-queue.ts';
 import type { ModelInput } from './live-model.ts';
-import type { ModelLeg } from './model-leg.ts';
+
+/** The connection, as far as what is sent goes. */
+export interface Outlet {
+  /** Whether more can be handed over now. */
+  readonly isReady: boolean;
+  readonly isConnected: boolean;
+  /** Whether there was a connection and there will be another one. */
+  readonly isRecovering: boolean;
+  send(input: ModelInput): boolean;
+}
 
 /** How often a full socket is looked at again: one audio frame. */
 const RETRY_MS = 20;
@@ -16,7 +25,7 @@ const RETRY_MS = 20;
 export class InputPump {
   readonly #queue: LiveRequestQueue;
   readonly #ring: InputRing;
-  readonly #leg: ModelLeg;
+  readonly #leg: Outlet;
   readonly #owner: Lifetime;
   /** What a new connection has to know before anything else. */
   #first: ModelInput | undefined;
@@ -26,7 +35,7 @@ export class InputPump {
   #retry: Timer | undefined;
   #flushed: (() => void) | undefined;
 
-  constructor(queue: LiveRequestQueue, ring: InputRing, leg: ModelLeg, owner: Lifetime) {
+  constructor(queue: LiveRequestQueue, ring: InputRing, leg: Outlet, owner: Lifetime) {
     this.#queue = queue;
     this.#ring = ring;
     this.#leg = leg;

@@ -1,12 +1,18 @@
 import type { ClosingStep, Lifetime } from '../kernel/index.ts';
-import type { ConnectionEnd, ModelOutput, ModelSink } from './live-model.ts';
+import type { ConnectionEnd, StreamSink } from './stream-port.ts';
 
-/** What comes over a connection, in order. */
-export type ConnectionDelivery = ModelOutput | { readonly type: 'ended'; readonly end: ConnectionEnd };
+/** The end of a connection, as it is delivered behind what the connection had to say. */
+export class Ended {
+  readonly end: ConnectionEnd;
 
-/** Who takes it in. */
-export interface Receiver {
-  receive(delivery: ConnectionDelivery): void;
+  constructor(end: ConnectionEnd) {
+    this.end = end;
+  }
+}
+
+/** Who takes in what comes over a connection, in order. */
+export interface Receiver<Output> {
+  receive(delivery: Output | Ended): void;
   alive(): void;
 }
 
@@ -14,20 +20,20 @@ export interface Receiver {
  * Where a connection delivers. It is cut off in the instant its scope closes, so that a model that never lets go of
  * it keeps no session in memory (clause C6).
  */
-export class LegSink implements ModelSink {
-  static readonly #cut: ClosingStep<LegSink> = {
+export class LegSink<Output> implements StreamSink<Output> {
+  static readonly #cut: ClosingStep<LegSink<never>> = {
     stop: (sink) => {
       sink.#leg = undefined;
     },
   };
-  #leg: Receiver | undefined;
+  #leg: Receiver<Output> | undefined;
 
-  constructor(leg: Receiver, scope: Lifetime) {
+  constructor(leg: Receiver<Output>, scope: Lifetime) {
     this.#leg = leg;
     scope.own('deliveries', this, LegSink.#cut);
   }
 
-  output(message: ModelOutput): void {
+  output(message: Output): void {
     this.#leg?.receive(message);
   }
 
@@ -38,6 +44,6 @@ export class LegSink implements ModelSink {
   ended(end: ConnectionEnd): void {
     const leg = this.#leg;
     this.#leg = undefined;
-    leg?.receive({ type: 'ended', end });
+    leg?.receive(new Ended(end));
   }
 }

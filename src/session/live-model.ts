@@ -1,4 +1,3 @@
-import type { Lifetime } from '../kernel/index.ts';
 import type {
   AudioChunk,
   Content,
@@ -7,21 +6,12 @@ import type {
   LiveRequest,
   Usage,
 } from '../protocol/index.ts';
+import type { StreamCapabilities, StreamConnection, StreamPort, StreamSink } from './stream-port.ts';
 
 /** What a model can do, as far as the session must know. */
-export interface LiveCapabilities {
-  /** Whether the provider issues handles with which a new connection continues an old one. */
-  readonly resumption: boolean;
-  /** After how long the provider ends a connection, in milliseconds, where it is known. */
-  readonly maxConnectionAgeMs?: number;
-  /** For how long a handle is good after its connection has ended, in milliseconds. Default: for ever. */
-  readonly handleLifetimeMs?: number;
-  /** How long a healthy peer may leave a probe unanswered, in milliseconds (clause R12). */
-  readonly probeTimeoutMs?: number;
+export interface LiveCapabilities extends StreamCapabilities {
   /** Whether turns of either side can be given as text in mid-session, without being answered. Default false. */
   readonly takesContent?: boolean;
-  /** The model runs in this process: its connection cannot be lost, so nothing is kept to be sent again. */
-  readonly inProcess?: boolean;
   /** The rate the model hears best; other rates are resampled before they are sent. */
   readonly inputRateHz: number;
   /** The rate the model speaks at. */
@@ -94,55 +84,16 @@ export type ModelOutput =
   | { readonly type: 'resumption'; readonly handle: string | undefined; readonly lastConsumedIndex?: number }
   | { readonly type: 'unknown'; readonly message: unknown };
 
-/** How a connection to a model ended, when it was not closed by us. */
-export interface ConnectionEnd {
-  /** The WebSocket close code, where there is a socket. */
-  readonly code?: number;
-  readonly reason: string;
-  /**
-   * What the provider's words mean, where they mean more than a lost connection: a HandleRejectedError, an
-   * OverloadedError, or what another attempt cannot cure, such as credentials, a quota, an invalid request.
-   */
-  readonly error?: Error;
-}
+/** Where a connection to a model delivers. */
+export type ModelSink = StreamSink<ModelOutput>;
 
-/** Where a connection delivers. Both are called synchronously, as messages arrive, and never after the scope closed. */
-export interface ModelSink {
-  output(message: ModelOutput): void;
-  /** The peer has shown that it is there without saying anything: it answered a probe. Outputs need no `alive`. */
-  alive(): void;
-  /** The connection is gone, and not because its scope was closed. Called once, and nothing after it. */
-  ended(end: ConnectionEnd): void;
-}
+/** An open, set-up connection to a model. */
+export type LiveConnection = StreamConnection<ModelInput>;
 
-/** An open, set-up connection. It ends with the scope it was made under. */
-export interface LiveConnection {
-  /** Sends, or returns false when the connection no longer takes anything. Never throws for the network's sake. */
-  send(input: ModelInput): boolean;
-  /** Bytes accepted by `send` that have not left the process. */
-  readonly bufferedBytes: number;
-  /** Bytes that have left the process so far: while some wait and this stands still, nothing gets through (R12). */
-  readonly flushedBytes?: number;
-  /** Asks the peer whether it is there; `alive` of the sink is the answer. A connection without it is not probed. */
-  probe?(): void;
-  /**
-   * Says goodbye and takes nothing more, but goes on delivering what the peer has sent before it answers; `ended` of
-   * the sink tells when the socket is gone, which is bounded. A connection without it ends with its scope (R7, R8).
-   */
-  finish?(): void;
-}
-
-/** A realtime model, or anything that behaves like one. */
-export interface LiveModel {
-  /** For logs and events: `echo`, `gemini:gemini-2.5-flash`. Holds no secret. */
-  readonly id: string;
+/**
+ * A realtime model, or anything that behaves like one. `connect` seeds the history too: when it resolves, the model is
+ * ready for input.
+ */
+export interface LiveModel extends StreamPort<LiveSetup, ModelInput, ModelOutput> {
   readonly capabilities: LiveCapabilities;
-  /**
-   * Dials, shakes hands, sets up, and seeds the history: resolves when the model is ready for input.
-   *
-   * Everything it opens is owned by `scope`. Closing the scope ends the attempt or the connection; the promise then
-   * rejects with a ClosedError. Any other failure rejects with a typed error and leaves nothing open. The bound of
-   * the whole is the caller's, who closes the scope when it is reached (clause R11).
-   */
-  connect(setup: LiveSetup, sink: ModelSink, scope: Lifetime): Promise<LiveConnection>;
 }

@@ -1,6 +1,6 @@
 import { describeError } from '../kernel/index.ts';
 import type { Lifetime } from '../kernel/index.ts';
-import type { LiveConnection } from './live-model.ts';
+import type { StreamConnection } from './stream-port.ts';
 import type { ReconnectPolicy } from './reconnect-policy.ts';
 
 /** How often a connection is looked at: often enough for bounds of ten seconds, too seldom to be felt. */
@@ -16,7 +16,7 @@ type Bounds = Pick<ReconnectPolicy, 'probeAfterMs' | 'probeTimeoutMs' | 'stallTi
  */
 export class LivenessWatch {
   readonly #scope: Lifetime;
-  readonly #connection: LiveConnection;
+  readonly #connection: StreamConnection<never>;
   readonly #bounds: Bounds;
   readonly #dead: (cause: 'silent' | 'stalled') => void;
   /** Whether anything was heard since the last look: a frame sets this and reads no clock. */
@@ -28,7 +28,7 @@ export class LivenessWatch {
 
   constructor(
     scope: Lifetime,
-    connection: LiveConnection,
+    connection: StreamConnection<never>,
     bounds: Bounds,
     dead: (cause: 'silent' | 'stalled') => void,
   ) {

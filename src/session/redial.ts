@@ -20,7 +20,7 @@ export interface Outage {
 }
 
 export interface RedialOptions {
-  readonly modelId: string;
+  readonly portId: string;
   /** Owns the waiting. */
   readonly leg: Lifetime;
   readonly policy: ReconnectPolicy;
@@ -109,12 +109,12 @@ export class Redial {
   }
 
   #exhausted(meter: ReconnectExhaustedError['meter'], cause: unknown): ReconnectExhaustedError {
-    const { modelId, leg, changed } = this.#options;
+    const { portId, leg, changed } = this.#options;
     const used = this.#meters.used(leg.clock.now());
     changed({ type: 'connection', state: 'exhausted', meter, ...used });
     const last = cause === undefined ? '' : ` The last one failed: ${describeError(cause)}`;
     return new ReconnectExhaustedError(
-      `The connection to ${modelId} could not be had again: ${used.attempts} attempts in ${used.outageMs} ms, ` +
+      `The connection to ${portId} could not be had again: ${used.attempts} attempts in ${used.outageMs} ms, ` +
         `${used.redials} redials in all; the bound on ${meter} is reached.${last}`,
       meter,
       used,

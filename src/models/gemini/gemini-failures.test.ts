@@ -15,7 +15,8 @@ import {
   QuotaError,
 } from '../../session/errors.ts';
 import type { ProviderError } from '../../session/errors.ts';
-import type { ConnectionEnd, LiveConnection, LiveSetup, ModelOutput } from '../../session/live-model.ts';
+import type { LiveConnection, LiveSetup, ModelOutput } from '../../session/live-model.ts';
+import type { ConnectionEnd } from '../../session/stream-port.ts';
 import { gemini } from './gemini-model.ts';
 
 const KEY = 'SECRET-key-value';

@@ -3,7 +3,8 @@ import { ClosedError, InvalidOptionError, Lifetime, VirtualClock } from '../../k
 import { AudioChunk, textContent } from '../../protocol/index.ts';
 import type { Content } from '../../protocol/index.ts';
 import { AuthenticationError, ConnectionLostError } from '../../session/errors.ts';
-import type { ConnectionEnd, LiveSetup, ModelInput, ModelOutput } from '../../session/live-model.ts';
+import type { LiveSetup, ModelInput, ModelOutput } from '../../session/live-model.ts';
+import type { ConnectionEnd } from '../../session/stream-port.ts';
 import { MemoryTransport } from '../../testing/memory-transport.ts';
 import type { MemoryDial, MemoryPeer } from '../../testing/memory-transport.ts';
 import { gemini } from './gemini-model.ts';

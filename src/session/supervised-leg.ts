@@ -1,24 +1,17 @@
 import { ClosedError, describeError } from '../kernel/index.ts';
 import type { Lifetime, Random } from '../kernel/index.ts';
 import type { ConnectionCause, ConnectionEventBody } from '../protocol/index.ts';
-import { isProgress, isRecoverable, lostError } from './connection-end.ts';
+import { isRecoverable, lostError } from './connection-end.ts';
 import { ConnectTimeoutError, HandleRejectedError } from './errors.ts';
-import { LegSink } from './leg-sink.ts';
-import type { ConnectionDelivery, Receiver } from './leg-sink.ts';
-import type {
-  ConnectionEnd,
-  LiveConnection,
-  LiveModel,
-  LiveSetup,
-  ModelInput,
-  ModelOutput,
-} from './live-model.ts';
+import { Ended, LegSink } from './leg-sink.ts';
+import type { Receiver } from './leg-sink.ts';
 import { LivenessWatch } from './liveness-watch.ts';
 import type { ReconnectPolicy } from './reconnect-policy.ts';
 import { Redial } from './redial.ts';
 import type { Outage } from './redial.ts';
 import { HANDLE_CONFIRM_MS } from './resumption.ts';
 import type { Resuming, Resumption } from './resumption.ts';
+import type { ConnectionEnd, StreamConnection, StreamPort } from './stream-port.ts';
 import { SwapMoment } from './swap-moment.ts';
 import { SwapPlan } from './swap-plan.ts';
 import type { SwapCause } from './swap-plan.ts';
@@ -36,14 +29,14 @@ export const SEND_HIGH_WATER_BYTES = 1_048_576;
 /** How long a peer's last words are listened to when its connection is swapped; its socket has the same bound (C10). */
 export const FINISH_TIMEOUT_MS = 1_000;
 
-interface Connected {
+interface Connected<Input> {
   readonly scope: Lifetime;
-  readonly connection: LiveConnection;
+  readonly connection: StreamConnection<Input>;
   readonly sinceMs: number;
   readonly wasResumed: boolean;
   readonly liveness: LivenessWatch | undefined;
   readonly swap: SwapPlan | undefined;
-  /** Whether the model has said anything of use over it. */
+  /** Whether anything of use was said over it. */
   hasProgress: boolean;
 }
 
@@ -51,10 +44,10 @@ interface Connected {
  * - `connecting`: a dial is under way. - `connected`. - `finishing`: the goodbye of a swap was said; what the peer had
  * sent before it is still taken in. - `waiting`: between two attempts. - `ended`: there will be no connection any more.
  */
-type LegState =
+type LegState<Input> =
   | { readonly tag: 'idle' | 'waiting' | 'ended' }
   | { readonly tag: 'connecting'; readonly scope: Lifetime }
-  | ({ readonly tag: 'connected' } & Connected)
+  | ({ readonly tag: 'connected' } & Connected<Input>)
   | { readonly tag: 'finishing'; readonly finished: () => void };
 
 /** A new connection in the place of an old one. */
@@ -65,8 +58,10 @@ export interface Recovered {
   readonly gapMs: number;
 }
 
-export interface ModelLegOptions {
-  readonly model: LiveModel;
+export interface SupervisedLegOptions<Setup, Input, Output> {
+  /** What the leg is called in its owner: `model leg`. */
+  readonly name: string;
+  readonly port: StreamPort<Setup, Input, Output>;
   readonly owner: Lifetime;
   readonly connectTimeoutMs: number;
   /** Undefined: what is lost stays lost, and nothing is swapped. */
@@ -74,7 +69,7 @@ export interface ModelLegOptions {
   readonly random: Random;
   readonly resumption: Resumption;
   /** What the next connection is set up with. */
-  setup(resuming: Resuming): Promise<LiveSetup>;
+  setup(resuming: Resuming): Promise<Setup>;
   /** Whether a connection that is lost now is worth another one: the session has not been told to end. */
   mayReconnect(): boolean;
   /** Whether nobody is speaking and nothing is owed: the time to swap (clause R7). */
@@ -84,42 +79,44 @@ export interface ModelLegOptions {
   changed(event: ConnectionEventBody): void;
   /** The connection is gone, with all that it had to say, and another one is about to be dialled. */
   disconnected(): void;
-  /** The model is ready, or is so again; called before anything it sent is delivered. */
-  connected(setup: LiveSetup, resuming: Resuming, recovered: Recovered | undefined): void;
+  /** The other side is ready, or is so again; called before anything it sent is delivered. */
+  connected(setup: Setup, resuming: Resuming, recovered: Recovered | undefined): void;
   /** What it had sent by then was delivered: it can be sent to. */
   ready(): void;
-  output(message: ModelOutput): void;
-  /** The connection took `input`; called before what the model answers is delivered. */
-  sent(input: ModelInput): void;
-  /** The model cannot take `input`, ever. The connection goes on. */
-  refused(input: ModelInput, error: unknown): void;
+  output(message: Output): void;
+  /** Whether an output is of use: a finished handshake is none, and neither is a handle or a notice (clause R4). */
+  isProgress(message: Output): boolean;
+  /** The connection took `input`; called before what is answered to it is delivered. */
+  sent(input: Input): void;
+  /** The other side cannot take `input`, ever. The connection goes on. */
+  refused(input: Input, error: unknown): void;
   /** There will be no connection any more, and nobody asked for that. */
   failed(error: Error): void;
 }
 
 /**
- * The connection of one live session to its model, over however many sockets: every dial of the session is made here.
+ * The connection to one provider, a live session's to its model say, over however many sockets: every dial is made here.
  *
  * Intent is read from this side's own state, never from a close code (clause R1): what ends after the owner began to
  * close was closed by us, everything else is lost and is, by the policy, had again.
  */
-export class ModelLeg implements Receiver {
-  readonly #options: ModelLegOptions;
+export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
+  readonly #options: SupervisedLegOptions<Setup, Input, Output>;
   readonly #leg: Lifetime;
   readonly #redial: Redial | undefined;
-  #state: LegState = { tag: 'idle' };
+  #state: LegState<Input> = { tag: 'idle' };
   #wasConnected = false;
   readonly #swapMoment: SwapMoment;
   /** Whether deliveries wait: for the connection to be announced, for a send or another delivery to return. */
   #isHolding = false;
   /** Whether a new connection is being told of. */
   #isAnnouncing = false;
-  readonly #held: ConnectionDelivery[] = [];
+  readonly #held: (Output | Ended)[] = [];
 
-  constructor(options: ModelLegOptions) {
+  constructor(options: SupervisedLegOptions<Setup, Input, Output>) {
     this.#options = options;
-    this.#leg = options.owner.child('model leg');
-    const { model, policy, random, resumption } = options;
+    this.#leg = options.owner.child(options.name);
+    const { port, policy, random, resumption } = options;
     this.#swapMoment = new SwapMoment({
       clock: this.#leg.clock,
       resumption,
@@ -127,7 +124,7 @@ export class ModelLeg implements Receiver {
       isQuiet: () => options.isQuiet(),
     });
     const redial = {
-      modelId: model.id,
+      portId: port.id,
       leg: this.#leg,
       random,
       resumption,
@@ -158,7 +155,7 @@ export class ModelLeg implements Receiver {
    * Sends over the connection; false when it takes nothing. What the model answers within the call is delivered after
    * the input has been told as sent, so that the history has the question before the answer.
    */
-  send(input: ModelInput): boolean {
+  send(input: Input): boolean {
     if (this.#state.tag !== 'connected' || this.#leg.isClosing) return false;
     const { connection } = this.#state;
     const isOutermost = !this.#isHolding;
@@ -221,10 +218,10 @@ export class ModelLeg implements Receiver {
   }
 
   /** Takes what the connection delivers, now or as soon as it is its turn. */
-  receive(delivery: ConnectionDelivery): void {
-    if (delivery.type === 'ended' && this.#state.tag === 'connecting') {
+  receive(delivery: Output | Ended): void {
+    if (delivery instanceof Ended && this.#state.tag === 'connecting') {
       // An attempt that failed has nothing to wait for.
-      void this.#state.scope.close(CONNECTION_LOST, lostError(this.#options.model.id, delivery.end));
+      void this.#state.scope.close(CONNECTION_LOST, lostError(this.#options.port.id, delivery.end));
       return;
     }
     if (this.#isHolding) {
@@ -252,21 +249,21 @@ export class ModelLeg implements Receiver {
     }
   }
 
-  #deliver(delivery: ConnectionDelivery): void {
+  #deliver(delivery: Output | Ended): void {
     const state = this.#state;
     if (this.#leg.isClosing) return;
     if (state.tag === 'finishing') {
-      if (delivery.type === 'ended') state.finished();
+      if (delivery instanceof Ended) state.finished();
       else this.#options.output(delivery);
       return;
     }
     if (state.tag !== 'connected') return;
-    if (delivery.type === 'ended') {
+    if (delivery instanceof Ended) {
       this.#lost(state, delivery.end, 'lost');
       return;
     }
     state.liveness?.heard();
-    if (!state.hasProgress && isProgress(delivery)) {
+    if (!state.hasProgress && this.#options.isProgress(delivery)) {
       state.hasProgress = true;
       this.#options.resumption.worked();
     }
@@ -279,7 +276,7 @@ export class ModelLeg implements Receiver {
    */
   async #dial(resuming: Resuming, outage?: Outage, attempt = 1): Promise<void> {
     this.#leg.throwIfClosing();
-    const { model, connectTimeoutMs, resumption } = this.#options;
+    const { port, connectTimeoutMs, resumption } = this.#options;
     const scope = this.#leg.child('connection');
     this.#state = { tag: 'connecting', scope };
     this.#isHolding = true;
@@ -291,7 +288,7 @@ export class ModelLeg implements Receiver {
     try {
       const setup = await untilClosed(scope, () => this.#options.setup(resuming));
       const sink = new LegSink(this, scope);
-      const connection = await untilClosed(scope, () => model.connect(setup, sink, scope));
+      const connection = await untilClosed(scope, () => port.connect(setup, sink, scope));
       scope.throwIfClosing();
       timeout.cancel();
       const wasResumed = resuming.tag === 'resume';
@@ -310,9 +307,9 @@ export class ModelLeg implements Receiver {
       if (reason === CONNECTION_LOST) throw cause;
       if (reason !== CONNECT_TIMEOUT) throw error;
       throw new ConnectTimeoutError(
-        `${model.id} was not ready within ${connectTimeoutMs} ms of dialling. ` +
+        `${port.id} was not ready within ${connectTimeoutMs} ms of dialling. ` +
           'Check the network and the address, or raise connectTimeoutMs.',
-        { provider: model.id, cause: error },
+        { provider: port.id, cause: error },
       );
     }
   }
@@ -334,9 +331,13 @@ export class ModelLeg implements Receiver {
     return { cause, isSwap: kind === 'swap', attempt, gapMs: Math.round(this.#leg.clock.now() - sinceMs) };
   }
 
-  #connectedState(scope: Lifetime, connection: LiveConnection, wasResumed: boolean): LegState {
-    const { policy, model } = this.#options;
-    const { inProcess = false, maxConnectionAgeMs } = model.capabilities;
+  #connectedState(
+    scope: Lifetime,
+    connection: StreamConnection<Input>,
+    wasResumed: boolean,
+  ): LegState<Input> {
+    const { policy, port } = this.#options;
+    const { inProcess = false, maxConnectionAgeMs } = port.capabilities;
     const isSupervised = policy !== undefined && !inProcess;
     const liveness = isSupervised
       ? new LivenessWatch(scope, connection, policy, (cause) => this.#dead(scope, cause))
@@ -360,10 +361,10 @@ export class ModelLeg implements Receiver {
   }
 
   /** The connection is gone: it is had again, or the session ends over it. */
-  #lost(connected: Connected, end: ConnectionEnd, cause: ConnectionCause): void {
+  #lost(connected: Connected<Input>, end: ConnectionEnd, cause: ConnectionCause): void {
     const options = this.#options;
     const { scope } = connected;
-    const error = lostError(options.model.id, end);
+    const error = lostError(options.port.id, end);
     options.resumption.disconnected(scope.clock.wallTime());
     const hadHandle = options.resumption.handle !== undefined;
     this.#state = { tag: 'waiting' };
@@ -404,7 +405,7 @@ export class ModelLeg implements Receiver {
   }
 
   /** Whether a connection has shown that it is one (clause R4). */
-  #isHealthy({ hasProgress, sinceMs }: Connected): boolean {
+  #isHealthy({ hasProgress, sinceMs }: Connected<Input>): boolean {
     const { policy, resumption } = this.#options;
     const isStable = this.#leg.clock.now() - sinceMs >= (policy?.stableAfterMs ?? Infinity);
     if (isStable) resumption.worked();
@@ -429,7 +430,7 @@ export class ModelLeg implements Receiver {
   }
 
   /** Says goodbye, and takes in what the peer had sent before it heard that. */
-  async #finish({ scope, connection }: Connected): Promise<void> {
+  async #finish({ scope, connection }: Connected<Input>): Promise<void> {
     if (connection.finish !== undefined) {
       const finished = Promise.withResolvers<void>();
       this.#state = { tag: 'finishing', finished: finished.resolve };
