@@ -21,3 +21,15 @@ export {
 export { resample, Resampler } from './resample.ts';
 export { MAX_RATE_HZ, MIN_RATE_HZ, SampleRateError } from './sample-rate.ts';
 export { formatWav, MAX_WAV_BYTES, parseWav, WavFormatError, type WavAudio } from './wav.ts';
+export {
+  MAX_AGENT_AHEAD_MS,
+  MAX_USER_AHEAD_MS,
+  Recorder,
+  RECORDING_BLOCK_MS,
+  RECORDING_HOLD_MS,
+  RECORDING_RATE_HZ,
+  type RecorderOptions,
+  type RecorderStats,
+} from './recorder.ts';
+export { RecordingFile, type RecordingSink } from './recording-file.ts';
+export { MAX_UNWRITTEN_RECORDING_BYTES, RecorderError } from './recording-writer.ts';
