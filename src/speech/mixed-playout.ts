@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '../kernel/index.ts';
+import { InvalidOptionError, describeError } from '../kernel/index.ts';
 import type { Lifetime, Timer } from '../kernel/index.ts';
 import { Resampler } from './resample.ts';
 import { SampleFifo } from './sample-fifo.ts';
@@ -23,7 +23,7 @@ export interface MixedPlayoutOptions {
   readonly owner: Lifetime;
   /** Samples a second of what is given out. */
   readonly rateHz: number;
-  /** Takes each frame when it is due: PCM16 mono, {@link PLAYOUT_FRAME_MS} of it, to be kept where one likes. */
+  /** Takes each frame when it is due: PCM16 mono, {@link PLAYOUT_FRAME_MS} of it, an array of its own. What it throws is logged. */
   frame(samples: Int16Array): void;
 }
 
@@ -141,10 +141,18 @@ export class MixedPlayout {
     // Each frame is due at a time counted from the first: a late timer delays one frame and never those after it.
     while (this.#dueMs <= nowMs && this.#sounds && !this.#owner.isClosing) {
       this.#dueMs += PLAYOUT_FRAME_MS;
-      this.#frame(this.#nextFrame());
+      this.#give(this.#nextFrame());
     }
     if (this.#owner.isClosing) return;
     this.#state = this.#sounds ? { tag: 'playing', timer: this.#timer() } : { tag: 'idle' };
+  }
+
+  #give(samples: Int16Array): void {
+    try {
+      this.#frame(samples);
+    } catch (error) {
+      this.#owner.log.warn('listener of a playout failed', { error: describeError(error) });
+    }
   }
 
   get #sounds(): boolean {
