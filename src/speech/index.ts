@@ -12,13 +12,7 @@ export {
   type AnsweringMachineOptions,
   type AnsweringMachineVerdict,
 } from './answering-machine.ts';
-export {
-  BeepDetector,
-  MAX_BEEP_HZ,
-  MIN_BEEP_HZ,
-  MIN_BEEP_MS,
-  type BeepEvent,
-} from './beep-detector.ts';
+export { BeepDetector, MAX_BEEP_HZ, MIN_BEEP_HZ, MIN_BEEP_MS, type BeepEvent } from './beep-detector.ts';
 export {
   DigitCollector,
   FIRST_KEY_TIMEOUT_MS,
