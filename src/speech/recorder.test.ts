@@ -330,7 +330,7 @@ describe('what the file is worth', () => {
           recorder.user(frame, 16_000);
           if (at % 500 === 0) for (let second = 0; second < 8; second += 1) recorder.agent(burst, 24_000);
           // The sink takes what it was given.
-          await undefined;
+          await Promise.resolve();
         }
       };
       for (let i = 0; i < 3; i += 1) await minute();
@@ -376,6 +376,7 @@ describe('a disk that fails', () => {
     expect(left.reduce((sum, [, length]) => sum + length, 0)).toBe(5_000);
     expect(recorder.stats.lostMs).toBe(1_000);
     expect(errors).toHaveLength(1);
+    expect(errors[0]).toBeInstanceOf(RecorderError);
     expect(errors[0]).toMatchObject({ code: 'HOLDFAST_RECORDER', cause: { code: 'ENOSPC' } });
     expect(errors[0]?.message).toBe(
       'The recording memory has a gap: no space left; make room, or give a file on another disk.',

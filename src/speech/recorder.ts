@@ -3,7 +3,8 @@ import type { CloseReport, ClosingStep, Lifetime } from '../kernel/index.ts';
 import { RecordingFile } from './recording-file.ts';
 import type { RecordingSink } from './recording-file.ts';
 import { RecordingTrack } from './recording-track.ts';
-import { RECORDING_FRAME_BYTES, RecorderError, RecordingWriter } from './recording-writer.ts';
+import { RECORDING_FRAME_BYTES, RecordingWriter } from './recording-writer.ts';
+import type { RecorderError } from './recording-writer.ts';
 import { checkedRateHz } from './sample-rate.ts';
 
 /** The rate of a recording, in hertz: what realtime models speak at, so that the agent's side is not converted. */

@@ -28,7 +28,7 @@ const frame = (): void => {
   recorder.user(counted(given, FRAME_SAMPLES), 24_000, given);
   given += FRAME_SAMPLES;
   const givenMs = given / 24;
-  if (givenMs % 500 === 0) console.log(`recorded ${givenMs}`);
+  if (givenMs % 500 === 0) process.stdout.write(`recorded ${givenMs}\n`);
   if (givenMs >= Number(lengthMs)) void call.close('hung up');
   else call.timer('frame', startMs + givenMs - call.clock.now() + FRAME_MS, frame);
 };
