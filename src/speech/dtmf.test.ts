@@ -97,15 +97,22 @@ describe.each(RATES_HZ)('at %i Hz', (rateHz) => {
     expect(everyOffset({ ...KEY_5, ms: 23 }, rateHz)).toEqual(['']);
   });
 
-  it('takes frequencies off by 1.5 % and none off by 3.5 %, for every key', () => {
-    const off = (part: number): string[] =>
+  it('takes frequencies off by 1.5 %, and no key of which one is off by 3.5 %', () => {
+    const off = (lowPart: number, highPart: number): string[] =>
       Array.from(DTMF_KEYS, (_, i) => {
-        const lowHz = (DTMF_LOW_HZ[i >> 2] ?? 0) * (1 + part);
-        const highHz = (DTMF_HIGH_HZ[i & 3] ?? 0) * (1 + part);
+        const lowHz = (DTMF_LOW_HZ[i >> 2] ?? 0) * (1 + lowPart);
+        const highHz = (DTMF_HIGH_HZ[i & 3] ?? 0) * (1 + highPart);
         return heard(tones({ lowHz, highHz, ms: 60, startMs: 5 }, rateHz), rateHz);
       });
-    for (const part of [0.015, -0.015]) expect(off(part)).toEqual(Array.from(DTMF_KEYS));
-    for (const part of [0.035, -0.035]) expect(off(part).join('')).toBe('');
+    for (const part of [0.015, -0.015]) {
+      for (const other of [part, -part, 0]) {
+        expect(off(part, other)).toEqual(Array.from(DTMF_KEYS));
+        expect(off(other, part)).toEqual(Array.from(DTMF_KEYS));
+      }
+    }
+    for (const part of [0.035, -0.035]) {
+      expect([off(part, 0).join(''), off(0, part).join(''), off(part, part).join('')]).toEqual(['', '', '']);
+    }
   });
 
   it('takes a high tone louder by 4 dB, a low one by 8 dB, and no more than the tolerance beyond it', () => {

@@ -226,6 +226,31 @@ describe('the line of time', () => {
     expect(recorder.stats.skippedSilenceMs).toBeGreaterThan(1_000);
   });
 
+  it.each([
+    ['fast', 0.99],
+    ['slow', 1.01],
+  ])('stays beside a client whose clock is %s by a hundredth', async (_name, pace) => {
+    const passing = new PassingClock();
+    const call = Lifetime.root({ name: 'call', clock: passing });
+    const recorder = new Recorder({ owner: call, to: file, rateHz: RATE_HZ });
+    // Three minutes: two seconds of speech, two of silence, and so on; each speech has a value of its own.
+    const startsMs: number[] = [];
+    for (let frame = 0; frame < 9_000; frame += 1) {
+      passing.pass(20 * pace);
+      const speech = Math.floor(frame / 100);
+      if (frame % 200 === 0) startsMs.push(passing.now() - 20);
+      recorder.user(audio(20, speech % 2 === 0 ? 1_000 + speech : 0), RATE_HZ);
+      await Promise.resolve();
+    }
+    await call.close();
+    const { left } = readStereoWav(file.bytes);
+    startsMs.forEach((startMs, i) => {
+      const at = left.indexOf(1_000 + 2 * i);
+      expect(Math.abs(at - startMs)).toBeLessThanOrEqual(RECORDING_HOLD_MS + RECORDING_BLOCK_MS);
+      expect(left.filter((sample) => sample === 1_000 + 2 * i)).toHaveLength(2_000);
+    });
+  });
+
   it('keeps pauses exactly where positions tell them', async () => {
     const recorder = record();
     await clock.advance(100);
@@ -317,7 +342,7 @@ describe('what the file is worth', () => {
         close: async () => undefined,
       };
       const recorder = new Recorder({ owner: call, to: nothing });
-      const frame = new Int16Array(320).fill(900);
+      const frame = new Int16Array(480).fill(900);
       const burst = new Int16Array(24_000).fill(800);
       const held = (): number => {
         collect();
@@ -327,7 +352,7 @@ describe('what the file is worth', () => {
       const minute = async (): Promise<void> => {
         for (let at = 0; at < 3_000; at += 1) {
           passing.pass(20);
-          recorder.user(frame, 16_000);
+          recorder.user(frame, 24_000);
           if (at % 500 === 0) for (let second = 0; second < 8; second += 1) recorder.agent(burst, 24_000);
           // The sink takes what it was given.
           await Promise.resolve();
@@ -460,6 +485,25 @@ describe('a disk that fails', () => {
     };
     expect(await isGone()).toBe(true);
     expect(file.closes).toBe(1);
+  });
+
+  it('C4 C5 an abort waits for no block: what was not written is counted', async () => {
+    const recorder = record();
+    const stall = Promise.withResolvers<void>();
+    file.stall = stall.promise;
+    await speak(recorder, 3_000, 1_000);
+    const aborting = owner.abort();
+    await clock.advance(1_000);
+    const report = await aborting;
+    expect(report.durationMs).toBeLessThanOrEqual(1_000);
+    expect(report.steps).toMatchObject([{ name: 'recorder/recording', outcome: 'abandoned' }]);
+    expect(recorder.stats.lostMs).toBeGreaterThan(2_000);
+    const written = file.bytesWritten;
+    stall.resolve();
+    await clock.advance(1_000);
+    // Nothing is written to a file that is let go of.
+    expect(file.bytesWritten).toBe(written);
+    expect([file.closes, clock.pendingTimers]).toEqual([1, 0]);
   });
 
   it('C3 tells in the report of its close when the last of it could not be written', async () => {

@@ -47,6 +47,7 @@ export class RecordingFile implements RecordingSink {
     // A disk that is nearly full takes less than it is given.
     for (let done = 0; done < bytes.length;) {
       const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, at + done);
+      if (bytesWritten === 0) throw new Error('the disk takes nothing');
       done += bytesWritten;
     }
   }
