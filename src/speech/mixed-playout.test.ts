@@ -101,6 +101,39 @@ describe('MixedPlayout', () => {
     expect([out.waitingMs, out.droppedMs]).toEqual([MAX_WAITING_VOICE_MS, 300]);
   });
 
+  it('S3 holds a drain up until the voice is played, whatever sounds beneath it', async () => {
+    const out = playout();
+    out.play('room', room);
+    out.voice(flat(5_000, 1_000), RATE_HZ);
+    const drained = owner.drain();
+    await clock.advance(970);
+    expect(owner.isClosing).toBe(false);
+    await clock.advance(20);
+    expect((await drained).reason).toBe('drained');
+    expect(all().filter((sample) => sample >= 4_900)).toHaveLength(1_000);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('says when the voice was played, was interrupted, or never will be', async () => {
+    const out = playout();
+    await out.played();
+    const told: string[] = [];
+    const tell = (what: string): void => void out.played().then(() => told.push(what));
+    out.voice(flat(1, 100), RATE_HZ);
+    tell('played');
+    await clock.advance(70);
+    expect(told).toEqual([]);
+    await clock.advance(50);
+    out.voice(flat(1, 100), RATE_HZ);
+    tell('interrupted');
+    out.interrupt();
+    await clock.settle();
+    out.voice(flat(1, 100), RATE_HZ);
+    tell('closed');
+    await owner.close();
+    expect(told).toEqual(['played', 'interrupted', 'closed']);
+  });
+
   it('C8 goes on when who takes the frames throws', async () => {
     let given = 0;
     const out = new MixedPlayout({

@@ -1,5 +1,5 @@
 import { InvalidOptionError, describeError } from '../kernel/index.ts';
-import type { Lifetime, Timer } from '../kernel/index.ts';
+import type { ClosingStep, Lifetime, Timer } from '../kernel/index.ts';
 import { Resampler } from './resample.ts';
 import { SampleFifo } from './sample-fifo.ts';
 import { SoundMixer } from './sound-mixer.ts';
@@ -34,6 +34,12 @@ type State = { readonly tag: 'idle' } | { readonly tag: 'playing'; timer: Timer 
  * When nothing does it gives nothing and sets no timer.
  */
 export class MixedPlayout {
+  /** A drain waits until the agent has said what it has to say; sounds that go on for ever are not waited for. */
+  static readonly #ending: ClosingStep<MixedPlayout> = {
+    drain: (playout) => playout.played(),
+    stop: (playout) => playout.#tellPlayed(),
+  };
+
   readonly rateHz: number;
   readonly #owner: Lifetime;
   readonly #frame: (samples: Int16Array) => void;
@@ -45,6 +51,7 @@ export class MixedPlayout {
   #state: State = { tag: 'idle' };
   /** When the next frame is due. */
   #dueMs = 0;
+  #whenPlayed: PromiseWithResolvers<void> | undefined;
 
   /**
    * @throws SampleRateError for an impossible rate; InvalidOptionError when a frame has no whole number of samples at it.
@@ -57,9 +64,9 @@ export class MixedPlayout {
     if (!Number.isInteger(this.#frameSamples)) {
       throw new InvalidOptionError(`rateHz is ${rateHz}; give a multiple of ${1_000 / PLAYOUT_FRAME_MS}.`);
     }
-    owner.throwIfClosing();
     this.#owner = owner;
     this.#frame = frame;
+    owner.own('playout', this, MixedPlayout.#ending);
   }
 
   /** How much of the voice waits, in milliseconds. */
@@ -92,7 +99,15 @@ export class MixedPlayout {
     const unheardMs = this.waitingMs;
     this.#resampler?.reset();
     this.#voice.truncate(0);
+    this.#tellPlayed();
     return unheardMs;
+  }
+
+  /** Resolves, and never rejects, when no voice waits any more: it was played or interrupted, or the owner closes. */
+  played(): Promise<void> {
+    if (this.#voice.length === 0 || this.#owner.isClosing) return Promise.resolve();
+    this.#whenPlayed ??= Promise.withResolvers();
+    return this.#whenPlayed.promise;
   }
 
   /**
@@ -144,7 +159,13 @@ export class MixedPlayout {
       this.#give(this.#nextFrame());
     }
     if (this.#owner.isClosing) return;
+    if (this.#voice.length === 0) this.#tellPlayed();
     this.#state = this.#sounds ? { tag: 'playing', timer: this.#timer() } : { tag: 'idle' };
+  }
+
+  #tellPlayed(): void {
+    this.#whenPlayed?.resolve();
+    this.#whenPlayed = undefined;
   }
 
   #give(samples: Int16Array): void {

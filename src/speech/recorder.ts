@@ -192,8 +192,9 @@ export class Recorder implements AsyncDisposable {
   }
 
   /**
-   * Takes back what of the agent was not heard: a barge-in. `heardMs` is how much of the speech under way was heard, as
-   * the client tells; without it everything up to now. What lies {@link RECORDING_HOLD_MS} back is written and stays.
+   * Takes back what of the agent was not heard: a barge-in. `heardMs` is how much was heard of the speech under way, which
+   * began when the agent had last been silent for more than 100 ms; without it everything up to now was. What lies
+   * {@link RECORDING_HOLD_MS} back is written and stays.
    */
   cutAgent(heardMs?: number): void {
     if (this.#scope.isClosing) return;
