@@ -36,7 +36,38 @@ export type {
   Usage,
 } from './protocol/index.ts';
 export * from './session/index.ts';
-export { WavFormatError, formatWav, parseWav, resample } from './speech/index.ts';
-export type { WavAudio } from './speech/index.ts';
+export {
+  AnsweringMachineDetector,
+  BeepDetector,
+  DigitCollector,
+  DtmfDetector,
+  MixedPlayout,
+  Recorder,
+  RecorderError,
+  RecordingFile,
+  Sound,
+  SoundMixer,
+  WavFormatError,
+  dtmfTones,
+  formatWav,
+  parseWav,
+  resample,
+} from './speech/index.ts';
+export type {
+  AnsweringMachineOptions,
+  AnsweringMachineVerdict,
+  BeepEvent,
+  CollectedDigits,
+  DigitCollectorOptions,
+  DtmfEvent,
+  DtmfToneOptions,
+  MixedPlayoutOptions,
+  PlayOptions,
+  RecorderOptions,
+  RecorderStats,
+  RecordingSink,
+  SoundOptions,
+  WavAudio,
+} from './speech/index.ts';
 export { MemorySessionStore } from './store/memory.ts';
 export type { MemorySessionStoreOptions } from './store/memory.ts';

@@ -30,6 +30,24 @@ export class SampleFifo {
     return taken;
   }
 
+  /**
+   * Takes the first `count` samples, or as many as there are, into `target`: the first to the index `at`, each further
+   * one `stride` after the one before it. Gives how many it took.
+   */
+  shiftInto(target: Int16Array, at: number, stride: number, count: number): number {
+    const taken = Math.min(count, this.length);
+    for (let i = 0; i < taken; i++) target[at + i * stride] = this.#buffer[this.#start + i] as number;
+    this.drop(taken);
+    return taken;
+  }
+
+  /** Keeps the first `length` samples and forgets those behind them. */
+  truncate(length: number): void {
+    if (length >= this.length) return;
+    this.#end = this.#start + Math.max(0, length);
+    this.drop(0);
+  }
+
   /** Forgets the first `count` samples, or as many as there are. */
   drop(count: number): void {
     this.#start += Math.min(count, this.length);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatWav, parseWav, WavFormatError } from './wav.ts';
+import { formatWav, parseWav, WavFormatError, wavHeader } from './wav.ts';
 
 interface Chunk {
   readonly tag: string;
@@ -48,6 +48,18 @@ const data = (body: readonly number[], declaredBytes?: number): Chunk => ({
   ...(declaredBytes === undefined ? {} : { declaredBytes }),
 });
 const float = (value: number) => [...new Uint8Array(new Float32Array([value]).buffer)];
+
+describe('wavHeader', () => {
+  it('declares what it cannot count to as reaching to the end of the file', () => {
+    const form = { rateHz: 24_000, channels: 2 };
+    const lengths = (dataBytes: number): number[] => {
+      const view = new DataView(wavHeader({ ...form, dataBytes }).buffer);
+      return [view.getUint32(4, true), view.getUint32(40, true)];
+    };
+    expect(lengths(1_000)).toEqual([1_036, 1_000]);
+    expect(lengths(5_000_000_000)).toEqual([0xffff_ffff, 0xffff_ffff]);
+  });
+});
 
 describe('parseWav', () => {
   it('reads back what formatWav wrote', () => {

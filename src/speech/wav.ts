@@ -82,23 +82,44 @@ export function parseWav(bytes: Uint8Array, options: { readonly maxBytes?: numbe
 
 /** Writes PCM16 mono samples as a WAV file. */
 export function formatWav(samples: Int16Array, rateHz: number): Uint8Array {
-  const headerBytes = 44;
-  const bytes = new Uint8Array(headerBytes + samples.length * 2);
+  const bytes = new Uint8Array(WAV_HEADER_BYTES + samples.length * 2);
+  bytes.set(wavHeader({ rateHz, channels: 1, dataBytes: samples.length * 2 }));
   const view = new DataView(bytes.buffer);
+  for (let i = 0; i < samples.length; i++) {
+    view.setInt16(WAV_HEADER_BYTES + i * 2, samples[i] as number, true);
+  }
+  return bytes;
+}
+
+/** Bytes before the first sample of what is written here. */
+export const WAV_HEADER_BYTES = 44;
+
+/** The largest length its fields can tell; readers take it for "to the end of the file". */
+const MAX_DECLARED_BYTES = 0xffff_ffff;
+
+/** What stands before `dataBytes` of PCM16 samples, the channels of each moment side by side. */
+export function wavHeader(form: {
+  readonly rateHz: number;
+  readonly channels: number;
+  readonly dataBytes: number;
+}): Uint8Array {
+  const { rateHz, channels, dataBytes } = form;
+  const bytes = new Uint8Array(WAV_HEADER_BYTES);
+  const view = new DataView(bytes.buffer);
+  const declared = (length: number): number => Math.min(length, MAX_DECLARED_BYTES);
   writeTag(bytes, 0, 'RIFF');
-  view.setUint32(4, bytes.length - CHUNK_HEADER_BYTES, true);
+  view.setUint32(4, declared(WAV_HEADER_BYTES - CHUNK_HEADER_BYTES + dataBytes), true);
   writeTag(bytes, 8, 'WAVE');
   writeTag(bytes, 12, 'fmt ');
   view.setUint32(16, 16, true);
   view.setUint16(20, FORMAT_PCM, true);
-  view.setUint16(22, 1, true);
+  view.setUint16(22, channels, true);
   view.setUint32(24, rateHz, true);
-  view.setUint32(28, rateHz * 2, true);
-  view.setUint16(32, 2, true);
+  view.setUint32(28, rateHz * channels * 2, true);
+  view.setUint16(32, channels * 2, true);
   view.setUint16(34, 16, true);
   writeTag(bytes, 36, 'data');
-  view.setUint32(40, samples.length * 2, true);
-  for (let i = 0; i < samples.length; i++) view.setInt16(headerBytes + i * 2, samples[i] as number, true);
+  view.setUint32(40, declared(dataBytes), true);
   return bytes;
 }
 
