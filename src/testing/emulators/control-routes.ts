@@ -1,11 +1,8 @@
 import { z } from 'zod';
-import type { ConnectionLog } from './connection-log.ts';
-import type { ConnectionRecord } from './connection-record.ts';
 import { EmulatorControlError } from './control-error.ts';
-import type { FaultScript } from './fault-script.ts';
-import type { Fault } from './fault-types.ts';
+import type { EmulatedRecord } from './emulated-record.ts';
 import { CONTROL_PREFIX } from './listener.ts';
-import type { JsonObject } from './proto-json.ts';
+import type { JsonObject } from './json-object.ts';
 import type { Recorder } from './recorder.ts';
 
 /** Longest an emulator can be told to stay down, in milliseconds: nobody could call it back. */
@@ -13,13 +10,12 @@ export const MAX_DOWN_MS = 3_600_000;
 
 /** What can be controlled from outside; the emulator's own methods say what each does. */
 export interface ControlledEmulator {
-  readonly connections: ConnectionLog;
+  readonly connections: Iterable<EmulatedRecord>;
   readonly recorder: Recorder | undefined;
   status(): JsonObject;
-  addFaults(script: FaultScript): void;
+  addFaults(script: unknown): void;
   clearFaults(): void;
-  inject(fault: Fault, connection?: number): number;
-  forgetHandles(): void;
+  inject(fault: unknown, connection?: number): number;
   stopListening(options: { readonly forMs: number }): void;
 }
 
@@ -28,13 +24,13 @@ export type ControlAnswer =
   | { readonly type: 'json'; readonly json: unknown }
   | { readonly type: 'record'; readonly recorder: Recorder; readonly follow: boolean };
 
-export interface ControlRoute {
+export interface ControlRoute<Emulator extends ControlledEmulator = ControlledEmulator> {
   readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   /** What it does and takes, in a line, for `help`. */
   readonly does: string;
   /** @throws EmulatorControlError, InvalidOptionError */
-  answer(emulator: ControlledEmulator, body: unknown, query: URLSearchParams): ControlAnswer;
+  answer(emulator: Emulator, body: unknown, query: URLSearchParams): ControlAnswer;
 }
 
 const connection = z.int().min(1).optional();
@@ -42,14 +38,24 @@ const injectBody = z.strictObject({ fault: z.unknown(), connection });
 const closeBody = z.strictObject({ code: z.int().optional(), reason: z.string().optional(), connection });
 const stopBody = z.strictObject({ forMs: z.number().min(1).max(MAX_DOWN_MS) });
 
-/** Everything that can be asked of a running emulator. */
-export const CONTROL_ROUTES: readonly ControlRoute[] = [
-  {
-    method: 'GET',
-    path: 'help',
-    does: 'this list',
-    answer: () => json({ routes: CONTROL_ROUTES.map(describeRoute) }),
-  },
+/** Everything that can be asked of a running emulator: what all of them have, and what this one has besides. */
+export function controlRoutes<Emulator extends ControlledEmulator>(
+  own: readonly ControlRoute<Emulator>[],
+): readonly ControlRoute<Emulator>[] {
+  const routes: ControlRoute<Emulator>[] = [
+    {
+      method: 'GET',
+      path: 'help',
+      does: 'this list',
+      answer: () => json({ routes: routes.map(describeRoute) }),
+    },
+    ...COMMON_ROUTES,
+    ...own,
+  ];
+  return routes;
+}
+
+const COMMON_ROUTES: readonly ControlRoute[] = [
   {
     method: 'GET',
     path: 'status',
@@ -60,7 +66,7 @@ export const CONTROL_ROUTES: readonly ControlRoute[] = [
     method: 'GET',
     path: 'connections',
     does: 'every connection: how far it came, what came in, how it ended',
-    answer: (emulator) => json({ connections: [...emulator.connections].map(describeConnection) }),
+    answer: (emulator) => json({ connections: [...emulator.connections].map((record) => record.describe()) }),
   },
   {
     method: 'GET',
@@ -79,7 +85,7 @@ export const CONTROL_ROUTES: readonly ControlRoute[] = [
     does: 'adds rules to the fault script: a list of {"when"?, "what"}',
     answer: (emulator, body) => {
       // What it is given is checked by the emulator, and refused as a whole.
-      emulator.addFaults(body as FaultScript);
+      emulator.addFaults(body);
       return json({});
     },
   },
@@ -98,16 +104,7 @@ export const CONTROL_ROUTES: readonly ControlRoute[] = [
     does: 'makes a fault happen now, on all connections or on one: {"fault": {"type", …}, "connection"?}',
     answer: (emulator, body) => {
       const { fault, connection: number } = read(injectBody, body);
-      return json({ connections: emulator.inject(fault as Fault, number) });
-    },
-  },
-  {
-    method: 'POST',
-    path: 'forget-handles',
-    does: 'makes every resumption handle unknown',
-    answer: (emulator) => {
-      emulator.forgetHandles();
-      return json({});
+      return json({ connections: emulator.inject(fault, number) });
     },
   },
   {
@@ -130,7 +127,8 @@ export const CONTROL_ROUTES: readonly ControlRoute[] = [
   },
 ];
 
-function json(value: unknown): ControlAnswer {
+/** An answer in JSON. */
+export function json(value: unknown): ControlAnswer {
   return { type: 'json', json: value };
 }
 
@@ -144,14 +142,6 @@ function read<Body>(schema: z.ZodType<Body>, body: unknown): Body {
   throw new EmulatorControlError(400, `The body is not what this route takes: ${problems.join('; ')}.`);
 }
 
-function describeRoute({ method, path, does }: ControlRoute): JsonObject {
+function describeRoute({ method, path, does }: Omit<ControlRoute, 'answer'>): JsonObject {
   return { route: `${method} ${CONTROL_PREFIX}/${path}`, does };
-}
-
-/** A connection as others may see it: its credential is left out. */
-function describeConnection(record: ConnectionRecord): JsonObject {
-  const { number, stage, api, times, ending, resumedFrom, rememberedAtSetup, setup } = record;
-  const { messages, inputs, inputSamples, sentMessages } = record;
-  const came = { messages, inputs, inputSamples, sentMessages };
-  return { number, stage, api, times, ending, resumedFrom, rememberedAtSetup, ...came, setup };
 }

@@ -1,4 +1,4 @@
-import { HoldfastError } from '../../../kernel/index.ts';
+import { HoldfastError } from '../../kernel/index.ts';
 
 /** A request to control the emulator that cannot be obeyed. */
 export class EmulatorControlError extends HoldfastError {

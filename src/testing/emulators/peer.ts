@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
-import { describeError } from '../../../kernel/index.ts';
-import type { Lifetime } from '../../../kernel/index.ts';
-import type { ConnectionEnding } from './connection-record.ts';
+import { describeError } from '../../kernel/index.ts';
+import type { Lifetime } from '../../kernel/index.ts';
+import type { CloseFrame } from './close-frame.ts';
+import type { ConnectionEnding } from './connection-ending.ts';
 import { EmulatedSocket, answerHttp, errorBody, goDeaf } from './emulated-socket.ts';
 import { OPCODES, closePayload, frameBytes } from './frame-bytes.ts';
-import type { CloseFrame } from './refusals.ts';
 import { SlowReads } from './slow-reads.ts';
 import { SlowWrites } from './slow-writes.ts';
 

@@ -1,8 +1,8 @@
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
-import { describeError } from '../../../kernel/index.ts';
-import type { Lifetime } from '../../../kernel/index.ts';
-import { listen } from '../../listen.ts';
+import { describeError } from '../../kernel/index.ts';
+import type { Lifetime } from '../../kernel/index.ts';
+import { listen } from '../listen.ts';
 
 /** Every path of the emulator's own begins like this: the service has none that does. */
 export const CONTROL_PREFIX = '/_emulator';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { LineCounter, isMap, isNode, parseDocument } from 'yaml';
 import type { Document, Node } from 'yaml';
-import { InvalidOptionError, describeError } from '../../../kernel/index.ts';
+import { InvalidOptionError, describeError } from '../../kernel/index.ts';
 
 /** Aliases a file may use; nothing written by hand has more, and a few that nest unfold into millions of values. */
 const MOST_ALIASES = 100;

@@ -1,10 +1,9 @@
-import { seededRandom } from '../../../kernel/index.ts';
-import type { Lifetime, Random } from '../../../kernel/index.ts';
-import { parseFaultScript } from './fault-script.ts';
-import type { CheckedRule, FaultScript } from './fault-script.ts';
-import type { Fault, FaultMoment } from './fault-types.ts';
+import { seededRandom } from '../../kernel/index.ts';
+import type { Lifetime, Random } from '../../kernel/index.ts';
+import type { CheckedRule, FaultLanguage } from './fault-language.ts';
+import type { AnyFault } from './fault-vocabulary.ts';
 
-interface LiveRule extends CheckedRule {
+interface LiveRule<F extends AnyFault> extends CheckedRule<F> {
   readonly random: Random;
   /** How often it may still happen. */
   left: number;
@@ -12,7 +11,7 @@ interface LiveRule extends CheckedRule {
 
 /** What a rule's filters look at: the connection, and what is about to be sent. */
 export interface Occasion {
-  readonly moment: FaultMoment;
+  readonly moment: string;
   readonly connection: number;
   /** Whether the setup had a handle; undefined before it. */
   readonly resumed?: boolean | undefined;
@@ -27,13 +26,15 @@ export interface Occasion {
 const SEEDS = 1_000_000;
 
 /** The faults of an emulator: which rules there are, and which are used up. */
-export class FaultPlan {
+export class FaultPlan<F extends AnyFault> {
+  readonly #language: FaultLanguage<F>;
   readonly #random: Random;
-  readonly #rules: LiveRule[] = [];
+  readonly #rules: LiveRule<F>[] = [];
   /** Moments that some rule is for: at all others nothing needs to be looked at. */
-  readonly #moments = new Set<FaultMoment>();
+  readonly #moments = new Set<string>();
 
-  constructor(random: Random) {
+  constructor(language: FaultLanguage<F>, random: Random) {
+    this.#language = language;
     this.#random = random;
   }
 
@@ -42,8 +43,8 @@ export class FaultPlan {
    * Returns the seed their probabilities fall by; undefined when nothing is left to chance.
    * @throws InvalidOptionError when a rule cannot be understood.
    */
-  add(script: FaultScript): number | undefined {
-    const { seed, rules } = parseFaultScript(script);
+  add(script: unknown): number | undefined {
+    const { seed, rules } = this.#language.parseScript(script);
     const chancy = rules.some(({ when }) => when.probability !== undefined);
     const usedSeed = chancy ? (seed ?? Math.floor(this.#random.next() * SEEDS)) : undefined;
     const random = seededRandom(usedSeed ?? 0);
@@ -66,12 +67,12 @@ export class FaultPlan {
   }
 
   /** Whether any rule is for this moment. */
-  watches(moment: FaultMoment): boolean {
+  watches(moment: string): boolean {
     return this.#moments.has(moment);
   }
 
   /** The rules that happen on this occasion; each of them is used up by one. `fitted` counts for each connection. */
-  draw(occasion: Occasion, fitted: Map<CheckedRule, number>): readonly CheckedRule[] {
+  draw(occasion: Occasion, fitted: Map<CheckedRule, number>): readonly CheckedRule<F>[] {
     return this.#rules.filter((rule) => {
       if (rule.left === 0 || !fits(rule, occasion)) return false;
       const nth = (fitted.get(rule) ?? 0) + 1;
@@ -94,33 +95,33 @@ function fits({ when }: CheckedRule, occasion: Occasion): boolean {
   return when.others === undefined || (occasion.others?.() ?? 0) >= when.others;
 }
 
-interface Postponed {
+interface Postponed<F extends AnyFault> {
   messagesLeft: number;
-  readonly rule: CheckedRule;
+  readonly rule: CheckedRule<F>;
 }
 
 /** What the faults of a connection need of it. */
-export interface FaultyConnection {
+export interface FaultyConnection<F extends AnyFault> {
   readonly number: number;
   readonly scope: Lifetime;
   /** How many other connections have a WebSocket. */
   others(): number;
   /** Makes a fault happen that comes later than its moment. */
-  happen(fault: Fault): void;
+  happen(fault: F): void;
 }
 
-const NO_FAULTS: readonly Fault[] = [];
+const NO_FAULTS: readonly never[] = [];
 
 /** The faults of one connection: counts what fits its rules, and keeps what is to happen later. */
-export class ConnectionFaults {
-  readonly #plan: FaultPlan;
-  readonly #connection: FaultyConnection;
+export class ConnectionFaults<F extends AnyFault> {
+  readonly #plan: FaultPlan<F>;
+  readonly #connection: FaultyConnection<F>;
   readonly #fitted = new Map<CheckedRule, number>();
   #resumed: boolean | undefined;
   #kindsBefore: readonly string[] = [];
-  #postponed: Postponed[] = [];
+  #postponed: Postponed<F>[] = [];
 
-  constructor(plan: FaultPlan, connection: FaultyConnection) {
+  constructor(plan: FaultPlan<F>, connection: FaultyConnection<F>) {
     this.#plan = plan;
     this.#connection = connection;
   }
@@ -131,14 +132,14 @@ export class ConnectionFaults {
   }
 
   /** Whether any rule is for this moment. */
-  watches(moment: FaultMoment): boolean {
+  watches(moment: string): boolean {
     return this.#plan.watches(moment);
   }
 
   /** The faults that happen right at this moment, in the order of the script. `kinds`: of the message to be sent. */
-  at(moment: FaultMoment, kinds?: readonly string[]): readonly Fault[] {
+  at(moment: string, kinds?: readonly string[]): readonly F[] {
     if (!this.#plan.watches(moment)) return NO_FAULTS;
-    const now: Fault[] = [];
+    const now: F[] = [];
     for (const rule of this.#plan.draw(this.#occasion(moment, kinds), this.#fitted)) {
       const { after } = rule.when;
       if (after?.messages !== undefined) this.#postponed.push({ messagesLeft: after.messages, rule });
@@ -149,7 +150,7 @@ export class ConnectionFaults {
     return now;
   }
 
-  #occasion(moment: FaultMoment, kinds: readonly string[] | undefined): Occasion {
+  #occasion(moment: string, kinds: readonly string[] | undefined): Occasion {
     return {
       moment,
       connection: this.#connection.number,
@@ -172,7 +173,7 @@ export class ConnectionFaults {
     }
   }
 
-  #later(rule: CheckedRule, ms: number): void {
+  #later(rule: CheckedRule<F>, ms: number): void {
     const { scope } = this.#connection;
     if (!scope.isClosing) scope.timer('fault', ms, () => this.#connection.happen(rule.what));
   }

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { hostName, isLoopback } from '../../../protocol/loopback.ts';
+import { hostName, isLoopback } from '../../protocol/loopback.ts';
 
 /**
  * Why a request may not control the emulator; undefined: it may.

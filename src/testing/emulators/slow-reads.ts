@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Lifetime } from '../../../kernel/index.ts';
+import type { Lifetime } from '../../kernel/index.ts';
 import type { EmulatedSocket } from './emulated-socket.ts';
 
 /** Takes a client's bytes slowly, or not at all: what it sends piles up on its side. */

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
-import type { CloseFrame } from './refusals.ts';
+import type { CloseFrame } from './close-frame.ts';
 
 /**
  * The server's end of a WebSocket, with the manners that faults take away.

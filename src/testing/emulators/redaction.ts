@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { BYTES_PER_SAMPLE, base64ByteLength, rateOfMimeType } from '../../../protocol/index.ts';
-import { isObject } from './proto-json.ts';
+import { BYTES_PER_SAMPLE, base64ByteLength, rateOfMimeType } from '../../protocol/index.ts';
+import { isObject } from './json-object.ts';
 
 /** What stands in the place of a credential. */
 const REDACTED = 'redacted';

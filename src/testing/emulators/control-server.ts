@@ -1,12 +1,11 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { HoldfastError, InvalidOptionError, describeError } from '../../../kernel/index.ts';
-import type { Lifetime, Timer } from '../../../kernel/index.ts';
+import { HoldfastError, InvalidOptionError, describeError } from '../../kernel/index.ts';
+import type { Lifetime, Timer } from '../../kernel/index.ts';
 import { EmulatorControlError } from './control-error.ts';
 import { whyForbidden } from './control-guard.ts';
-import { CONTROL_ROUTES } from './control-routes.ts';
-import type { ControlAnswer, ControlledEmulator } from './control-routes.ts';
+import type { ControlAnswer, ControlRoute, ControlledEmulator } from './control-routes.ts';
 import { CONTROL_PREFIX } from './listener.ts';
 import type { Recorder } from './recorder.ts';
 
@@ -20,8 +19,9 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_UNREAD_CHARACTERS = 16_000_000;
 
 /** Answers those who control the emulator: one request a connection, JSON both ways. */
-export class ControlServer {
-  readonly #emulator: ControlledEmulator;
+export class ControlServer<Emulator extends ControlledEmulator> {
+  readonly #emulator: Emulator;
+  readonly #routes: readonly ControlRoute<Emulator>[];
   readonly #scope: Lifetime;
   /** The address the emulator listens on. */
   readonly #boundTo: string;
@@ -29,8 +29,14 @@ export class ControlServer {
   /** When a request has taken too long. */
   readonly #timeouts = new WeakMap<Socket, Timer>();
 
-  constructor(emulator: ControlledEmulator, scope: Lifetime, boundTo: string) {
+  constructor(
+    emulator: Emulator,
+    routes: readonly ControlRoute<Emulator>[],
+    scope: Lifetime,
+    boundTo: string,
+  ) {
     this.#emulator = emulator;
+    this.#routes = routes;
     this.#scope = scope;
     this.#boundTo = boundTo;
     this.#http = createServer((request, response) => void this.#serve(request, response));
@@ -71,7 +77,7 @@ export class ControlServer {
     if (forbidden !== undefined) throw new EmulatorControlError(403, forbidden);
     const [path = '', query = ''] = (request.url ?? '').split('?', 2);
     const name = path.slice(CONTROL_PREFIX.length).replace(/^\//, '') || 'help';
-    const routes = CONTROL_ROUTES.filter((route) => route.path === name);
+    const routes = this.#routes.filter((route) => route.path === name);
     if (routes.length === 0) {
       throw new EmulatorControlError(
         404,

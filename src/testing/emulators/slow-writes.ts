@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Lifetime } from '../../../kernel/index.ts';
+import type { Lifetime } from '../../kernel/index.ts';
 
 /** How often a portion leaves; a rate below one byte a portion makes it rarer. */
 const PORTION_EVERY_MS = 20;

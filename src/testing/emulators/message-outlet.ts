@@ -1,12 +1,20 @@
-import type { Lifetime, Timer } from '../../../kernel/index.ts';
+import type { Lifetime, Timer } from '../../kernel/index.ts';
 import type { MomentOutcome } from './fault-effects.ts';
+import { MESSAGE_MOMENT } from './fault-language.ts';
 import type { ConnectionFaults } from './fault-plan.ts';
-import { NEXT_MESSAGE_WAIT_MS, isMessageFault } from './fault-types.ts';
-import type { Fault, MessageFault } from './fault-types.ts';
-import { inSnakeCase, merged, withField, withUnknownFields, withoutField } from './message-alterations.ts';
-import { kindsOf } from './message-kinds.ts';
+import { NEXT_MESSAGE_WAIT_MS, isMessageFault } from './fault-vocabulary.ts';
+import type { AnyFault, MessageFault } from './fault-vocabulary.ts';
+import type { JsonObject } from './json-object.ts';
+import { merged, withField, withUnknownFields, withoutField } from './message-alterations.ts';
 import type { Peer } from './peer.ts';
-import type { JsonObject } from './proto-json.ts';
+
+/** What the messages of one service are like. */
+export interface MessageHabits<F extends AnyFault> {
+  /** Everything a message is about. */
+  kindsOf(message: JsonObject): readonly string[];
+  /** What a fault of this service makes of a message; the message itself where it is none of its messages' faults. */
+  rewrite(message: JsonObject, fault: F): JsonObject;
+}
 
 /** Late messages kept; a client that makes the service say more meanwhile is cut off. */
 const MAX_LATE = 10_000;
@@ -31,11 +39,12 @@ interface Holding {
 const PLAIN = { copies: 1, frames: 1, lateMs: 0, cut: undefined, next: undefined } as const;
 
 /** Where the service's messages leave it: as they are, or as faults make them. */
-export class MessageOutlet {
+export class MessageOutlet<F extends AnyFault> {
   readonly #scope: Lifetime;
   readonly #peer: Peer;
-  readonly #faults: ConnectionFaults;
-  readonly #happen: (fault: Fault) => MomentOutcome;
+  readonly #faults: ConnectionFaults<F>;
+  readonly #habits: MessageHabits<F>;
+  readonly #happen: (fault: F) => MomentOutcome;
   readonly #sent: (text: string) => void;
   /** A message that waits for the next one. */
   #holding: Holding | undefined;
@@ -46,13 +55,15 @@ export class MessageOutlet {
   constructor(
     scope: Lifetime,
     peer: Peer,
-    faults: ConnectionFaults,
-    happen: (fault: Fault) => MomentOutcome,
+    faults: ConnectionFaults<F>,
+    habits: MessageHabits<F>,
+    happen: (fault: F) => MomentOutcome,
     sent: (text: string) => void,
   ) {
     this.#scope = scope;
     this.#peer = peer;
     this.#faults = faults;
+    this.#habits = habits;
     this.#happen = happen;
     this.#sent = sent;
   }
@@ -60,7 +71,7 @@ export class MessageOutlet {
   /** Sends a message of the service; faults have their chance at it. */
   send(message: JsonObject): void {
     const untouched = this.#holding === undefined && this.#late.length === 0;
-    if (untouched && !this.#faults.watches('serverMessage')) {
+    if (untouched && !this.#faults.watches(MESSAGE_MOMENT)) {
       this.sendText(JSON.stringify(message));
       return;
     }
@@ -77,9 +88,11 @@ export class MessageOutlet {
   #alter(message: JsonObject): Outgoing | undefined {
     let outgoing: Outgoing = { ...PLAIN, message };
     let withheld = false;
-    for (const fault of this.#faults.at('serverMessage', kindsOf(message))) {
+    for (const fault of this.#faults.at(MESSAGE_MOMENT, this.#habits.kindsOf(message))) {
       if (this.#happen(fault).tag === 'instead') withheld = true;
-      if (isMessageFault(fault)) outgoing = altered(outgoing, fault);
+      outgoing = isMessageFault(fault)
+        ? altered(outgoing, fault)
+        : { ...outgoing, message: this.#habits.rewrite(outgoing.message, fault) };
     }
     return withheld ? undefined : outgoing;
   }
@@ -159,9 +172,6 @@ function altered(outgoing: Outgoing, fault: MessageFault): Outgoing {
       return { ...outgoing, next: { how: 'swap', messages: 2 } };
     case 'mergeWithNext':
       return { ...outgoing, next: { how: 'merge', messages: fault.messages ?? 2 } };
-    case 'snakeCase':
-      // An object in snake_case is an object.
-      return { ...outgoing, message: inSnakeCase(message) as JsonObject };
     case 'extraField':
       return { ...outgoing, message: withUnknownFields(message) };
     case 'setField':

@@ -1,17 +1,5 @@
-import { isObject, isUserData } from './proto-json.ts';
-import type { JsonObject } from './proto-json.ts';
-
-/** Every field name in snake_case, except in what is the user's own data. */
-export function inSnakeCase(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(inSnakeCase);
-  if (!isObject(value)) return value;
-  const fields: Record<string, unknown> = {};
-  for (const [name, field] of Object.entries(value)) {
-    const snake = name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-    fields[snake] = isUserData(name) ? field : inSnakeCase(field);
-  }
-  return fields;
-}
+import { isObject } from './json-object.ts';
+import type { JsonObject } from './json-object.ts';
 
 /** A field that no version of the service has. */
 const UNKNOWN_FIELD = { fieldNobodyKnows: { since: 'tomorrow' } };

@@ -1,6 +1,6 @@
 import { closeSync, createWriteStream, openSync } from 'node:fs';
-import { InvalidOptionError, describeError } from '../../../kernel/index.ts';
-import type { Lifetime } from '../../../kernel/index.ts';
+import { InvalidOptionError, describeError } from '../../kernel/index.ts';
+import type { Lifetime } from '../../kernel/index.ts';
 import { redactMedia } from './redaction.ts';
 
 /** Events of a record that are kept in memory: a conversation of some minutes, each frame of audio counted. */
