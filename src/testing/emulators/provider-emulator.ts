@@ -118,6 +118,11 @@ export abstract class ProviderEmulator<
     return `http://${host.includes(':') ? `[${host}]` : host}:${this.port}`;
   }
 
+  /** The same for a client of WebSockets: `ws://127.0.0.1:40123`. */
+  get webSocketUrl(): string {
+    return this.url.replace(/^http/, 'ws');
+  }
+
   /** What was recorded, the latest {@link MAX_RECORDED_EVENTS}; nothing unless `record` was asked for. */
   get recorded(): RecordedEvent[] {
     return this.recorder?.events ?? [];

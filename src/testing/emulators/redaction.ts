@@ -52,6 +52,10 @@ export function redactMedia(value: unknown): unknown {
     const { data: _, ...rest } = value;
     return { ...rest, ...sizeOf(value.data, mimeType) };
   }
+  if (typeof value.audio === 'string') {
+    const { audio, ...rest } = value;
+    return { ...rest, audioBytes: base64ByteLength(audio) };
+  }
   const fields = Object.entries(value).map(([key, field]) => [key, redactMedia(field)] as const);
   return fields.some(([key, field]) => field !== value[key]) ? Object.fromEntries(fields) : value;
 }

@@ -1,7 +1,7 @@
 import type { Lifetime } from '../../../kernel/index.ts';
 import { EchoAnswer } from '../../../speech/index.ts';
-import { AnswerPacer } from './answer-pacer.ts';
-import type { Pace } from './answer-pacer.ts';
+import { AnswerPacer } from '../answer-pacer.ts';
+import type { Pace } from '../answer-pacer.ts';
 import { describeEcho } from './brains/index.ts';
 import type { AnswerStep, WantedCall } from './brains/index.ts';
 import type { ToolResult } from './client-message.ts';

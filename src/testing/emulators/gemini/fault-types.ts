@@ -3,7 +3,6 @@ import {
   closeFrame,
   delayMs,
   fault,
-  isMessageFault,
   messageFaults,
   rawFault,
   socketFaults,
@@ -90,10 +89,6 @@ export type Fault = Readonly<z.infer<typeof faultSchema>>;
 export type FaultType = Fault['type'];
 /** A fault of one message, which it changes on its way. */
 export type AlteringFault = SharedMessageFault | Readonly<z.infer<typeof snakeCaseFault>>;
-
-export function isAltering(what: Fault): what is AlteringFault {
-  return what.type === 'snakeCase' || isMessageFault(what);
-}
 
 const BEFORE_OPEN: readonly FaultMoment[] = ['dial', 'upgrade'];
 const SETUP: readonly FaultMoment[] = ['setup', 'resume'];

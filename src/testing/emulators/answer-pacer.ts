@@ -1,7 +1,8 @@
-import type { Lifetime, Timer } from '../../../kernel/index.ts';
-import { ANSWER_CHUNK_SAMPLES, ANSWER_RATE_HZ } from '../../../speech/index.ts';
+import type { Lifetime, Timer } from '../../kernel/index.ts';
+import { ANSWER_CHUNK_SAMPLES, ANSWER_RATE_HZ } from '../../speech/index.ts';
 
-const CHUNK_MS = (ANSWER_CHUNK_SAMPLES * 1000) / ANSWER_RATE_HZ;
+/** How much one chunk of speech is, in milliseconds, at any rate. */
+export const CHUNK_MS = (ANSWER_CHUNK_SAMPLES * 1000) / ANSWER_RATE_HZ;
 
 export interface Pace {
   /** How many times faster than it plays an answer is generated. */

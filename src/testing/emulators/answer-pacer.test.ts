@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Lifetime, VirtualClock } from '../../../kernel/index.ts';
+import { Lifetime, VirtualClock } from '../../kernel/index.ts';
 import { AnswerPacer } from './answer-pacer.ts';
 
 function pace(chunks: number, speeds: { generationSpeed: number; playbackSpeed: number }) {
