@@ -1,5 +1,8 @@
 import type { Lifetime } from '../../../kernel/index.ts';
 
+/** Shorter than any timer. */
+const LEAST_MS = 1;
+
 /** Notices when nothing has come for a while. Each frame only notes its time: one timer looks now and then. */
 export class IdleWatch {
   readonly #scope: Lifetime;
@@ -22,11 +25,15 @@ export class IdleWatch {
     this.#touchedAtMs = this.#scope.clock.now();
   }
 
+  get #leftMs(): number {
+    return this.#touchedAtMs + this.#idleMs - this.#scope.clock.now();
+  }
+
   #arm(): void {
     if (this.#scope.isClosing) return;
-    const leftMs = this.#touchedAtMs + this.#idleMs - this.#scope.clock.now();
-    this.#scope.timer(this.#name, Math.max(0, leftMs), () => {
-      if (this.#scope.clock.now() - this.#touchedAtMs >= this.#idleMs) this.#fire();
+    this.#scope.timer(this.#name, Math.max(0, this.#leftMs), () => {
+      // Times that were scaled are no whole numbers, and their sums not exact: less than this is nothing.
+      if (this.#leftMs < LEAST_MS) this.#fire();
       else this.#arm();
     });
   }

@@ -1,4 +1,4 @@
-import { EnergyVad } from '../../../../speech/index.ts';
+import { EnergyVad, VAD_WINDOW_MS } from '../../../../speech/index.ts';
 import { describeSpeech, spreadWords, wordsIn, wordsSoFar } from './transcript.ts';
 import type { Transcript } from './transcript.ts';
 import type { TranscriptScript } from './transcript-script.ts';
@@ -53,6 +53,8 @@ export class Hearing {
   /** Hears pauses too short to end an utterance. */
   readonly #eager: EnergyVad;
   #speech: Speech = SILENCE;
+  /** Where the detector's windows are counted from: it begins a new one when it is asked to end. */
+  #from = 0;
   /** Where the last word ended whose silence is still to be told. */
   #lastWordEndMs: number | undefined;
 
@@ -76,11 +78,11 @@ export class Hearing {
   }
 
   hear(samples: Int16Array): void {
-    // In steps of the interim results, so that one large piece of audio tells as much as many small ones.
-    const step = Math.max(1, Math.round((this.#options.interimEveryMs * this.#vad.rateHz) / 1000));
+    // Window by window, as the detector listens: so the pieces that the audio comes in make no difference.
+    const step = Math.max(1, Math.round((VAD_WINDOW_MS * this.#vad.rateHz) / 1000));
     for (let at = 0; at < samples.length;) {
-      const upTo = Math.min(samples.length, at + step - (this.#vad.position % step));
-      this.#hearStep(samples.subarray(at, upTo));
+      const upTo = Math.min(samples.length, at + step - ((this.#vad.position - this.#from) % step));
+      this.#hearStep(samples.subarray(at, upTo), step);
       at = upTo;
     }
   }
@@ -89,17 +91,19 @@ export class Hearing {
   finalize(asked: boolean): boolean {
     const end = this.#vad.end();
     this.#eager.end();
+    this.#from = this.#vad.position;
     if (end === undefined) return false;
     this.#endSpeech(this.#msOf(end.position), asked);
     return true;
   }
 
-  #hearStep(samples: Int16Array): void {
+  #hearStep(samples: Int16Array, step: number): void {
     const pause = this.#eager.process(samples).find(({ type }) => type === 'end');
     for (const event of this.#vad.process(samples)) {
       if (event.type === 'start') this.#startSpeech(this.#msOf(event.speechAt));
       else this.#endSpeech(this.#msOf(event.position), false);
     }
+    if ((this.#vad.position - this.#from) % step !== 0) return;
     if (this.#speech.tag === 'speech') this.#tellProgress(this.#speech, pause && this.#msOf(pause.position));
     else this.#tellUtteranceEnd();
   }

@@ -1,4 +1,4 @@
-import { wordPitchHz } from './word-voice.ts';
+import { PITCH_STEP_HZ, wordPitchHz } from './word-voice.ts';
 
 /** A tone found in audio, in milliseconds from its first sample. */
 export interface HeardTone {
@@ -15,7 +15,7 @@ const LOUD = 600;
 const GAP_MS = 20;
 
 /** How far off a measured pitch may be, in hertz: less than half of what lies between two words. */
-const PITCH_TOLERANCE_HZ = 4;
+const PITCH_TOLERANCE_HZ = PITCH_STEP_HZ * 0.45;
 
 /** Finds the words that the text-to-speech emulator spoke: each is one tone, with silence behind it. */
 export function findTones(samples: Int16Array, rateHz: number): HeardTone[] {

@@ -6,10 +6,10 @@ const SHORTEST_WORD_MS = 120;
 /** The silence behind each word, in milliseconds: long enough to find its end, too short to end an utterance. */
 export const WORD_GAP_MS = 80;
 
-/** The pitches of words: from a low voice to a high one, far enough apart to be told from each other. */
-const LOWEST_PITCH_HZ = 200;
-const PITCH_STEP_HZ = 10;
-const PITCHES = 81;
+/** The pitches of words, all of which telephone audio can carry, and far enough apart to be told from each other. */
+const LOWEST_PITCH_HZ = 300;
+export const PITCH_STEP_HZ = 2;
+const PITCHES = 600;
 
 /** A word as it is spoken, in milliseconds from the beginning of its text. */
 export interface VoicedWord {
@@ -20,7 +20,10 @@ export interface VoicedWord {
   readonly pitchHz: number;
 }
 
-/** The pitch a word is spoken at, in hertz: it follows from its letters and digits alone. */
+/**
+ * The pitch a word is spoken at, in hertz: it follows from its letters and digits alone. There are some hundred pitches, so
+ * that now and then two words have the same.
+ */
 export function wordPitchHz(word: string): number {
   let hash = 0x811c9dc5;
   for (const character of word.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, '')) {
