@@ -192,6 +192,13 @@ describe('speech-to-text emulator on the wire of Deepgram', () => {
 });
 
 describe('speech-to-text emulator on the wire of the gateway', () => {
+  it.each(['/v1/stt', '/stt', '//v1/stt/', '/behind/v1/stt?model=x'])('is found at %s', async (path) => {
+    await start();
+    using wire = new DeepgramWire(stt.url, path);
+    await wire.opened();
+    expect(stt.connections.last?.api).toBe('gateway-stt');
+  });
+
   it('creates a session, tells speech, and has a result in the pause before the end', async () => {
     await start({ transcripts: ['Two rye, please.'] });
     using wire = await GatewaySttWire.ready(stt.url);

@@ -155,7 +155,7 @@ describe('faults of text-to-speech by HTTP', () => {
       await start([{ when: { on: 'audio', nth: 4 }, what: { type } }]);
       const response = await ask();
       expect(response.status).toBe(200);
-      await expect(response.arrayBuffer()).rejects.toThrow();
+      await expect(response.arrayBuffer()).rejects.toThrow('terminated');
       await tts.waitFor(({ sockets }) => sockets === 0);
       expect(tts.connections.last).toMatchObject({ finished: 0 });
     },
@@ -176,7 +176,7 @@ describe('faults of text-to-speech by HTTP', () => {
     const answer = fetch(`${tts.url}/v1/audio/speech`, { method: 'POST', body: '{}', signal: going.signal });
     await tts.waitFor(({ connections }) => connections.count === 1);
     going.abort();
-    await expect(answer).rejects.toThrow();
+    await expect(answer).rejects.toThrow('aborted');
     await tts.waitFor(({ sockets }) => sockets === 0);
   });
 

@@ -8,7 +8,9 @@ export interface SpeechRequest {
   readonly credential: string | undefined;
 }
 
-/** Reads a request. Repeated slashes count as one, and anything may stand before `/v1/`, as behind a gateway. */
+/**
+ * Reads a request. Repeated slashes count as one, and anything may stand before `/v1/`, as behind a gateway of one's own.
+ */
 export function readRequest({ url = '', headers }: IncomingMessage): SpeechRequest {
   const [rawPath = '', query = ''] = url.split('?', 2);
   const path = /\/v1\/.*$/.exec(rawPath.replaceAll(/\/{2,}/g, '/'))?.[0].replace(/\/$/, '') ?? rawPath;

@@ -34,7 +34,8 @@ export class SttConnection extends SpeechConnection<SttFault, SttRecord> {
   }
 
   protected route({ path }: SpeechRequest): SpeechWire | undefined {
-    return path === '/v1/listen' ? deepgramWire : path === '/v1/stt' ? gatewaySttWire : undefined;
+    if (path === '/v1/listen') return deepgramWire;
+    return path === '/v1/stt' || path === '/stt' ? gatewaySttWire : undefined;
   }
 
   protected check({ query }: SpeechRequest): BadRequest | undefined {

@@ -65,7 +65,7 @@ export class TtsConnection extends SpeechConnection<TtsFault, TtsRecord> {
   }
 
   protected route({ path }: SpeechRequest): SpeechWire | undefined {
-    return path === '/v1/tts' ? gatewayTtsWire : undefined;
+    return path === '/v1/tts' || path === '/tts' ? gatewayTtsWire : undefined;
   }
 
   protected check(): undefined {
