@@ -50,5 +50,5 @@ export type {
 export { DEFAULT_SPEAKING_PACE } from './tts/tts-options.ts';
 export type { TextToSpeechEmulatorOptions } from './tts/tts-options.ts';
 export type { TtsRecord } from './tts/tts-record.ts';
-export { WORD_GAP_MS, voiceWords, wordPitchHz } from './tts/word-voice.ts';
+export { WORD_GAP_MS, speakWords, voiceWords, wordPitchHz } from './tts/word-voice.ts';
 export type { VoicedWord } from './tts/word-voice.ts';

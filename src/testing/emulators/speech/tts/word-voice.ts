@@ -46,6 +46,12 @@ export function voiceWords(text: string, speed = 1): VoicedWord[] {
     });
 }
 
+/** A whole text as the text-to-speech emulator speaks it: PCM16, mono. For tests that need somebody to speak. */
+export function speakWords(text: string, rateHz: number): Int16Array {
+  const voice = new WordVoice(text, rateHz);
+  return voice.next(voice.totalSamples);
+}
+
 /** A text as audio: a tone for each word and silence behind it, chunk by chunk as it is asked for. */
 export class WordVoice {
   readonly words: readonly VoicedWord[];
