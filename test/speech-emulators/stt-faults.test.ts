@@ -174,6 +174,32 @@ describe('faults of speech-to-text: the end', () => {
     expect(textOf(wire).at(-1)).toBe('One more thing.');
   });
 
+  it.each(WIRES)('a drain that blocks for ever, the socket open, on %s', async (_, open) => {
+    await start([{ when: { on: 'finalize' }, what: { type: 'silence' } }]);
+    using wire = await open();
+    wire.say(burst(500, 0));
+    wire.send({ type: wire instanceof DeepgramWire ? 'Finalize' : 'session.finalize' });
+    await stt.waitFor(({ connections }) => connections.last?.finalizes === 1);
+    wire.say(burst(0, 700));
+    await wire.kind('speechFinal');
+    expect([wire.ofKind('finalized'), stt.connections.open]).toEqual([[], 1]);
+  });
+
+  it.each(WIRES)('times that begin anew with each connection, on %s', async (_, open) => {
+    await start([{ when: { connection: 1, on: 'utterance', nth: 2 }, what: { type: 'reset' } }], {
+      transcripts: ['one', 'two', 'three'],
+    });
+    const first = await open();
+    first.say(burst(600));
+    first.say(burst(600));
+    expect((await first.ended()).code).toBe(1006);
+    using second = await open();
+    second.say(burst(600));
+    // What was being said when the connection broke was told nobody, so it is what is said next.
+    const final = await second.kind('final');
+    expect([textOf(first), textOf(second), final.start]).toEqual([['one'], ['two'], 0]);
+  });
+
   it('a result after the end was asked for, before the answer', async () => {
     await start([{ when: { on: 'end' }, what: { type: 'transcript', text: 'late' } }]);
     using wire = await GatewaySttWire.ready(stt.url);

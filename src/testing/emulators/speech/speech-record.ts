@@ -2,12 +2,15 @@ import type { LogFields } from '../../../kernel/index.ts';
 import { EmulatedRecord } from '../emulated-record.ts';
 import type { JsonObject } from '../json-object.ts';
 
+/** Types that are counted each for itself; whoever sends more makes them up. */
+const MOST_TYPES = 100;
+
 /** What an emulator of a speech service saw of one connection. */
 export abstract class SpeechRecord extends EmulatedRecord {
   #api: string | undefined;
   #model: string | undefined;
-  readonly #received: Record<string, number> = {};
-  readonly #sent: Record<string, number> = {};
+  readonly #received = new Map<string, number>();
+  readonly #sent = new Map<string, number>();
   #endRequests = 0;
   #afterEnd = 0;
 
@@ -22,12 +25,12 @@ export abstract class SpeechRecord extends EmulatedRecord {
 
   /** Messages that came in, by their `type`; `binary` and `notJson` for frames that are none. */
   get received(): Readonly<Record<string, number>> {
-    return this.#received;
+    return Object.fromEntries(this.#received);
   }
 
   /** Messages that went out, by kind. */
   get sentKinds(): Readonly<Record<string, number>> {
-    return this.#sent;
+    return Object.fromEntries(this.#sent);
   }
 
   /** How often the client asked for the end: CloseStream, or session.close. */
@@ -58,7 +61,7 @@ export abstract class SpeechRecord extends EmulatedRecord {
   }
 
   took(type: string): void {
-    this.#received[type] = (this.#received[type] ?? 0) + 1;
+    count(this.#received, this.#received.has(type) || this.#received.size < MOST_TYPES ? type : 'others');
     if (this.#endRequests > 0) this.#afterEnd += 1;
     this.changed();
   }
@@ -69,7 +72,7 @@ export abstract class SpeechRecord extends EmulatedRecord {
   }
 
   sentKind(kinds: readonly string[]): void {
-    for (const kind of kinds) this.#sent[kind] = (this.#sent[kind] ?? 0) + 1;
+    for (const kind of kinds) count(this.#sent, kind);
   }
 
   /** Frames of bytes are recorded by their size: what they hold is audio. */
@@ -85,4 +88,8 @@ export abstract class SpeechRecord extends EmulatedRecord {
   }
 
   abstract override summary(): LogFields;
+}
+
+function count(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
 }
