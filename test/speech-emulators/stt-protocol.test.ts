@@ -60,6 +60,35 @@ describe('speech-to-text emulator on the wire of Deepgram', () => {
     expect(words[2].end).toBeCloseTo(1.5, 1);
   });
 
+  it('keeps to one text an utterance, also when two clients speak at the same time', async () => {
+    await start({ transcripts: ['one one one', 'two two two'] });
+    using first = await DeepgramWire.open(stt.url);
+    first.say(burst(900, 0));
+    await first.kind('interim', 2);
+    using second = await DeepgramWire.open(stt.url);
+    second.say(burst(900, 0));
+    await second.kind('interim', 2);
+    first.say(burst(0));
+    await first.kind('final');
+    second.say(burst(0));
+    await second.kind('final');
+    expect([first.finals, second.finals]).toEqual([['one one one'], ['two two two']]);
+    expect(new Set(second.ofKind('interim').map(DeepgramWire.textOf))).not.toContain('one');
+  });
+
+  it('gives the text of a speech that was cut off to the next one', async () => {
+    await start({ transcripts: ['one', 'two'] });
+    const first = await DeepgramWire.open(stt.url);
+    first.say(burst(900, 0));
+    await first.kind('interim');
+    first.socket.terminate();
+    await stt.waitFor(({ sockets }) => sockets === 0);
+    using second = await DeepgramWire.open(stt.url);
+    second.say(burst(900));
+    await second.kind('final');
+    expect(second.finals).toEqual(['one']);
+  });
+
   it('says the same whatever pieces the audio comes in', async () => {
     const audio = joined(burst(0, 170), burst(1_350), burst(700));
     const stories: unknown[] = [];

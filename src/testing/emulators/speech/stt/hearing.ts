@@ -28,6 +28,8 @@ type Speech =
   | { readonly tag: 'silence' }
   | {
       readonly tag: 'speech';
+      /** What the script has for it. */
+      readonly text: string | undefined;
       /** Where the segment begins that was not told finally yet. */
       segmentMs: number;
       toldAtMs: number;
@@ -97,6 +99,12 @@ export class Hearing {
     return true;
   }
 
+  /** Nobody can be told any more. */
+  stop(): void {
+    if (this.#speech.tag === 'speech') this.#script.giveBack(this.#speech.text);
+    this.#speech = SILENCE;
+  }
+
   #hearStep(samples: Int16Array, step: number): void {
     const pause = this.#eager.process(samples).find(({ type }) => type === 'end');
     for (const event of this.#vad.process(samples)) {
@@ -110,7 +118,14 @@ export class Hearing {
 
   #startSpeech(atMs: number): void {
     this.#lastWordEndMs = undefined;
-    this.#speech = { tag: 'speech', segmentMs: atMs, toldAtMs: atMs, wordsTold: 0, paused: false };
+    this.#speech = {
+      tag: 'speech',
+      text: this.#script.take(),
+      segmentMs: atMs,
+      toldAtMs: atMs,
+      wordsTold: 0,
+      paused: false,
+    };
     this.#listener.speechStarted(atMs);
   }
 
@@ -128,7 +143,7 @@ export class Hearing {
       return;
     }
     const transcript = this.#transcript('final', speech, nowMs, false, false);
-    speech.wordsTold += this.#script.current === undefined ? 0 : transcript.words.length;
+    speech.wordsTold += speech.text === undefined ? 0 : transcript.words.length;
     speech.segmentMs = nowMs;
     this.#listener.heard(transcript);
   }
@@ -139,9 +154,8 @@ export class Hearing {
     const transcript = this.#transcript('final', speech, endMs, true, finalized);
     this.#speech = SILENCE;
     this.#lastWordEndMs = endMs;
-    if (!this.#listener.speechEnding()) return;
-    this.#script.next();
-    this.#listener.heard(transcript);
+    if (this.#listener.speechEnding()) this.#listener.heard(transcript);
+    else this.#script.giveBack(speech.text);
   }
 
   #tellUtteranceEnd(): void {
@@ -160,9 +174,8 @@ export class Hearing {
     endsSpeech: boolean,
     finalized: boolean,
   ): Transcript {
-    const { segmentMs, wordsTold } = speech;
+    const { segmentMs, wordsTold, text: script } = speech;
     const upToMs = Math.max(segmentMs, endMs);
-    const script = this.#script.current;
     const all = wordsIn(script ?? describeSpeech(upToMs - segmentMs)).slice(wordsTold);
     const whole = script === undefined || endsSpeech || stage === 'preflight';
     const said = whole ? all : wordsSoFar(all, segmentMs, upToMs);

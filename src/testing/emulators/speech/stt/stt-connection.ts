@@ -62,6 +62,7 @@ export class SttConnection extends SpeechConnection<SttFault, SttRecord> {
   }
 
   protected over(): void {
+    this.#session?.stop();
     this.#session = undefined;
   }
 

@@ -36,7 +36,8 @@ export interface SpeechToTextEmulatorOptions extends HostOptions {
   /** What goes wrong, and when. Default: nothing. */
   readonly faults?: SttFaultScript;
   /**
-   * What the utterances are said to have been, the n-th text for the n-th utterance that ends, over all connections.
+   * What the utterances are said to have been, the n-th text for the n-th utterance that begins, over all connections;
+   * one that was told nobody, because its connection was lost, gives its text back.
    * Default, and when there are no more: how much it was, `(1.9 s of speech)`.
    */
   readonly transcripts?: readonly string[];

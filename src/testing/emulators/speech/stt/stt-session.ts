@@ -78,6 +78,11 @@ export abstract class SttSession implements HearingListener {
     this.heard({ stage, text, words, startMs, endMs, endsSpeech: final, finalized: false });
   }
 
+  /** Nobody can be told any more. */
+  stop(): void {
+    this.#hearing?.stop();
+  }
+
   speechEnding(): boolean {
     return this.port.reached('utterance');
   }

@@ -2,23 +2,22 @@ import { z } from 'zod';
 import { InvalidOptionError } from '../../../../kernel/index.ts';
 import { SourceText } from '../../source-text.ts';
 
-/** What the utterances of an emulator are said to have been: the n-th text for the n-th utterance that ends. */
+/** What the utterances of an emulator are said to have been: the n-th text for the n-th utterance. */
 export class TranscriptScript {
-  readonly #texts: readonly string[];
-  #told = 0;
+  readonly #texts: string[];
 
   constructor(texts: readonly string[]) {
-    this.#texts = texts;
+    this.#texts = [...texts];
   }
 
-  /** The text of the utterance that is being spoken; undefined where there is none left. */
-  get current(): string | undefined {
-    return this.#texts[this.#told];
+  /** The text of an utterance that begins; undefined where there is none left. */
+  take(): string | undefined {
+    return this.#texts.shift();
   }
 
-  /** That utterance has ended. */
-  next(): void {
-    this.#told += 1;
+  /** That utterance was told nobody: its text is the next one's. */
+  giveBack(text: string | undefined): void {
+    if (text !== undefined) this.#texts.unshift(text);
   }
 }
 
