@@ -40,11 +40,18 @@ export interface HostProfile {
   readonly recordAudio: boolean;
 }
 
-/** One connection, from the TCP accept to its end. */
+/**
+ * One connection, from the TCP accept to its end.
+ * @internal
+ */
 export interface LiveConnection<Record extends EmulatedRecord, F extends AnyFault> {
   readonly record: Record;
   /** Makes a fault happen now. */
   apply(fault: F): unknown;
+  /** Takes an upgrade request; `accept` answers it with a WebSocket. */
+  upgrade(request: IncomingMessage, accept: (opened: (socket: EmulatedSocket) => void) => void): void;
+  /** Answers a request that is no upgrade. */
+  answer(request: IncomingMessage, response: ServerResponse): void;
 }
 
 /** What is different from one emulator to the next. */
@@ -59,7 +66,6 @@ export interface EmulatorParts<Record extends EmulatedRecord, F extends AnyFault
 /** A server that speaks a provider's protocol on a local port, and misbehaves on request: what all of them share. */
 export abstract class ProviderEmulator<
   Record extends EmulatedRecord,
-  Live extends LiveConnection<Record, F>,
   F extends AnyFault,
   Script,
 > implements AsyncDisposable {
@@ -77,7 +83,7 @@ export abstract class ProviderEmulator<
   readonly #http = createServer();
   readonly #webSockets: WebSocketServer;
   readonly #waits: ConditionWaits;
-  readonly #live = new Map<Socket, Live>();
+  readonly #live = new Map<Socket, LiveConnection<Record, F>>();
 
   protected constructor(lifetime: Lifetime, parts: EmulatorParts<Record, F>) {
     const { host, compression } = parts.profile;
@@ -248,18 +254,11 @@ export abstract class ProviderEmulator<
     }
   }
 
-  /** Whoever dialled: its connection from here on. */
-  protected abstract connect(tcp: Socket, record: Record, scope: Lifetime): Live;
-
-  /** Takes an upgrade request; `accept` answers it with a WebSocket. */
-  protected abstract upgrade(
-    live: Live,
-    request: IncomingMessage,
-    accept: (opened: (socket: EmulatedSocket) => void) => void,
-  ): void;
-
-  /** Answers a request that is no upgrade. */
-  protected abstract answer(live: Live | undefined, request: IncomingMessage, response: ServerResponse): void;
+  /**
+   * Whoever dialled: its connection from here on.
+   * @internal
+   */
+  protected abstract connect(tcp: Socket, record: Record, scope: Lifetime): LiveConnection<Record, F>;
 
   /** The options it was started with, without anything secret. */
   protected abstract shownProfile(): JsonObject;
@@ -286,7 +285,7 @@ export abstract class ProviderEmulator<
   #upgrade(request: IncomingMessage, tcp: Socket, head: Buffer): void {
     const live = this.#live.get(tcp);
     if (this.#lifetime.isClosing || live === undefined) return;
-    this.upgrade(live, request, (opened) =>
+    live.upgrade(request, (opened) =>
       // What `handleUpgrade` gives is of the class the constructor was told to make.
       this.#webSockets.handleUpgrade(request, tcp, head, (socket) => opened(socket as EmulatedSocket)),
     );
@@ -294,8 +293,12 @@ export abstract class ProviderEmulator<
 
   #request(request: IncomingMessage, response: ServerResponse): void {
     const live = this.#live.get(request.socket);
-    live?.record.requested(request);
-    this.answer(live, request, response);
+    if (live === undefined) {
+      response.destroy();
+      return;
+    }
+    live.record.requested(request);
+    live.answer(request, response);
   }
 
   #describe(): string {
@@ -308,7 +311,7 @@ export abstract class ProviderEmulator<
 }
 
 // eslint-disable-next-line typescript/no-explicit-any -- whatever its connections and faults are
-type AnyEmulator = ProviderEmulator<any, any, any, any>;
+type AnyEmulator = ProviderEmulator<any, any, any>;
 
 function makeRecorder(lifetime: Lifetime, { record, recordAudio }: HostProfile): Recorder {
   return new Recorder(lifetime, {

@@ -3,12 +3,12 @@ import type { Socket } from 'node:net';
 import { systemRandom } from '../../../kernel/index.ts';
 import type { Lifetime } from '../../../kernel/index.ts';
 import { errorBody } from '../emulated-socket.ts';
-import type { EmulatedSocket } from '../emulated-socket.ts';
 import { json } from '../control-routes.ts';
 import type { ControlRoute } from '../control-routes.ts';
 import { FaultPlan } from '../fault-plan.ts';
 import type { JsonObject } from '../json-object.ts';
 import { ProviderEmulator } from '../provider-emulator.ts';
+import type { LiveConnection } from '../provider-emulator.ts';
 import type { Recorder } from '../recorder.ts';
 import { makeBrain } from './brains/index.ts';
 import { ConnectionRecord } from './connection-record.ts';
@@ -37,12 +37,7 @@ import { answerTokenRequest } from './token-endpoint.ts';
  * Speech is answered with itself, text with itself, and a text of the form `call name {"argument":1}` with a call of
  * that function, when the client declared it. Spoken answers to texts are a hum of that length, with a transcript.
  */
-export class GeminiEmulator extends ProviderEmulator<
-  ConnectionRecord,
-  EmulatedConnection,
-  Fault,
-  FaultScript
-> {
+export class GeminiEmulator extends ProviderEmulator<ConnectionRecord, Fault, FaultScript> {
   readonly #service: EmulatedService;
 
   /**
@@ -87,30 +82,19 @@ export class GeminiEmulator extends ProviderEmulator<
     this.#service.handles.forgetAll();
   }
 
-  protected connect(tcp: Socket, record: ConnectionRecord, scope: Lifetime): EmulatedConnection {
-    return new EmulatedConnection(this.#service, tcp, record, scope);
-  }
-
-  protected upgrade(
-    live: EmulatedConnection,
-    request: IncomingMessage,
-    accept: (opened: (socket: EmulatedSocket) => void) => void,
-  ): void {
-    live.upgrade(request, parseTarget(request), accept);
-  }
-
-  /** What is no upgrade is no connection of the protocol. */
-  protected answer(
-    live: EmulatedConnection | undefined,
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): void {
-    if (live?.record.stage === 'dialled') this.connections.retract(live.record);
-    const { tokens, profile } = this.#service;
-    if (answerTokenRequest(request, response, tokens, profile.keys)) return;
-    const message = 'The Gemini emulator speaks the Live protocol only: connect with a WebSocket.';
-    response.writeHead(404, { 'Content-Type': 'application/json; charset=UTF-8', Connection: 'close' });
-    response.end(errorBody(404, message));
+  /** @internal */
+  protected connect(
+    tcp: Socket,
+    record: ConnectionRecord,
+    scope: Lifetime,
+  ): LiveConnection<ConnectionRecord, Fault> {
+    const live = new EmulatedConnection(this.#service, tcp, record, scope);
+    return {
+      record,
+      apply: (fault) => live.apply(fault),
+      upgrade: (request, accept) => live.upgrade(request, parseTarget(request), accept),
+      answer: (request, response) => this.#answer(record, request, response),
+    };
   }
 
   protected shownProfile(): JsonObject {
@@ -130,5 +114,15 @@ export class GeminiEmulator extends ProviderEmulator<
         },
       },
     ];
+  }
+
+  /** What is no upgrade is no connection of the protocol. */
+  #answer(record: ConnectionRecord, request: IncomingMessage, response: ServerResponse): void {
+    if (record.stage === 'dialled') this.connections.retract(record);
+    const { tokens, profile } = this.#service;
+    if (answerTokenRequest(request, response, tokens, profile.keys)) return;
+    const message = 'The Gemini emulator speaks the Live protocol only: connect with a WebSocket.';
+    response.writeHead(404, { 'Content-Type': 'application/json; charset=UTF-8', Connection: 'close' });
+    response.end(errorBody(404, message));
   }
 }

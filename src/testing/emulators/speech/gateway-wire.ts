@@ -1,7 +1,7 @@
 import { errorBody } from '../emulated-socket.ts';
 import { isObject } from '../json-object.ts';
 import type { JsonObject } from '../json-object.ts';
-import type { SpeechWire } from './speech-connection.ts';
+import type { SpeechWire } from './speech-wire.ts';
 
 /** The code in the gateway's error when nothing was put in for long. It is no close code: the close comes behind it. */
 export const GATEWAY_INACTIVITY_CODE = 2007;

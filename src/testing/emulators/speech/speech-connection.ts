@@ -11,11 +11,13 @@ import type { AnyFault } from '../fault-vocabulary.ts';
 import { FaultyLink } from '../faulty-link.ts';
 import type { JsonObject } from '../json-object.ts';
 import type { MessageHabits } from '../message-outlet.ts';
-import { closeBehind } from './speech-faults.ts';
-import type { ErrorFault, SpeechFaultTarget } from './speech-faults.ts';
+import { closeBehind } from './speech-fault-effects.ts';
+import type { SpeechFaultTarget } from './speech-fault-effects.ts';
+import type { ErrorFault } from './speech-faults.ts';
 import type { SpeechRecord } from './speech-record.ts';
 import { readRequest } from './speech-request.ts';
 import type { SpeechRequest } from './speech-request.ts';
+import type { BadRequest, SpeechWire } from './speech-wire.ts';
 
 /** What a speech service is like, whichever way speech goes. */
 export interface SpeechProfile {
@@ -33,28 +35,6 @@ export interface SpeechService<F extends AnyFault> {
   /** How many sockets have a WebSocket, also those that are as good as dead: each of them is a session that is paid. */
   openSockets(): number;
   stopListening(ms: number | undefined): void;
-}
-
-/** One protocol spoken on a connection: what it says of things that every one of them has to say. */
-export interface SpeechWire {
-  readonly api: string;
-  readonly closeAfterError: CloseFrame;
-  errorMessage(code: number | string | undefined, message: string): JsonObject;
-  /** Refuses a request: the body, and headers of the service's own. */
-  refusal(
-    status: number,
-    message: string,
-    requestId: string,
-  ): {
-    readonly body: string;
-    readonly headers: Readonly<Record<string, string>>;
-  };
-}
-
-/** A request that the service does not take, and why. */
-export interface BadRequest {
-  readonly status: number;
-  readonly message: string;
 }
 
 const UNAUTHORISED = 'Invalid credentials.';

@@ -1,7 +1,4 @@
 import { z } from 'zod';
-import type { CloseFrame } from '../close-frame.ts';
-import { INSTEAD, besides, commonEffects } from '../fault-effects.ts';
-import type { Effects, FaultTarget } from '../fault-effects.ts';
 import {
   closeFrame,
   delayMs,
@@ -13,7 +10,7 @@ import {
   transportFaults,
   unknownMessageFault,
 } from '../fault-vocabulary.ts';
-import type { FramedFault, SocketFault, TransportFault } from '../fault-vocabulary.ts';
+import type { SocketFault, TransportFault } from '../fault-vocabulary.ts';
 
 /** How a service ends a connection behind an error; `false`: it does not. */
 export const afterError = z.union([strict(closeFrame), z.literal(false)]);
@@ -51,42 +48,6 @@ export const speechMessageFaults = [
 
 export type SpeechFault = Readonly<z.infer<(typeof speechFaults)[number]>>;
 export type ErrorFault = Extract<SpeechFault, { type: 'error' }>;
-
-/** What a fault can do to a connection of a speech service. */
-export interface SpeechFaultTarget extends FaultTarget {
-  /** Answers the request with a status, as the service does. */
-  refuse(status: number, body: string | undefined, headers: Readonly<Record<string, string>>): void;
-  mute(ms: number | undefined): void;
-  /** Says an error, and closes. */
-  fail(error: ErrorFault): void;
-}
-
-/** What those faults do that every speech service has. */
-export const SPEECH_EFFECTS: Effects<
-  TransportFault | SocketFault | FramedFault | SpeechFault,
-  SpeechFaultTarget
-> = {
-  ...commonEffects({
-    lastWords: { type: 'something_else', text: 'One more thing.' },
-    halfAMessage: '{"type":"final_transcript","transcript":',
-  }),
-  httpStatus: ({ status, body, retryAfter }, target) => {
-    target.refuse(status, body, retryAfter === undefined ? {} : { 'Retry-After': retryAfter });
-    return INSTEAD;
-  },
-  silence: () => INSTEAD,
-  mute: besides((target, { ms }) => target.mute(ms)),
-  error: (error, target) => {
-    target.fail(error);
-    return error.close === false ? undefined : INSTEAD;
-  },
-};
-
-/** How a connection is closed behind an error; undefined: it is not. */
-export function closeBehind(error: ErrorFault, usual: CloseFrame): CloseFrame | undefined {
-  if (error.close === false) return undefined;
-  return error.close ?? usual;
-}
 
 /** At which moments those faults can happen that every speech service has. `silent`: where something is about to be done. */
 export function speechMoments<Moment extends string>(

@@ -4,7 +4,7 @@ import type { CloseFrame } from '../../close-frame.ts';
 import { isObject } from '../../json-object.ts';
 import type { JsonObject } from '../../json-object.ts';
 import { IdleWatch } from '../idle-watch.ts';
-import type { BadRequest, SpeechWire } from '../speech-connection.ts';
+import type { BadRequest, SpeechWire } from '../speech-wire.ts';
 import type { AudioEncoding } from './audio-input.ts';
 import { CONFIDENCE, SttSession, seconds } from './stt-session.ts';
 import type { AudioFormat, SttPort } from './stt-session.ts';

@@ -1,12 +1,12 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { systemRandom } from '../../../../kernel/index.ts';
 import type { Lifetime } from '../../../../kernel/index.ts';
 import { errorBody } from '../../emulated-socket.ts';
-import type { EmulatedSocket } from '../../emulated-socket.ts';
 import { FaultPlan } from '../../fault-plan.ts';
 import type { JsonObject } from '../../json-object.ts';
 import { ProviderEmulator } from '../../provider-emulator.ts';
+import type { LiveConnection } from '../../provider-emulator.ts';
 import type { Recorder } from '../../recorder.ts';
 import { SttConnection } from './stt-connection.ts';
 import type { SttService } from './stt-connection.ts';
@@ -30,12 +30,7 @@ import { TranscriptScript } from './transcript-script.ts';
  *
  * It hears real audio: speech is found by its loudness, and what it says of it is a script's text, or how long it was.
  */
-export class SpeechToTextEmulator extends ProviderEmulator<
-  SttRecord,
-  SttConnection,
-  SttFault,
-  SttFaultScript
-> {
+export class SpeechToTextEmulator extends ProviderEmulator<SttRecord, SttFault, SttFaultScript> {
   readonly #service: SttService;
 
   /**
@@ -73,28 +68,27 @@ export class SpeechToTextEmulator extends ProviderEmulator<
     };
   }
 
-  protected connect(tcp: Socket, record: SttRecord, scope: Lifetime): SttConnection {
-    return new SttConnection(this.#service, tcp, record, scope).begin();
-  }
-
-  protected upgrade(
-    live: SttConnection,
-    request: IncomingMessage,
-    accept: (opened: (socket: EmulatedSocket) => void) => void,
-  ): void {
-    live.upgrade(request, accept);
-  }
-
-  /** What is no upgrade is no connection of the protocol. */
-  protected answer(live: SttConnection | undefined, _: IncomingMessage, response: ServerResponse): void {
-    if (live?.record.stage === 'dialled') this.connections.retract(live.record);
-    const message = 'The speech-to-text emulator has /v1/listen and /v1/stt: connect with a WebSocket.';
-    response.writeHead(404, { 'Content-Type': 'application/json; charset=UTF-8', Connection: 'close' });
-    response.end(errorBody(404, message));
+  /** @internal */
+  protected connect(tcp: Socket, record: SttRecord, scope: Lifetime): LiveConnection<SttRecord, SttFault> {
+    const live = new SttConnection(this.#service, tcp, record, scope).begin();
+    return {
+      record,
+      apply: (fault) => live.apply(fault),
+      upgrade: (request, accept) => live.upgrade(request, accept),
+      answer: (_, response) => this.#refuse(record, response),
+    };
   }
 
   protected shownProfile(): JsonObject {
     const { keys, transcripts, ...shown } = this.#service.profile;
     return { ...shown, transcripts: transcripts.length, keys: keys?.length ?? 'any' };
+  }
+
+  /** What is no upgrade is no connection of the protocol. */
+  #refuse(record: SttRecord, response: ServerResponse): void {
+    if (record.stage === 'dialled') this.connections.retract(record);
+    const message = 'The speech-to-text emulator has /v1/listen and /v1/stt: connect with a WebSocket.';
+    response.writeHead(404, { 'Content-Type': 'application/json; charset=UTF-8', Connection: 'close' });
+    response.end(errorBody(404, message));
   }
 }

@@ -1,19 +1,14 @@
 import { z } from 'zod';
-import { besides } from '../../fault-effects.ts';
-import type { Effects } from '../../fault-effects.ts';
 import { FaultLanguage } from '../../fault-language.ts';
 import type { FaultWhen, ScriptOf } from '../../fault-language.ts';
 import { fault, typesOf, unknownFault } from '../../fault-vocabulary.ts';
-import type { MessageFault } from '../../fault-vocabulary.ts';
 import {
   SPEECH_BOUND,
-  SPEECH_EFFECTS,
   commonFaults,
   speechFaults,
   speechMessageFaults,
   speechMoments,
 } from '../speech-faults.ts';
-import type { SpeechFaultTarget } from '../speech-faults.ts';
 
 /**
  * The moments of a connection that a fault can hang on, in the order they come.
@@ -159,15 +154,3 @@ export function readSttFaults(path: string): SttFaultScript {
 export function parseSttFaults(text: string, name: string): SttFaultScript {
   return sttFaultLanguage.readText(text, name) as SttFaultScript;
 }
-
-/** What a fault can do to a connection of the speech-to-text emulator. */
-export interface SttFaultTarget extends SpeechFaultTarget {
-  /** Sends a result nobody spoke. */
-  invent(text: string, final: boolean): void;
-}
-
-/** For each fault what it does; what becomes of one message is up to whoever sends it. */
-export const STT_EFFECTS: Effects<Exclude<SttFault, MessageFault | TranscriptFault>, SttFaultTarget> = {
-  ...SPEECH_EFFECTS,
-  transcript: besides((target, { text, final }) => target.invent(text ?? '', final ?? true)),
-};

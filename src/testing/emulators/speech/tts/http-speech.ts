@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { BYTES_PER_SAMPLE, encodeBase64 } from '../../../../protocol/index.ts';
 import { ANSWER_RATE_HZ, formatWav } from '../../../../speech/index.ts';
-import type { SpeechWire } from '../speech-connection.ts';
+import type { SpeechWire } from '../speech-wire.ts';
 import { Speaker, strayAudio } from './speaker.ts';
 import type { TtsPort } from './tts-port.ts';
 import { WordVoice } from './word-voice.ts';

@@ -3,10 +3,10 @@ import type { Socket } from 'node:net';
 import { systemRandom } from '../../../../kernel/index.ts';
 import type { Lifetime } from '../../../../kernel/index.ts';
 import { errorBody } from '../../emulated-socket.ts';
-import type { EmulatedSocket } from '../../emulated-socket.ts';
 import { FaultPlan } from '../../fault-plan.ts';
 import type { JsonObject } from '../../json-object.ts';
 import { ProviderEmulator } from '../../provider-emulator.ts';
+import type { LiveConnection } from '../../provider-emulator.ts';
 import type { Recorder } from '../../recorder.ts';
 import { readRequest } from '../speech-request.ts';
 import { TtsConnection } from './tts-connection.ts';
@@ -32,12 +32,7 @@ const SPEECH_PATH = '/v1/audio/speech';
  * Each word is a tone whose pitch follows from its letters, with silence behind it, so that what was heard can be
  * measured: see {@link findTones}.
  */
-export class TextToSpeechEmulator extends ProviderEmulator<
-  TtsRecord,
-  TtsConnection,
-  TtsFault,
-  TtsFaultScript
-> {
+export class TextToSpeechEmulator extends ProviderEmulator<TtsRecord, TtsFault, TtsFaultScript> {
   readonly #service: TtsService;
 
   /**
@@ -74,39 +69,31 @@ export class TextToSpeechEmulator extends ProviderEmulator<
     };
   }
 
-  protected connect(tcp: Socket, record: TtsRecord, scope: Lifetime): TtsConnection {
-    return new TtsConnection(this.#service, tcp, record, scope).begin();
-  }
-
-  protected upgrade(
-    live: TtsConnection,
-    request: IncomingMessage,
-    accept: (opened: (socket: EmulatedSocket) => void) => void,
-  ): void {
-    live.upgrade(request, accept);
-  }
-
-  protected answer(
-    live: TtsConnection | undefined,
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): void {
-    if (
-      live?.record.stage === 'dialled' &&
-      request.method === 'POST' &&
-      readRequest(request).path === SPEECH_PATH
-    ) {
-      live.speak(request, response);
-      return;
-    }
-    if (live?.record.stage === 'dialled') this.connections.retract(live.record);
-    const message = `The text-to-speech emulator has POST ${SPEECH_PATH}, and /v1/tts for WebSockets.`;
-    response.writeHead(404, { 'Content-Type': 'application/json; charset=UTF-8', Connection: 'close' });
-    response.end(errorBody(404, message));
+  /** @internal */
+  protected connect(tcp: Socket, record: TtsRecord, scope: Lifetime): LiveConnection<TtsRecord, TtsFault> {
+    const live = new TtsConnection(this.#service, tcp, record, scope).begin();
+    return {
+      record,
+      apply: (fault) => live.apply(fault),
+      upgrade: (request, accept) => live.upgrade(request, accept),
+      answer: (request, response) => this.#answer(live, request, response),
+    };
   }
 
   protected shownProfile(): JsonObject {
     const { keys, ...shown } = this.#service.profile;
     return { ...shown, keys: keys?.length ?? 'any' };
+  }
+
+  #answer(live: TtsConnection, request: IncomingMessage, response: ServerResponse): void {
+    const isFirst = live.record.stage === 'dialled';
+    if (isFirst && request.method === 'POST' && readRequest(request).path === SPEECH_PATH) {
+      live.speak(request, response);
+      return;
+    }
+    if (isFirst) this.connections.retract(live.record);
+    const message = `The text-to-speech emulator has POST ${SPEECH_PATH}, and /v1/tts for WebSockets.`;
+    response.writeHead(404, { 'Content-Type': 'application/json; charset=UTF-8', Connection: 'close' });
+    response.end(errorBody(404, message));
   }
 }

@@ -1,20 +1,15 @@
 import { z } from 'zod';
-import { besides } from '../../fault-effects.ts';
-import type { Effects } from '../../fault-effects.ts';
 import { FaultLanguage } from '../../fault-language.ts';
 import type { FaultWhen, ScriptOf } from '../../fault-language.ts';
 import { fault, typesOf, unknownFault } from '../../fault-vocabulary.ts';
-import type { MessageFault } from '../../fault-vocabulary.ts';
 import type { JsonObject } from '../../json-object.ts';
 import {
   SPEECH_BOUND,
-  SPEECH_EFFECTS,
   commonFaults,
   speechFaults,
   speechMessageFaults,
   speechMoments,
 } from '../speech-faults.ts';
-import type { SpeechFaultTarget } from '../speech-faults.ts';
 
 /**
  * The moments of a connection that a fault can hang on, in the order they come.
@@ -133,19 +128,6 @@ export function readTtsFaults(path: string): TtsFaultScript {
 export function parseTtsFaults(text: string, name: string): TtsFaultScript {
   return ttsFaultLanguage.readText(text, name) as TtsFaultScript;
 }
-
-/** What a fault can do to a connection of the text-to-speech emulator. */
-export interface TtsFaultTarget extends SpeechFaultTarget {
-  cutByte(): void;
-  strayAudio(ms: number): void;
-}
-
-/** For each fault what it does; what becomes of one message is up to whoever sends it. */
-export const TTS_EFFECTS: Effects<Exclude<TtsFault, MessageFault>, TtsFaultTarget> = {
-  ...SPEECH_EFFECTS,
-  oddBytes: besides((target) => target.cutByte()),
-  strayAudio: besides((target, { ms }) => target.strayAudio(ms ?? DEFAULT_STRAY_AUDIO_MS)),
-};
 
 const KINDS: Readonly<Record<string, TtsMessageKind>> = {
   'session.created': 'created',
