@@ -450,8 +450,13 @@ export class ModelLeg implements Receiver {
       this.#state = { tag: 'finishing', finished: finished.resolve };
       scope.own('last words', finished, { stop: ({ resolve }) => resolve() });
       scope.timer('last words', FINISH_TIMEOUT_MS, finished.resolve);
-      connection.finish();
-      await finished.promise;
+      try {
+        connection.finish();
+        await finished.promise;
+      } catch (error) {
+        // One that cannot say goodbye is let go of without.
+        scope.log.warn('saying goodbye to a model failed', { error: describeError(error) });
+      }
     }
     this.#idleSinceMs = undefined;
     if (this.#state.tag !== 'ended') this.#state = { tag: 'waiting' };
