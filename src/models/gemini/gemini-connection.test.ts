@@ -274,3 +274,23 @@ describe('gemini: what a session must know of a model', () => {
     expect(() => gemini({ model, handleLifetimeMs: 0 })).toThrow('handleLifetimeMs must be more than 0');
   });
 });
+
+describe('gemini: what its ends tell', () => {
+  it('H4 gemini: a handle that the provider quotes is in no end and no error', async () => {
+    for (const issued of [undefined, 'the-second-secret-handle']) {
+      const handle = 'the-first-secret-handle';
+      const { clock, peer, ends } = await line({ setup: { resumptionHandle: handle } });
+      if (issued !== undefined) {
+        peer.send(JSON.stringify({ sessionResumptionUpdate: { newHandle: issued, resumable: true } }));
+        await clock.advance(2 * LATENCY_MS);
+      }
+      peer.close(1_008, `BidiGenerateContent session not found: ${issued ?? handle}`);
+      await clock.advance(2 * LATENCY_MS);
+      const [end] = ends;
+      expect(end?.error).toBeInstanceOf(HandleRejectedError);
+      const words = [end?.reason, end?.error?.message, JSON.stringify(end?.error)].join();
+      expect(words).toContain('session not found: the-… (');
+      expect(words).not.toContain(issued ?? handle);
+    }
+  });
+});

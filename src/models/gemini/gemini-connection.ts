@@ -1,4 +1,5 @@
 import type { Clock, Lifetime, Logger, MessageSocket, SocketEnd, SocketSink } from '../../kernel/index.ts';
+import { withoutHandle } from '../../session/connection-log.ts';
 import type { LiveConnection, ModelInput, ModelOutput, ModelSink } from '../../session/live-model.ts';
 import { ConsumedInputs } from './consumed-inputs.ts';
 import { encodeAudio, encodeInput } from './encode-input.ts';
@@ -43,11 +44,14 @@ export class GeminiConnection implements LiveConnection, SocketSink, MessageRead
   readonly #leftOut = new Set<ModelInput['type']>();
   /** Undefined where the provider does not tell what it has consumed. */
   readonly #consumed: ConsumedInputs | undefined;
+  /** The handle this connection was set up with, or was given since: the provider's last words may quote it. */
+  #handle: string | undefined;
   /** Whether the message being read has told the sink anything. */
   #hasTold = false;
 
   constructor(config: GeminiConfig, opening: Opening, sink: ModelSink, { log, clock }: Lifetime) {
     this.#opening = opening;
+    this.#handle = opening.handle;
     this.#rules = { generation: config.generation, manualTurns: opening.manualTurns };
     this.#failures = config.failures;
     this.#sink = sink;
@@ -119,19 +123,20 @@ export class GeminiConnection implements LiveConnection, SocketSink, MessageRead
     if (this.#state.tag === 'live') this.#sink.alive();
   }
 
-  closed(end: SocketEnd): void {
+  closed({ code, reason }: SocketEnd): void {
     const state = this.#state;
     if (state.tag === 'ended') return;
+    const end = { code, reason: withoutHandle(reason, this.#handle) };
     this.#state = { tag: 'ended', socket: state.socket };
     if (state.tag === 'finishing') {
-      this.#sink.ended({ ...end });
+      this.#sink.ended(end);
     } else if (state.tag === 'live') {
-      const { withHandle } = this.#opening;
+      const withHandle = this.#opening.handle !== undefined;
       const phase = this.#phaseSince(state.sinceMs);
       const error = liveError({ ...end, phase, withHandle }, this.#failures);
       this.#sink.ended({ ...end, ...(error === undefined ? {} : { error }) });
     } else {
-      this.#settled.reject(setupError(end, this.#opening.withHandle, this.#failures));
+      this.#settled.reject(setupError(end, this.#opening.handle !== undefined, this.#failures));
     }
   }
 
@@ -156,6 +161,7 @@ export class GeminiConnection implements LiveConnection, SocketSink, MessageRead
   }
 
   #inputsOf({ handle, lastConsumedIndex }: Extract<ModelOutput, { type: 'resumption' }>): ModelOutput {
+    this.#handle = handle ?? this.#handle;
     if (lastConsumedIndex === undefined || this.#consumed === undefined)
       return { type: 'resumption', handle };
     return {
@@ -166,7 +172,7 @@ export class GeminiConnection implements LiveConnection, SocketSink, MessageRead
   }
 
   #phaseSince(liveSinceMs: number): ConnectionPhase {
-    if (!this.#opening.withHandle) return 'live';
+    if (this.#opening.handle === undefined) return 'live';
     return this.#clock.now() - liveSinceMs < RESUMED_PHASE_MS ? 'resumed' : 'live';
   }
 
