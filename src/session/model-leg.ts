@@ -419,7 +419,7 @@ export class ModelLeg implements Receiver {
   #swapDue(scope: Lifetime, cause: SwapCause, isUrgent: boolean): void {
     const state = this.#state;
     if (state.tag !== 'connected' || state.scope !== scope || this.#isHolding) return;
-    if (!this.#options.mayReconnect()) return;
+    if (!this.#options.mayReconnect() || this.#redial?.isSpent !== false) return;
     const isIdle = this.#options.isAtBoundary();
     if (!isUrgent && !(this.#isTimely(isIdle) && this.#isHealthy(state))) return;
     const sinceMs = scope.clock.now();

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { LiveRig, frame } from '../../test/support/live-rig.ts';
 import type { LiveRigOptions } from '../../test/support/live-rig.ts';
+import { systemClock } from '../kernel/index.ts';
 import { AudioChunk, textContent } from '../protocol/index.ts';
 import type { Content } from '../protocol/index.ts';
 import type { ScriptedConnection } from '../testing/scripted-model.ts';
-import { HandleRejectedError } from './errors.ts';
+import { ConnectionLostError, HandleRejectedError } from './errors.ts';
 import { MAX_KEPT_MESSAGES } from './input-ring.ts';
 import { tool } from './tool.ts';
 
@@ -224,5 +225,27 @@ describe('The supervisor: once, in order, and in the history', () => {
     expect(rig.of('connection').at(-1)).toMatchObject({ state: 'swapped', how: 'resumed' });
     expect(rig.model.openConnections).toBe(1);
     await rig.session.close();
+  });
+
+  it('R4 R7 a connection is not given up for one that may not be dialled', async () => {
+    const rig = await greeted({ reconnect: { maxRedials: 0 } });
+    rig.model.connection.output({ type: 'goAway', timeLeftMs: 5_000 });
+    await rig.clock.advance(60_000);
+    expect(rig.session.state).toBe('live');
+    await lose(rig);
+    expect((await rig.session.closed).error).toMatchObject({
+      code: 'HOLDFAST_RECONNECT_EXHAUSTED',
+      meter: 'redials',
+    });
+  });
+
+  it('R3 a policy without delays and bounds leaves everybody else their turn', async () => {
+    const reconnect = { delaysMs: [0], jitterMs: 0, maxAttempts: Infinity, maxRedials: Infinity };
+    const rig = await greeted({ reconnect, clock: systemClock, limits: { maxDurationMs: 50 } });
+    const failure = new ConnectionLostError('It fails at once.', { provider: 'scripted' });
+    rig.model.connect = () => Promise.reject(failure);
+    rig.model.connection.end(LOST);
+    expect(await rig.session.closed).toMatchObject({ reason: 'limit' });
+    expect(rig.session.resources()).toEqual([]);
   });
 });
