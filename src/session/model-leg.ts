@@ -213,7 +213,8 @@ export class ModelLeg implements Receiver {
   turnEnded(): void {
     const { resumption } = this.#options;
     resumption.fellBehind();
-    if (this.#state.tag !== 'connected' || !resumption.isUnconfirmed) return;
+    // Who was told that the turn is over may have ended the session over it.
+    if (!this.isConnected || this.#state.tag !== 'connected' || !resumption.isUnconfirmed) return;
     // What keeps a conversation says so after each of its turns.
     this.#state.scope.timer('handle confirmation', HANDLE_CONFIRM_MS, () => {
       if (resumption.isUnconfirmed) resumption.drop('handleUnconfirmed');

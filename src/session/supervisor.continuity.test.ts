@@ -248,4 +248,29 @@ describe('The supervisor: once, in order, and in the history', () => {
     expect(await rig.session.closed).toMatchObject({ reason: 'limit' });
     expect(rig.session.resources()).toEqual([]);
   });
+
+  it('R12 a connection that ends as it is asked whether it is there is had again', async () => {
+    const rig = await greeted();
+    const { connection } = rig.model;
+    connection.probe = () => connection.end(LOST);
+    await rig.clock.advance(20_000);
+    expect(rig.model.dials).toHaveLength(2);
+    expect(rig.session.state).toBe('live');
+    await rig.session.close();
+  });
+
+  it('C3 R6 who ends the session at the end of a resumed turn ends it without an error', async () => {
+    for (const verb of ['close', 'abort', 'drain'] as const) {
+      const rig = await greeted();
+      await lose(rig);
+      rig.session.on('event', ({ type }) => {
+        if (type === 'turnComplete') void rig.session[verb]();
+      });
+      say(rig, 'One');
+      rig.model.connection.output({ type: 'text', text: 'First' }, WHOLE, COMPLETE);
+      await rig.clock.advance(5_000);
+      expect((await rig.session.closed).error).toBeUndefined();
+      expect(rig.history.slice(2)).toEqual(['user: One', 'model: First']);
+    }
+  });
 });
