@@ -294,3 +294,42 @@ describe('gemini: what its ends tell', () => {
     }
   });
 });
+
+describe('gemini: calls without an id', () => {
+  it('R10 gemini: each has one of its own, and is answered without one', async () => {
+    const frames: string[] = [];
+    const { clock, connection, peer, outputs } = await line({
+      handlers: {
+        message: (data, from) => {
+          frames.push(String(data));
+          if (String(data).startsWith('{"setup"')) from.send('{"setupComplete":{}}');
+        },
+      },
+    });
+    const functionCalls = [{ name: 'f' }, { name: 'f' }, { id: 'given', name: 'f' }];
+    for (const calls of [functionCalls, functionCalls.slice(0, 1)]) {
+      peer.send(JSON.stringify({ toolCall: { functionCalls: calls } }));
+    }
+    await clock.advance(2 * LATENCY_MS);
+    const ids = outputs.flatMap((output) =>
+      output.type === 'toolCall' ? output.calls.map(({ id }) => id) : [],
+    );
+    expect(new Set(ids).size).toBe(4);
+    expect(ids).not.toContain('');
+    const [id = ''] = ids;
+    const responses = [
+      { id, name: 'f', response: {} },
+      { id: 'given', name: 'f', response: {} },
+    ];
+    connection.send({ type: 'toolResponse', responses });
+    await clock.advance(2 * LATENCY_MS);
+    expect(JSON.parse(frames.at(-1) ?? '')).toEqual({
+      toolResponse: {
+        functionResponses: [
+          { name: 'f', response: {} },
+          { id: 'given', name: 'f', response: {} },
+        ],
+      },
+    });
+  });
+});

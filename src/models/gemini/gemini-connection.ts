@@ -1,6 +1,7 @@
 import type { Clock, Lifetime, Logger, MessageSocket, SocketEnd, SocketSink } from '../../kernel/index.ts';
 import { withoutHandle } from '../../session/connection-log.ts';
 import type { LiveConnection, ModelInput, ModelOutput, ModelSink } from '../../session/live-model.ts';
+import { CallIds } from './call-ids.ts';
 import { ConsumedInputs } from './consumed-inputs.ts';
 import { encodeAudio, encodeInput } from './encode-input.ts';
 import type { InputRules } from './encode-input.ts';
@@ -42,6 +43,7 @@ export class GeminiConnection implements LiveConnection, SocketSink, MessageRead
   readonly #settled = Promise.withResolvers<void>();
   /** Kinds of input that were left out, so that each is logged once. */
   readonly #leftOut = new Set<ModelInput['type']>();
+  readonly #callIds: CallIds;
   /** Undefined where the provider does not tell what it has consumed. */
   readonly #consumed: ConsumedInputs | undefined;
   /** The handle this connection was set up with, or was given since: the provider's last words may quote it. */
@@ -57,6 +59,7 @@ export class GeminiConnection implements LiveConnection, SocketSink, MessageRead
     this.#sink = sink;
     this.#log = log;
     this.#clock = clock;
+    this.#callIds = new CallIds(clock.wallTime());
     this.#consumed = opening.isIndexed
       ? new ConsumedInputs(opening.historyFrame === undefined ? 0 : 1)
       : undefined;
@@ -152,7 +155,12 @@ export class GeminiConnection implements LiveConnection, SocketSink, MessageRead
 
   output(message: ModelOutput): void {
     this.#hasTold = true;
-    this.#sink.output(message.type === 'resumption' ? this.#inputsOf(message) : message);
+    this.#sink.output(this.#asSessionKnowsIt(message));
+  }
+
+  #asSessionKnowsIt(message: ModelOutput): ModelOutput {
+    if (message.type === 'resumption') return this.#inputsOf(message);
+    return message.type === 'toolCall' ? { ...message, calls: this.#callIds.named(message.calls) } : message;
   }
 
   #counted(frames: number, isSent: boolean): boolean {
