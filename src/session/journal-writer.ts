@@ -283,7 +283,9 @@ function copyOf(json: string): Record<string, unknown> {
 }
 
 function storeError(cause: unknown): StoreError {
-  return new StoreError(`What is left could not be written down: ${kindOf(cause)}; see the cause.`, { cause });
+  return new StoreError(`What is left could not be written down: ${kindOf(cause)}; see the cause.`, {
+    cause,
+  });
 }
 
 /** What is told of a failure: our own words, and of all others the kind alone, for they may quote what was written. */
