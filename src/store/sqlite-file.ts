@@ -140,7 +140,9 @@ function adviceOf(error: unknown): string {
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
     return 'this process may not write there; give it the right to, or give another file';
   }
-  if (code === 'ENOTDIR' || code === 'EEXIST') return 'a part of its path is no folder; give another file';
+  // Folders are made; what is still not there is behind a link to nowhere.
+  if (code === 'ENOTDIR' || code === 'EEXIST' || code === 'ENOENT')
+    return 'a part of its path is no folder; give another file';
   if (error instanceof TypeError && code === undefined)
     return 'there is something in the session that is no JSON';
   if (error instanceof SyntaxError) return 'what is written in it cannot be read; move it away';

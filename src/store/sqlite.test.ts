@@ -7,6 +7,7 @@ import {
   openSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -100,10 +101,13 @@ describe('SqliteSessionStore, its file', () => {
     expect(message).toMatch(words);
   });
 
-  it('is refused when a part of its path is a file', () => {
+  it('is refused when a part of its path is a file, or a link to nowhere', () => {
     const path = fresh();
     writeFileSync(path, '');
     expect(refusal(join(path, 'sessions.sqlite'))).toContain('a part of its path is no folder');
+    const link = fresh();
+    symlinkSync(join(folder, 'nowhere'), link);
+    expect(refusal(join(link, 'deep', 'sessions.sqlite'))).toContain('a part of its path is no folder');
   });
 
   it('is refused when a newer version has written it', async () => {
