@@ -1,6 +1,7 @@
 import { HoldfastError, describeError } from '../kernel/index.ts';
 import type { ClosingStep, Lifetime, Timer } from '../kernel/index.ts';
 import type { Content, FunctionCall, Usage } from '../protocol/index.ts';
+import { StoreError } from './session-store.ts';
 import type {
   Journal,
   SessionChanges,
@@ -113,7 +114,8 @@ export class JournalWriter {
 
   /**
    * Writes what is left; resolves when it is written. The owner's close does so by itself.
-   * @throws what the store failed with.
+   * @throws what the store failed with; what is none of our errors is the cause of a StoreError, for it may quote what
+   * was written.
    */
   flush(): Promise<void> {
     if (this.#state.tag === 'writing') this.#state.again = true;
@@ -201,7 +203,7 @@ export class JournalWriter {
       this.#write();
       return;
     }
-    this.#settleFlushes({ error });
+    this.#settleFlushes({ error: error instanceof HoldfastError ? error : storeError(error) });
     if (!owner.isClosing) this.#await('retry');
   }
 
@@ -278,6 +280,12 @@ function firstDifference<Item>(was: readonly Item[], now: readonly Item[]): numb
 
 function copyOf(json: string): Record<string, unknown> {
   return JSON.parse(json) as Record<string, unknown>;
+}
+
+function storeError(cause: unknown): StoreError {
+  return new StoreError(`What is left could not be written down: ${kindOf(cause)}; see the cause.`, {
+    cause,
+  });
 }
 
 /** What is told of a failure: our own words, and of all others the kind alone, for they may quote what was written. */
