@@ -184,7 +184,7 @@ export class JournalWriter {
     overdue?.cancel();
     this.#recorded = after;
     this.#state = { tag: 'idle' };
-    if (this.#isFailing) this.#options.owner.log.info('journal goes on', { owner: this.#options.owner.name });
+    if (this.#isFailing) this.#options.owner.log.info('journal goes on', { owner: this.#options.owner.path });
     this.#isFailing = false;
     if (this.#flushes.length > 0) this.#write();
     else if (again) this.changed();
@@ -196,7 +196,7 @@ export class JournalWriter {
     const { again, overdue } = this.#state;
     overdue?.cancel();
     this.#state = { tag: 'idle' };
-    if (!this.#isFailing) owner.log.warn('journal write failed', { owner: owner.name, error: kindOf(error) });
+    if (!this.#isFailing) owner.log.warn('journal write failed', { owner: owner.path, error: kindOf(error) });
     this.#isFailing = true;
     // Who wants to flush and came while it was under way has a try of his own.
     if (again && this.#flushes.length > 0) {
@@ -224,7 +224,7 @@ export class JournalWriter {
   #tellWhenOverdue(): Timer {
     const { owner } = this.#options;
     return owner.timer('journal overdue', JOURNAL_OVERDUE_MS, () => {
-      owner.log.warn('journal write hangs', { owner: owner.name, afterMs: JOURNAL_OVERDUE_MS });
+      owner.log.warn('journal write hangs', { owner: owner.path, afterMs: JOURNAL_OVERDUE_MS });
     });
   }
 
@@ -243,7 +243,7 @@ export class JournalWriter {
       return json;
     } catch {
       const { owner } = this.#options;
-      if (!this.#isStateBroken) owner.log.warn('session state is no JSON', { owner: owner.name });
+      if (!this.#isStateBroken) owner.log.warn('session state is no JSON', { owner: owner.path });
       this.#isStateBroken = true;
       return this.#recorded.state;
     }
