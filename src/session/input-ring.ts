@@ -72,6 +72,9 @@ export class InputRing {
   #backlogEnd = 0;
   #sinceBacklogMs = 0;
   #replays = 0;
+  /** Whether anything of what was sent and is kept is a word: a mark, a message, audio that can be heard. */
+  #hasWord = false;
+  #keepsSilence = false;
   /** Audio dropped since the last answer that the connection has had. */
   #droppedMs = 0;
   /** Audio dropped that no connection has had, and nobody was told of. */
@@ -130,8 +133,18 @@ export class InputRing {
     kept.wasSent = true;
     kept.sentAs = index;
     // A picture shows a moment that would be over when it was sent again.
-    if (!this.#keeps || kept.input.type === 'image') this.#remove(this.#next);
-    else this.#next += 1;
+    if (!this.#keeps || kept.input.type === 'image') {
+      this.#remove(this.#next);
+      return;
+    }
+    this.#next += 1;
+    this.#hasWord ||= isWord(kept.input);
+    if (!this.#hasWord && !this.#keepsSilence) this.#dropSilence();
+  }
+
+  /** The provider counts what it has had: from now on silence is sent again as well, so that the counts agree. */
+  isCounted(): void {
+    this.#keepsSilence = true;
   }
 
   /** The agent begins to answer what it was sent so far, but for what the user is in the middle of. */
@@ -269,7 +282,7 @@ export class InputRing {
     let word = 0;
     while (word < this.#next) {
       const input = this.#kept[word]?.input;
-      if (input === undefined || input.type !== 'audio' || isAudible(input.audio)) break;
+      if (input === undefined || isWord(input)) break;
       word += 1;
     }
     return word === this.#next ? word : this.#withLeadIn(word);
@@ -298,6 +311,18 @@ export class InputRing {
     if (count === 0) return;
     for (const { durationMs } of this.#kept.splice(0, count)) this.#uncount(durationMs);
     this.#next -= count;
+    this.#hasWord = this.#kept.slice(0, this.#next).some(({ input }) => isWord(input));
+  }
+
+  /** A caller who says nothing costs nothing: of the silence before the first word no more than its lead-in is kept. */
+  #dropSilence(): void {
+    let silentMs = 0;
+    for (let index = 0; index < this.#next; index += 1) silentMs += this.#kept[index]?.durationMs ?? 0;
+    for (let first = this.#kept[0]; first !== undefined && this.#next > 0; first = this.#kept[0]) {
+      silentMs -= first.durationMs;
+      if (silentMs < LEAD_IN_MS) return;
+      this.#remove(0);
+    }
   }
 
   /**
@@ -338,6 +363,7 @@ export class InputRing {
     if (kept !== undefined) this.#uncount(kept.durationMs);
     // One in, one out is what nearly always happens where nothing is kept.
     if (this.#kept.length === 1) this.#kept.pop();
+    else if (index === 0) this.#kept.shift();
     else this.#kept.splice(index, 1);
     if (index < this.#next) this.#next -= 1;
   }
@@ -348,6 +374,10 @@ export function audioMsOf(inputs: readonly LiveRequest[]): number {
   let audioMs = 0;
   for (const input of inputs) if (input.type === 'audio') audioMs += input.audio.durationMs;
   return audioMs;
+}
+
+function isWord(input: ClientInput): boolean {
+  return input.type !== 'audio' || isAudible(input.audio);
 }
 
 function durationOf(input: ClientInput): number {
