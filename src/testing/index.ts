@@ -9,5 +9,7 @@ export * from './emulators/gemini/index.ts';
 export * from './fault-proxy/index.ts';
 export { MemoryDial, MemoryPeer, MemoryTransport } from './memory-transport.ts';
 export type { MemoryPeerHandlers, MemoryTransportOptions } from './memory-transport.ts';
+export { ScriptedLanguageModel } from './scripted-language-model.ts';
+export type { ScriptedCall, ScriptedLanguageModelOptions, ScriptedTurn } from './scripted-language-model.ts';
 export { ScriptedConnection, ScriptedModel } from './scripted-model.ts';
 export type { ScriptedModelOptions } from './scripted-model.ts';
