@@ -195,7 +195,8 @@ function present<Name extends keyof EmulateFlags>(
   return Object.fromEntries(given) as { [Key in Name]?: Exclude<EmulateFlags[Key], undefined> };
 }
 
-function option(flags: string, description: string): Option {
+/** A flag with its environment variable. */
+export function option(flags: string, description: string): Option {
   const made = new Option(flags, description);
   const name = made.attributeName().replaceAll(/[A-Z]/g, (letter) => `_${letter}`);
   return made.env(`HOLDFAST_EMULATE_${name.toUpperCase()}`);
@@ -220,7 +221,7 @@ function seeded(script: FaultScript, seed: number | undefined): FaultScript {
   return { seed, rules: 'rules' in script ? script.rules : script };
 }
 
-function numberFrom(least: number, most: number): (text: string) => number {
+export function numberFrom(least: number, most: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (text.trim() !== '' && value >= least && value <= most) return value;

@@ -22,7 +22,7 @@ export interface ScriptedTurn {
   /** Default `stop`, with calls `tools`. */
   readonly finish?: FinishReason;
   /** Thrown at the end. */
-  readonly fail?: unknown;
+  readonly fail?: Error;
   /** It never settles: `say` and `calls` are heard, an end is not. */
   readonly hang?: boolean;
   /**

@@ -364,11 +364,17 @@ describe('aiLanguageModel: failures', () => {
     [undefined, ConnectionLostError],
     [new OverloadedError('as it is', { provider: 'x' }), OverloadedError],
   ])('types what is thrown before there is a stream: %s', async (error, type) => {
-    const asked = new Asked(() => {
-      throw error;
-    });
+    const asked = new Asked(() => Promise.reject(error as Error));
     await asked.clock.settle();
     expect(asked.outcome).toBeInstanceOf(type);
+  });
+
+  it('types what is thrown at once', async () => {
+    const asked = new Asked(() => {
+      throw new TypeError('oops');
+    });
+    await asked.clock.settle();
+    expect(asked.outcome).toBeInstanceOf(ConnectionLostError);
   });
 
   it.each([
