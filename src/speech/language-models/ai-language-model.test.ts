@@ -364,7 +364,7 @@ describe('aiLanguageModel: failures', () => {
     [undefined, ConnectionLostError],
     [new OverloadedError('as it is', { provider: 'x' }), OverloadedError],
   ])('types what is thrown before there is a stream: %s', async (error, type) => {
-    const asked = new Asked(() => Promise.reject(error as Error));
+    const asked = new Asked(() => Promise.reject(error));
     await asked.clock.settle();
     expect(asked.outcome).toBeInstanceOf(type);
   });

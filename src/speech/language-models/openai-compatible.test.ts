@@ -98,9 +98,9 @@ describe('openaiCompatible', () => {
       { role: 'user', parts: [{ functionResponse: { id, name: 'weather', response: { output: 'sunny' } } }] },
     ];
     const second = ask({ baseUrl: server.url }, { history, tools: [WEATHER] });
-    expect([await second.outcome, second.heard.join('')]).toEqual(['stop', 'Well?']);
+    expect([await second.outcome, ...second.heard]).toEqual(['stop', 'Well?']);
     const third = ask({ baseUrl: server.url }, { history: history.toSpliced(2, 1), tools: [WEATHER] });
-    expect([await third.outcome, third.heard.join('')]).toEqual(['stop', 'It is {"output":"sunny"}.']);
+    expect([await third.outcome, ...third.heard]).toEqual(['stop', 'It ', 'is ', '{"output":"sunny"}.']);
   });
 
   it('tells an answer that was cut for its length', async () => {
