@@ -69,7 +69,11 @@ export class AiGeneration {
     const { promise, resolve, reject } = Promise.withResolvers<FinishReason>();
     const generation = new AiGeneration(options, { sink, scope, resolve, reject });
     try {
-      scope.own('answer', generation, { stop: (held) => held.#stop() });
+      scope.own('answer', generation, {
+        // The promise is not kept by the generation: its error would hold who closed.
+        drain: () => promise.catch(() => undefined),
+        stop: (held) => held.#stop(),
+      });
       generation.#watch(options.stallTimeoutMs);
       void generation.#run(callOptions(options, request, generation.#controller.signal));
     } catch (error) {

@@ -207,7 +207,7 @@ describe('aiLanguageModel', () => {
     }
   });
 
-  it('R12 ends an answer of which nothing comes for too long, and counts anew with every part', async () => {
+  it('ends an answer of which nothing comes for too long, and counts anew with every part', async () => {
     const asked = await new Asked().sends(text('Hi'));
     await asked.clock.advance(LANGUAGE_MODEL_STALL_TIMEOUT_MS - 1);
     await asked.sends({ type: 'reasoning-delta' });
@@ -280,6 +280,14 @@ describe('aiLanguageModel: closing', () => {
     } as const;
     const sink = { text: () => undefined, toolCall: () => undefined, usage: () => undefined };
     await expect(aiLanguageModel({ model }).generate(REQUEST, sink, scope)).rejects.toThrow(ClosedError);
+  });
+
+  it('a drain of the owner lets the answer end', async () => {
+    const asked = await new Asked().sends(text('Hel'));
+    void asked.scope.drain();
+    await (await asked.sends(text('lo'), FINISH)).ends();
+    expect(asked.heard).toEqual(['Hel', 'lo']);
+    expect([asked.outcome, asked.scope.state.tag]).toEqual(['stop', 'closed']);
   });
 
   it('a close within a piece stops the rest of the answer', async () => {

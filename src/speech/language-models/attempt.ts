@@ -82,3 +82,15 @@ export class Attempt {
     void this.#scope.close('it took too long');
   }
 }
+
+/** Runs the attempts at one answer. The scope knows of them together, so that a drain waits for the last of them. */
+export async function answering<Result>(scope: Lifetime, attempts: () => Promise<Result>): Promise<Result> {
+  const over = Promise.withResolvers<void>();
+  scope.own('answer', over, { drain: (held) => held.promise });
+  try {
+    return await attempts();
+  } finally {
+    scope.release(over);
+    over.resolve();
+  }
+}

@@ -158,6 +158,16 @@ describe('fallbackLanguageModel', () => {
     expect(b.requests).toEqual([]);
   });
 
+  it('a drain of the owner lets the answer end, whoever gives it', async () => {
+    const a = model('a', ...Array.from({ length: 3 }, () => ({ fail: lost, pauseMs: 100 })));
+    const b = model('b', { say: ['Hel', 'lo'], pauseMs: 100 });
+    const caller = await new Caller().asks(fallbackLanguageModel([retryingLanguageModel(a), b]));
+    void caller.scope.drain();
+    await caller.clock.advance(10_000);
+    expect([caller.said, caller.outcome]).toEqual(['Hello', 'stop']);
+    expect(caller.scope.state.tag).toBe('closed');
+  });
+
   it('refuses options that cannot work', () => {
     expect(() => fallbackLanguageModel([])).toThrow(InvalidOptionError);
     expect(() => fallbackLanguageModel([model('a')], { firstPieceTimeoutMs: 0 })).toThrow(InvalidOptionError);

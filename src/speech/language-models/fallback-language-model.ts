@@ -2,7 +2,7 @@ import { InvalidOptionError, describeError } from '../../kernel/index.ts';
 import type { Clock, Lifetime } from '../../kernel/index.ts';
 import { ProviderError } from '../../session/errors.ts';
 import type { FinishReason, GenerationRequest, GenerationSink, LanguageModel } from '../language-model.ts';
-import { Attempt } from './attempt.ts';
+import { Attempt, answering } from './attempt.ts';
 
 /**
  * How long a model that is not the last one may take to its first piece, in milliseconds. A listener takes a longer pause
@@ -57,7 +57,11 @@ class FallbackLanguageModel implements LanguageModel {
     this.#restMs = restMs;
   }
 
-  async generate(request: GenerationRequest, sink: GenerationSink, scope: Lifetime): Promise<FinishReason> {
+  generate(request: GenerationRequest, sink: GenerationSink, scope: Lifetime): Promise<FinishReason> {
+    return answering(scope, () => this.#attempts(request, sink, scope));
+  }
+
+  async #attempts(request: GenerationRequest, sink: GenerationSink, scope: Lifetime): Promise<FinishReason> {
     const models = this.#inOrder(scope.clock);
     for (const [index, model] of models.entries()) {
       const next = models[index + 1];

@@ -170,7 +170,7 @@ describe('openaiCompatible: failures', () => {
     expect((error as Error).message).toContain('ECONNREFUSED');
   });
 
-  it('R12 gives up a server that sends nothing more', async () => {
+  it('gives up a server that sends nothing more', async () => {
     const server = await emulator({ faults: [{ what: { type: 'stall', afterPieces: 1 } }] });
     const { outcome, heard } = ask({ baseUrl: server.url, stallTimeoutMs: 50 });
     expect(await outcome).toBeInstanceOf(ConnectionLostError);

@@ -2,7 +2,7 @@ import { RetryExhaustedError, retry, systemRandom } from '../../kernel/index.ts'
 import type { Random, RetryPolicy } from '../../kernel/index.ts';
 import { ConnectionLostError, OverloadedError } from '../../session/errors.ts';
 import type { LanguageModel } from '../language-model.ts';
-import { Attempt } from './attempt.ts';
+import { Attempt, answering } from './attempt.ts';
 
 /** Three attempts within some two seconds: somebody is listening, and hears nothing meanwhile. */
 export const LANGUAGE_MODEL_RETRY: RetryPolicy = { maxAttempts: 3, delaysMs: [0, 250, 1_000], jitterMs: 250 };
@@ -25,14 +25,16 @@ export function retryingLanguageModel(model: LanguageModel, options: RetryingOpt
     async generate(request, sink, scope) {
       let attempt: Attempt | undefined;
       try {
-        return await retry({
-          ...{ policy, random, scope },
-          attempt: () => {
-            attempt = new Attempt(model, sink, scope);
-            return attempt.run(request);
-          },
-          isWorthRetrying: (error) => attempt?.hasSpoken !== true && isCurable(error),
-        });
+        return await answering(scope, () =>
+          retry({
+            ...{ policy, random, scope },
+            attempt: () => {
+              attempt = new Attempt(model, sink, scope);
+              return attempt.run(request);
+            },
+            isWorthRetrying: (error) => attempt?.hasSpoken !== true && isCurable(error),
+          }),
+        );
       } catch (error) {
         throw error instanceof RetryExhaustedError ? error.cause : error;
       }
