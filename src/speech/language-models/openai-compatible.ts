@@ -33,42 +33,59 @@ export interface OpenAiCompatibleOptions {
 
 /**
  * Any server that speaks OpenAI's chat completions: OpenAI, Groq, Together, OpenRouter, vLLM, Ollama, llama.cpp, …
- * Needs the package `@ai-sdk/openai-compatible`, which is loaded with the first answer.
+ * Needs the package `@ai-sdk/openai-compatible`, which is loaded when this is first called.
  * @throws InvalidOptionError for a base URL that is none.
  */
 export function openaiCompatible(options: OpenAiCompatibleOptions): LanguageModel {
   const { model, name = 'openai', settings, stallTimeoutMs } = options;
   if (options.baseUrl !== undefined) checkBaseUrl(options.baseUrl);
   const id = `${name}:${model}`;
-  let key: string | undefined;
+  const made = new ProviderModel(options);
   const lazy: AiModel = {
     specificationVersion: 'v4',
     provider: name,
     modelId: model,
     doStream: async (call) => {
       const baseUrl = baseUrlOf(options);
-      key = await obtainKey(options, baseUrl, id);
-      return (await providerModel(options, baseUrl, key)).doStream(call);
+      const key = await obtainKey(options, baseUrl, id);
+      return (await made.for(baseUrl, key)).doStream(call);
     },
   };
   const known = {
     ...(settings === undefined ? {} : { settings }),
     ...(stallTimeoutMs === undefined ? {} : { stallTimeoutMs }),
   };
-  return discreetLanguageModel({ model: lazy, id, ...known }, () => key);
+  return discreetLanguageModel({ model: lazy, id, ...known }, () => made.key);
 }
 
-async function providerModel(
-  { model, name = 'openai', headers }: OpenAiCompatibleOptions,
-  baseURL: string,
-  apiKey: string | undefined,
-): Promise<AiModel> {
-  const { createOpenAICompatible: create } = await loadProvider();
-  return create({
-    ...{ name, baseURL, includeUsage: true },
-    ...(apiKey === undefined ? {} : { apiKey }),
-    ...(headers === undefined ? {} : { headers }),
-  }).chatModel(model);
+/** The provider's model for an address and a key, made anew when one of them is another. */
+class ProviderModel {
+  readonly #options: OpenAiCompatibleOptions;
+  #latest: { readonly baseUrl: string; readonly key: string | undefined; model?: AiModel } | undefined;
+
+  constructor(options: OpenAiCompatibleOptions) {
+    this.#options = options;
+    // Begun now, the first answer does not wait for it; whether it failed is asked then.
+    loadProvider().catch(() => undefined);
+  }
+
+  /** The latest one. */
+  get key(): string | undefined {
+    return this.#latest?.key;
+  }
+
+  async for(baseUrl: string, key: string | undefined): Promise<AiModel> {
+    if (this.#latest?.baseUrl !== baseUrl || this.#latest.key !== key) this.#latest = { baseUrl, key };
+    const wanted = this.#latest;
+    const { createOpenAICompatible: create } = await loadProvider();
+    const { model, name = 'openai', headers } = this.#options;
+    wanted.model ??= create({
+      ...{ name, baseURL: baseUrl, includeUsage: true },
+      ...(key === undefined ? {} : { apiKey: key }),
+      ...(headers === undefined ? {} : { headers }),
+    }).chatModel(model);
+    return wanted.model;
+  }
 }
 
 /** @throws InvalidOptionError for one of the environment that is none. */
