@@ -35,6 +35,7 @@ function rowsBelow(heading: string): Row[] {
 describe('docs/dependencies.md', () => {
   it.each([
     ['At run time', 'dependencies'],
+    ['If it is used', 'peerDependencies'],
     ['For development', 'devDependencies'],
     ['Brought by a checkout', 'optionalDependencies'],
   ])('lists below "%s" exactly the %s of package.json, in order', (heading, field) => {
@@ -42,7 +43,9 @@ describe('docs/dependencies.md', () => {
     expect(listed).toEqual(Object.keys(readManifest('package.json')[field] ?? {}).sort());
   });
 
-  const rows = ['At run time', 'For development', 'Brought by a checkout'].flatMap(rowsBelow);
+  const rows = ['At run time', 'If it is used', 'For development', 'Brought by a checkout'].flatMap(
+    rowsBelow,
+  );
 
   it.each(rows)('says of $name what it is for and what would replace it', ({ purpose, replacement }) => {
     expect(purpose).not.toBe('');

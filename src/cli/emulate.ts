@@ -4,9 +4,12 @@ import type { Logger } from '../kernel/index.ts';
 import {
   CONTROL_PREFIX,
   GeminiEmulator,
+  LanguageModelEmulator,
   SpeechToTextEmulator,
   TextToSpeechEmulator,
 } from '../testing/index.ts';
+import { addEmulateLlmOptions, startLanguageModelEmulator } from './emulate-llm.ts';
+import type { EmulateLlmFlags } from './emulate-llm.ts';
 import { addEmulateOptions, emulatorOptions } from './emulate-options.ts';
 import type { EmulateFlags } from './emulate-options.ts';
 import { addSttOptions, addTtsOptions, sttOptions, ttsOptions } from './emulate-speech-options.ts';
@@ -15,7 +18,7 @@ import { createLogger } from './logger.ts';
 import { SignalLadder, listenToSignals } from './signals.ts';
 import type { LadderTarget } from './signals.ts';
 
-type Emulator = GeminiEmulator | SpeechToTextEmulator | TextToSpeechEmulator;
+type Emulator = GeminiEmulator | SpeechToTextEmulator | TextToSpeechEmulator | LanguageModelEmulator;
 
 /** Adds `holdfast emulate`, with one subcommand for each provider there is an emulator of. */
 export function emulateCommand(program: Command): void {
@@ -32,7 +35,10 @@ export function emulateCommand(program: Command): void {
     serve(
       'Gemini',
       (log) => GeminiEmulator.start({ ...emulatorOptions(flags), log }),
-      ({ url }) => [`Point a client at it with GOOGLE_GEMINI_BASE_URL=${url} and any GEMINI_API_KEY.`],
+      ({ url }) => [
+        `Point a client at it with GOOGLE_GEMINI_BASE_URL=${url} and any GEMINI_API_KEY.`,
+        controlledAt(url),
+      ],
     ),
   );
   addSttOptions(
@@ -46,6 +52,7 @@ export function emulateCommand(program: Command): void {
       ({ url, webSocketUrl }) => [
         `Point a client of Deepgram at ${webSocketUrl}/v1/listen, with any key.`,
         `Point a client of the gateway at it with LIVEKIT_INFERENCE_URL=${url}/v1 and any key.`,
+        controlledAt(url),
       ],
     ),
   );
@@ -60,7 +67,19 @@ export function emulateCommand(program: Command): void {
       ({ url }) => [
         `Point a client of the gateway at it with LIVEKIT_INFERENCE_URL=${url}/v1 and any key.`,
         `Point a client of HTTP at it with OPENAI_BASE_URL=${url}/v1 and any OPENAI_API_KEY.`,
+        controlledAt(url),
       ],
+    ),
+  );
+  addEmulateLlmOptions(
+    emulate
+      .command('llm')
+      .description('emulate a server of chat completions, as OpenAI and many others speak'),
+  ).action((flags: EmulateLlmFlags) =>
+    serve(
+      'language model',
+      (log) => startLanguageModelEmulator(flags, log),
+      ({ url }) => [`Point a client at it with OPENAI_BASE_URL=${url} and any OPENAI_API_KEY.`],
     ),
   );
 }
@@ -75,16 +94,15 @@ async function serve<Kind extends Emulator>(
   // Before the first word: who reads it may end this process at once.
   listenToSignals(new SignalLadder(ladderOf(emulator), { clock: systemClock, tell: () => undefined }));
   process.stdout.write(
-    [
-      `The ${name} emulator is listening on ${emulator.url}`,
-      ...hints(emulator),
-      `Control it with curl ${emulator.url}${CONTROL_PREFIX}/help`,
-      '',
-    ].join('\n'),
+    [`The ${name} emulator is listening on ${emulator.url}`, ...hints(emulator), ''].join('\n'),
   );
   await emulator.closed;
   // At once: a process that winds down by itself lets go of its signals first, and an echo would kill it.
   process.exit(0);
+}
+
+function controlledAt(url: string): string {
+  return `Control it with curl ${url}${CONTROL_PREFIX}/help`;
 }
 
 /** An emulator has no calls that are worth waiting for: the first signal closes it, and a second does not wait. */

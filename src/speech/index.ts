@@ -87,6 +87,7 @@ export {
 export { LOOP_CROSSFADE_MS, Sound, type SoundOptions } from './sound.ts';
 export { formatWav, MAX_WAV_BYTES, parseWav, WavFormatError, type WavAudio } from './wav.ts';
 export type * from './language-model.ts';
+export * from './language-models/index.ts';
 export type * from './speech-to-text.ts';
 export type * from './text-to-speech.ts';
 export type * from './voice-activity.ts';
