@@ -41,16 +41,19 @@ export {
 } from './echo-brain.ts';
 export { EchoEar, type EchoEarListener, type EchoEarOptions, type Utterance } from './echo-ear.ts';
 export {
-  END_SILENCE_MS,
   END_THRESHOLD_DB,
   EnergyVad,
-  MINIMUM_SPEECH_MS,
-  PREFIX_PADDING_MS,
   QUIETEST_SPEECH_DBFS,
   START_THRESHOLD_DB,
   type EnergyVadOptions,
-  type VadEvent,
 } from './energy-vad.ts';
+export {
+  END_SILENCE_MS,
+  MINIMUM_SPEECH_MS,
+  PREFIX_PADDING_MS,
+  type SpeechTiming,
+  type VadEvent,
+} from './speech-gate.ts';
 export {
   MAX_LATE_PLAYOUT_MS,
   MAX_WAITING_VOICE_MS,
