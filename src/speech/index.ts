@@ -86,9 +86,23 @@ export {
   SoundMixer,
   type PlayOptions,
 } from './sound-mixer.ts';
+export { energyVad } from './energy-voice-activity.ts';
+export { FALLBACK_HOLD_MS, fallbackVad, type FallbackVadOptions } from './fallback-vad.ts';
+export {
+  MAX_WAITING_VAD_MS,
+  modelVad,
+  SILENCE_PROBABILITY,
+  SPEECH_PROBABILITY,
+  type ModelVadOptions,
+  type ModelVadSetup,
+} from './model-vad.ts';
+export { sileroVad, type SileroVadOptions } from './silero-vad.ts';
+export type { SpeechModel, SpeechModelModule, SpeechModelStream } from './speech-model.ts';
+export { VAD_LOAD_TIMEOUT_MS, VAD_THREAD_RESTARTS, VAD_THREAD_STABLE_MS } from './vad-worker.ts';
 export { LOOP_CROSSFADE_MS, Sound, type SoundOptions } from './sound.ts';
 export { formatWav, MAX_WAV_BYTES, parseWav, WavFormatError, type WavAudio } from './wav.ts';
 export type * from './language-model.ts';
 export type * from './speech-to-text.ts';
 export type * from './text-to-speech.ts';
+export { VadUnavailableError } from './voice-activity.ts';
 export type * from './voice-activity.ts';
