@@ -89,6 +89,7 @@ export {
 export { energyVad } from './energy-voice-activity.ts';
 export { FALLBACK_HOLD_MS, fallbackVad, type FallbackVadOptions } from './fallback-vad.ts';
 export {
+  MAX_VAD_DELAY_MS,
   MAX_WAITING_VAD_MS,
   modelVad,
   SILENCE_PROBABILITY,

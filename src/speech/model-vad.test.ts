@@ -1,12 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ClosedError, InvalidOptionError, Lifetime } from '../kernel/index.ts';
+import { ClosedError, InvalidOptionError, Lifetime, VirtualClock } from '../kernel/index.ts';
 import { DEADLY, HANGING, THROWING } from '../../test/support/loud-speech-model.ts';
 import { energyVad } from './energy-voice-activity.ts';
 import { fallbackVad } from './fallback-vad.ts';
-import { MAX_WAITING_VAD_MS, modelVad, type ModelVadOptions } from './model-vad.ts';
+import { MAX_VAD_DELAY_MS, MAX_WAITING_VAD_MS, modelVad, type ModelVadOptions } from './model-vad.ts';
 import { VAD_LOAD_TIMEOUT_MS, VAD_THREAD_RESTARTS } from './vad-worker.ts';
 import { VadUnavailableError, type VoiceActivity, type VoiceActivitySink } from './voice-activity.ts';
-import { VirtualClock } from '../kernel/index.ts';
 
 const RATE_HZ = 16_000;
 const WINDOW = 160;
@@ -175,15 +174,31 @@ describe('modelVad', () => {
     expect(warnings).toEqual(['voice activity thread restarted']);
   });
 
-  it('takes a thread that is two seconds behind for stuck', async () => {
+  it('takes a thread that lets a window wait for two seconds for stuck', async () => {
+    const clock = new VirtualClock();
+    const owner = Lifetime.root({ name: 'virtual', clock });
     const heard = new Heard();
-    const ear = await loudVad().open(RATE_HZ, heard, scope);
-    say(ear, harm(HANGING), silence(MAX_WAITING_VAD_MS + 100));
+    const ear = await loudVad().open(RATE_HZ, heard, owner);
+    say(ear, harm(HANGING), silence(100));
+    await clock.advance(MAX_VAD_DELAY_MS + 1);
+    expect(begun()).toBe(1);
+    say(ear, silence(20));
     await vi.waitFor(() => expect(begun()).toBe(2), PATIENCE);
     await vi.waitFor(() => {
       say(ear, tone(20));
       expect(heard.events).toHaveLength(1);
     }, PATIENCE);
+    await owner.close();
+  });
+
+  it('hears what comes all at once, and leaves out what is more than may wait', async () => {
+    const heard = new Heard();
+    const ear = await loudVad().open(RATE_HZ, heard, scope);
+    say(ear, silence(500), tone(500), silence(MAX_WAITING_VAD_MS));
+    await vi.waitFor(() => expect(heard.events).toHaveLength(2), PATIENCE);
+    say(ear, tone(500));
+    await vi.waitFor(() => expect(heard.events).toHaveLength(3), PATIENCE);
+    expect(begun()).toBe(1);
   });
 
   it('gives up on what dies again and again, and says so once', async () => {

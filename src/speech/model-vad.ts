@@ -10,8 +10,11 @@ export const SPEECH_PROBABILITY = 0.5;
 /** Below which probability speech ends: 0.15 lower, so that soft endings stay inside. Theirs as well. */
 export const SILENCE_PROBABILITY = 0.35;
 
-/** How much may wait for a thread, in milliseconds. One that is further behind is of no use to a conversation. */
-export const MAX_WAITING_VAD_MS = 2_000;
+/** How long a window may wait for its answer, in milliseconds: later a thread is stuck, or of no use to a conversation. */
+export const MAX_VAD_DELAY_MS = 2_000;
+
+/** How much audio may wait for a thread, in milliseconds: what a network that stalled delivers at once, and a loading. */
+export const MAX_WAITING_VAD_MS = 10_000;
 
 export interface ModelVadOptions extends SpeechTiming {
   /** Default {@link SPEECH_PROBABILITY}. */
@@ -71,7 +74,8 @@ class ModelEar implements VoiceActivity, ThreadEar {
   readonly #rateHz: number;
   readonly #modelRateHz: number;
   readonly #windowSamples: number;
-  readonly #maxWaiting: number;
+  /** When the windows were handed over, as many as may wait. */
+  readonly #sentAtMs: Float64Array;
   readonly #resampler: Resampler;
   readonly #gate: SpeechGate;
   readonly #speechProbability: number;
@@ -80,8 +84,9 @@ class ModelEar implements VoiceActivity, ThreadEar {
   readonly opened = (this.#opening as PromiseWithResolvers<void>).promise;
   #window: Int16Array<ArrayBuffer>;
   #fill = 0;
-  /** Windows filled so far, how many of them were answered, and from which one on answers count. */
+  /** Windows filled so far, up to which they were sent and answered, and from which one on answers count. */
   #windows = 0;
+  #sent = 0;
   #answered = 0;
   #valid = 0;
   /** Samples given so far; and how many there were, of each rate, when the ear was reset. */
@@ -104,7 +109,9 @@ class ModelEar implements VoiceActivity, ThreadEar {
     this.#rateHz = rateHz;
     this.#modelRateHz = setup.rateHz;
     this.#windowSamples = setup.windowSamples;
-    this.#maxWaiting = Math.ceil((MAX_WAITING_VAD_MS * setup.rateHz) / 1000 / setup.windowSamples);
+    this.#sentAtMs = new Float64Array(
+      Math.ceil((MAX_WAITING_VAD_MS * setup.rateHz) / 1000 / setup.windowSamples),
+    );
     this.#resampler = new Resampler(rateHz, setup.rateHz);
     this.#gate = new SpeechGate(setup.rateHz, options);
     this.#speechProbability = options.speechProbability ?? SPEECH_PROBABILITY;
@@ -143,6 +150,7 @@ class ModelEar implements VoiceActivity, ThreadEar {
   }
 
   ready(): void {
+    this.#sentAtMs.fill(this.#scope.clock.now());
     this.#opening?.resolve();
     this.#opening = undefined;
   }
@@ -178,10 +186,15 @@ class ModelEar implements VoiceActivity, ThreadEar {
 
   #send(): void {
     const window = this.#windows++;
+    const nowMs = this.#scope.clock.now();
+    const slots = this.#sentAtMs.length;
     this.#fill = 0;
-    if (window - this.#answered >= this.#maxWaiting) this.#worker.behind();
-    // It loads: what comes now is left out, or memory would have no bound.
-    if (window - this.#answered >= this.#maxWaiting) return;
+    const oldestMs = this.#sentAtMs[this.#answered % slots] as number;
+    if (this.#answered < this.#sent && nowMs - oldestMs > MAX_VAD_DELAY_MS) this.#worker.behind();
+    // Memory has a bound: what does not fit is left out, and judged with the next window that is heard.
+    if (window - this.#answered >= slots && this.#answered < this.#sent) return;
+    this.#sentAtMs[window % slots] = nowMs;
+    this.#sent = window + 1;
     this.#worker.hear(this.#number, window, this.#window);
     this.#window = new Int16Array(this.#windowSamples);
   }
