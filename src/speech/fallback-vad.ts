@@ -22,7 +22,8 @@ export function fallbackVad(
   options: FallbackVadOptions = {},
 ): VoiceActivityDetector {
   const [first] = detectors;
-  if (first === undefined) throw new InvalidOptionError('fallbackVad was given no detector; give at least one.');
+  if (first === undefined)
+    throw new InvalidOptionError('fallbackVad was given no detector; give at least one.');
   return {
     id: `fallback(${detectors.map(({ id }) => id).join(', ')})`,
     async open(rateHz, sink, scope) {

@@ -105,5 +105,45 @@ export { formatWav, MAX_WAV_BYTES, parseWav, WavFormatError, type WavAudio } fro
 export type * from './language-model.ts';
 export type * from './speech-to-text.ts';
 export type * from './text-to-speech.ts';
+export {
+  DICTATED_NUMBERS,
+  END_OF_TURN_BY_ENDING,
+  heuristicTurnDetector,
+  LONGEST_DICTATED_DIGITS,
+} from './heuristic-turn-detector.ts';
+export {
+  FALSE_INTERRUPTION_MS,
+  MIN_INTERRUPTION_MS,
+  MIN_INTERRUPTION_WORDS,
+  type InterruptionSink,
+} from './interruption.ts';
+export {
+  MODEL_TURN_CHARACTERS,
+  modelTurnDetector,
+  type ModelTurnDetectorOptions,
+} from './model-turn-detector.ts';
+export {
+  boundedEndOfTurn,
+  END_OF_TURN_BOUND_MS,
+  MAX_ENDPOINTING_MS,
+  MIN_ENDPOINTING_MS,
+  silenceTurnDetector,
+  TURN_VAD_SILENCE_MS,
+  UNCERTAIN,
+  type SilenceTurnDetectorOptions,
+} from './turn-detector.ts';
+export { TURN_PHRASES, type TurnPhrases } from './turn-phrases.ts';
+export type { Transcript } from './turn-text.ts';
+export {
+  FINAL_TIMEOUT_MS,
+  MAX_TURN_MS,
+  TurnTracker,
+  USER_AWAY_MS,
+  type TurnEnd,
+  type TurnPolicy,
+  type TurnSink,
+  type TurnTrackerOptions,
+  type UserTurn,
+} from './turn-tracker.ts';
 export { VadUnavailableError } from './voice-activity.ts';
 export type * from './voice-activity.ts';

@@ -22,7 +22,10 @@ export interface ModelTurnDetectorOptions {
  * Asks a language model whether the user has finished. One that does not answer in time, or answers something else, has
  * said that it is uncertain; its answer is ended as soon as the digit is there.
  */
-export function modelTurnDetector(model: LanguageModel, options: ModelTurnDetectorOptions = {}): TurnDetector {
+export function modelTurnDetector(
+  model: LanguageModel,
+  options: ModelTurnDetectorOptions = {},
+): TurnDetector {
   const { timeoutMs = END_OF_TURN_BOUND_MS } = options;
   if (!(timeoutMs > 0)) throw new InvalidOptionError(`timeoutMs is ${timeoutMs}; give more than 0.`);
   const question: TurnDetector = {

@@ -55,7 +55,8 @@ const tone = (ms: number, rateHz = RATE_HZ) => new Int16Array((ms * rateHz) / 10
 const silence = (ms: number, rateHz = RATE_HZ) => new Int16Array((ms * rateHz) / 1000);
 
 function say(ear: VoiceActivity, ...parts: readonly Int16Array[]): void {
-  for (const part of parts) for (let at = 0; at < part.length; at += 320) ear.hear(part.subarray(at, at + 320));
+  for (const part of parts)
+    for (let at = 0; at < part.length; at += 320) ear.hear(part.subarray(at, at + 320));
 }
 
 const begun = () => Atomics.load(threads, 0);

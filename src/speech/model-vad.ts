@@ -49,7 +49,8 @@ export interface ModelVadSetup {
 export function modelVad(setup: ModelVadSetup, options: ModelVadOptions = {}): VoiceActivityDetector {
   const { speechProbability = SPEECH_PROBABILITY, silenceProbability = SILENCE_PROBABILITY } = options;
   for (const [name, value] of Object.entries({ speechProbability, silenceProbability })) {
-    if (!(value >= 0 && value <= 1)) throw new InvalidOptionError(`${name} is ${value}; give one from 0 to 1.`);
+    if (!(value >= 0 && value <= 1))
+      throw new InvalidOptionError(`${name} is ${value}; give one from 0 to 1.`);
   }
   new SpeechGate(setup.rateHz, options);
   const workerFor = (owner: Lifetime): VadWorker =>

@@ -47,7 +47,10 @@ export async function loadSpeechModel(options: SileroModelOptions): Promise<Spee
   const runtime = await loadRuntime();
   // One more thread would be one more for each call; the model is too small to gain from it.
   runtime.env.wasm.numThreads = 1;
-  const session = await runtime.InferenceSession.create(model, { intraOpNumThreads: 1, interOpNumThreads: 1 });
+  const session = await runtime.InferenceSession.create(model, {
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+  });
   return { open: () => new SileroStream(runtime, session) };
 }
 
@@ -69,7 +72,9 @@ async function loadRuntime(): Promise<OnnxRuntime> {
       failures.push(`${name}: ${describeError(error)}`);
     }
   }
-  throw new Error(`Install onnxruntime-node or onnxruntime-web; neither can be loaded (${failures.join('; ')}).`);
+  throw new Error(
+    `Install onnxruntime-node or onnxruntime-web; neither can be loaded (${failures.join('; ')}).`,
+  );
 }
 
 class SileroStream implements SpeechModelStream {

@@ -15,7 +15,8 @@ const silero = sileroVad({ owner: server });
 afterAll(() => server.close());
 
 function fixture(name: string): Int16Array {
-  return parseWav(new Uint8Array(readFileSync(new URL(`../../test/fixtures/${name}`, import.meta.url)))).samples;
+  return parseWav(new Uint8Array(readFileSync(new URL(`../../test/fixtures/${name}`, import.meta.url))))
+    .samples;
 }
 
 /** Uniform noise with this root mean square. */
@@ -47,7 +48,10 @@ async function listen(vad: VoiceActivityDetector, samples: Int16Array): Promise<
       if (at % RATE_HZ === 0) await new Promise((resolve) => setTimeout(resolve, 25));
     }
   }
-  await vi.waitFor(() => expect(heard.at(-1)).toBeGreaterThan(lastAt + 300), { timeout: 10_000, interval: 10 });
+  await vi.waitFor(() => expect(heard.at(-1)).toBeGreaterThan(lastAt + 300), {
+    timeout: 10_000,
+    interval: 10,
+  });
   await call.close();
   return heard.slice(0, -2);
 }
@@ -59,11 +63,14 @@ describe('sileroVad', () => {
     await call.close();
   }, 30_000);
 
-  it.each([Infinity, 20, 10, 5])('finds the three sentences of a recording, %i dB over noise', async (snrDb) => {
-    const heard = await listen(silero, withNoise(fixture('spoken-question.wav'), snrDb));
-    const clean = [20, 2_240, 3_092, 5_504, 6_484, 7_392];
-    expect(heard.map((ms, i) => Math.abs(ms - (clean[i] ?? 0)) <= 150)).toEqual(clean.map(() => true));
-  });
+  it.each([Infinity, 20, 10, 5])(
+    'finds the three sentences of a recording, %s dB over noise',
+    async (snrDb) => {
+      const heard = await listen(silero, withNoise(fixture('spoken-question.wav'), snrDb));
+      const clean = [20, 2_240, 3_092, 5_504, 6_484, 7_392];
+      expect(heard.map((ms, i) => Math.abs(ms - (clean[i] ?? 0)) <= 150)).toEqual(clean.map(() => true));
+    },
+  );
 
   it('finds nothing in noise, however loud, where energy does', async () => {
     const bursts = Int16Array.from(

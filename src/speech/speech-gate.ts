@@ -55,7 +55,8 @@ export class SpeechGate {
 
   /** @throws InvalidOptionError when a time is not a number of 0 or more. */
   constructor(rateHz: number, timing: SpeechTiming = {}) {
-    const samplesOf = (name: string, ms: number): number => Math.round((notNegative(name, ms) * rateHz) / 1000);
+    const samplesOf = (name: string, ms: number): number =>
+      Math.round((notNegative(name, ms) * rateHz) / 1000);
     this.#minimumSpeech = samplesOf('minimumSpeechMs', timing.minimumSpeechMs ?? MINIMUM_SPEECH_MS);
     this.#startLapse = samplesOf('START_LAPSE_MS', START_LAPSE_MS);
     this.#endSilence = samplesOf('endSilenceMs', timing.endSilenceMs ?? END_SILENCE_MS);

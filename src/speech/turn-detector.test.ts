@@ -93,7 +93,9 @@ describe('heuristicTurnDetector', () => {
     ['هل تسمعني؟', 'ar', is.question],
     ['5 5 5', 'ja', is.dictation],
   ])('%s (%s) → %f', async (transcript, languageCode, probability) => {
-    expect(await heuristicTurnDetector().endOfTurn(context(transcript, languageCode), call)).toBe(probability);
+    expect(await heuristicTurnDetector().endOfTurn(context(transcript, languageCode), call)).toBe(
+      probability,
+    );
   });
 
   it('takes other tables', async () => {
@@ -125,7 +127,13 @@ describe('boundedEndOfTurn', () => {
     [Number.NaN, undefined],
     ['yes' as unknown as number, undefined],
   ])('makes of %s: %s', async (answer, expected) => {
-    expect(await boundedEndOfTurn(answering(async () => answer), context(''), call)).toBe(expected);
+    expect(
+      await boundedEndOfTurn(
+        answering(async () => answer),
+        context(''),
+        call,
+      ),
+    ).toBe(expected);
   });
 
   it('waits for no answer that never comes, and ends the scope of the question', async () => {
@@ -145,7 +153,12 @@ describe('boundedEndOfTurn', () => {
   });
 
   it.each([
-    ['throws', () => { throw new Error('no'); }],
+    [
+      'throws',
+      () => {
+        throw new Error('no');
+      },
+    ],
     ['rejects', () => Promise.reject(new Error('no'))],
   ])('has no answer, and a warning, of one that %s', async (_, endOfTurn) => {
     expect(await boundedEndOfTurn(answering(endOfTurn), context(''), call)).toBeUndefined();
@@ -190,7 +203,9 @@ describe('modelTurnDetector', () => {
   ])('takes the answer %j (whole: %s) for %f', async (pieces, ends, probability) => {
     const model = new Model(pieces, ends);
     let answer: unknown;
-    void modelTurnDetector(model).endOfTurn(context('I would like'), call).then((value) => (answer = value));
+    void modelTurnDetector(model)
+      .endOfTurn(context('I would like'), call)
+      .then((value) => (answer = value));
     await clock.advance(END_OF_TURN_BOUND_MS);
     expect(answer).toBe(probability);
     expect(model.scope?.state.tag).toBe('closed');

@@ -51,7 +51,11 @@ export function boundedEndOfTurn(
   return promise;
 }
 
-async function ask(detector: TurnDetector, context: TurnContext, scope: Lifetime): Promise<number | undefined> {
+async function ask(
+  detector: TurnDetector,
+  context: TurnContext,
+  scope: Lifetime,
+): Promise<number | undefined> {
   const probability: unknown = await detector.endOfTurn(context, scope);
   if (typeof probability !== 'number' || Number.isNaN(probability)) return undefined;
   return Math.min(1, Math.max(0, probability));

@@ -1,6 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ClosedError, InvalidOptionError, Lifetime, VirtualClock } from '../kernel/index.ts';
-import { MAX_TURN_MS, TurnTracker, USER_AWAY_MS, type TurnSink, type TurnTrackerOptions } from './turn-tracker.ts';
+import {
+  MAX_TURN_MS,
+  TurnTracker,
+  USER_AWAY_MS,
+  type TurnSink,
+  type TurnTrackerOptions,
+} from './turn-tracker.ts';
 import type { TurnDetector } from './voice-activity.ts';
 
 let clock: VirtualClock;
@@ -47,7 +53,11 @@ function sinkInto(told: Told[], reply: (event: string) => void = () => undefined
   return {
     userStartedSpeaking: () => tell('started'),
     userTurnEnded: ({ transcript, why, isBackchannel, languageCode }) => {
-      const notes = [why, ...(isBackchannel ? ['backchannel'] : []), ...(languageCode === undefined ? [] : [languageCode])];
+      const notes = [
+        why,
+        ...(isBackchannel ? ['backchannel'] : []),
+        ...(languageCode === undefined ? [] : [languageCode]),
+      ];
       tell(`ended: ${transcript} (${notes.join(', ')})`);
     },
     userTurnDropped: () => tell('dropped'),
@@ -708,7 +718,18 @@ describe('TurnTracker', () => {
     void call.close();
     expect(clock.pendingTimers).toBe(0);
     told.length = 0;
-    for (const act of [agentStops, agentTalks, speaks, falls, interim('x'), final('x'), sttEnds, begins, ends, cancels]) {
+    for (const act of [
+      agentStops,
+      agentTalks,
+      speaks,
+      falls,
+      interim('x'),
+      final('x'),
+      sttEnds,
+      begins,
+      ends,
+      cancels,
+    ]) {
       act(tracker);
     }
     await clock.advance(2 * MAX_TURN_MS + USER_AWAY_MS);

@@ -89,7 +89,12 @@ type State =
   | { readonly tag: 'speaking' }
   | Pause
   /** It has ended, and its last words are waited for. */
-  | { readonly tag: 'finishing'; readonly why: TurnEnd; readonly timer: Timer; readonly pause: Pause | undefined };
+  | {
+      readonly tag: 'finishing';
+      readonly why: TurnEnd;
+      readonly timer: Timer;
+      readonly pause: Pause | undefined;
+    };
 
 /**
  * Makes turns of what is heard and what is written down, whichever comes first. It knows no audio, recogniser or agent:
@@ -266,13 +271,21 @@ export class TurnTracker {
     this.#text = new TurnText(isOwed);
     this.#away?.cancel();
     if (this.#maxTurnMs !== Infinity) {
-      this.#limit = this.#owner.timer('longest turn', this.#maxTurnMs, () => this.#finish('limit', undefined));
+      this.#limit = this.#owner.timer('longest turn', this.#maxTurnMs, () =>
+        this.#finish('limit', undefined),
+      );
     }
     this.#sink.userStartedSpeaking();
   }
 
   #pause(silentSinceMs: number, isWordsOnly: boolean): void {
-    const pause: Pause = { tag: 'pausing', silentSinceMs, isWordsOnly, timer: undefined, question: undefined };
+    const pause: Pause = {
+      tag: 'pausing',
+      silentSinceMs,
+      isWordsOnly,
+      timer: undefined,
+      question: undefined,
+    };
     this.#enter(pause);
     this.#estimate(pause);
   }
@@ -298,7 +311,10 @@ export class TurnTracker {
     void pause.question?.close('asked anew');
     pause.question = undefined;
     const isAsked = this.#policy === 'model' && this.#text.text !== '';
-    this.#setPause(pause, isAsked || this.#policy === 'stt' ? this.#maxEndpointingMs : this.#minEndpointingMs);
+    this.#setPause(
+      pause,
+      isAsked || this.#policy === 'stt' ? this.#maxEndpointingMs : this.#minEndpointingMs,
+    );
     if (isAsked && this.#state === pause) this.#ask(pause);
   }
 

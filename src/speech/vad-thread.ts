@@ -1,10 +1,17 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import type { FromThread, SpeechModelModule, SpeechModelStream, ThreadSetup, ToThread } from './speech-model.ts';
+import type {
+  FromThread,
+  SpeechModelModule,
+  SpeechModelStream,
+  ThreadSetup,
+  ToThread,
+} from './speech-model.ts';
 
 // The thread in which a model listens; `VadThread` is its host. Whatever fails here ends it, and the host is told.
 
 const port = parentPort;
-if (port === null) throw new Error('This module is the thread of a voice activity detector, and runs in a worker.');
+if (port === null)
+  throw new Error('This module is the thread of a voice activity detector, and runs in a worker.');
 
 const setup = workerData as ThreadSetup;
 const { loadSpeechModel } = (await import(setup.module)) as SpeechModelModule;

@@ -76,7 +76,7 @@ export class VadWorker {
   /** The thread is so far behind that it is taken for stuck. While it loads, it is only late. */
   behind(): void {
     if (this.#state.tag !== 'running') return;
-    this.#end(this.#state.worker, new Error('The thread has stopped answering.'));
+    this.#terminate(this.#state.worker, new Error('The thread has stopped answering.'));
   }
 
   #post(message: ToThread, transfer: ArrayBuffer[] = []): void {
@@ -84,13 +84,17 @@ export class VadWorker {
   }
 
   #start(): void {
-    const worker = this.#owner.own('vad thread', new Worker(THREAD, { name: this.#id, workerData: this.#setup, execArgv: [] }), {
-      close: (thread) => thread.terminate(),
-      abort: (thread) => thread.terminate(),
-    });
+    const worker = this.#owner.own(
+      'vad thread',
+      new Worker(THREAD, { name: this.#id, workerData: this.#setup, execArgv: [] }),
+      {
+        close: (thread) => thread.terminate(),
+        abort: (thread) => thread.terminate(),
+      },
+    );
     let failure: unknown;
     const timer = this.#owner.timer('vad load', VAD_LOAD_TIMEOUT_MS, () =>
-      this.#end(worker, new Error(`The model was not loaded within ${VAD_LOAD_TIMEOUT_MS} ms.`)),
+      this.#terminate(worker, new Error(`The model was not loaded within ${VAD_LOAD_TIMEOUT_MS} ms.`)),
     );
     this.#state = { tag: 'loading', worker, timer };
     worker.on('message', (message: FromThread) => this.#take(worker, message));
@@ -113,7 +117,7 @@ export class VadWorker {
     }
   }
 
-  #end(worker: Worker, error: Error): void {
+  #terminate(worker: Worker, error: Error): void {
     void worker.terminate();
     this.#died(worker, error);
   }
@@ -143,7 +147,9 @@ export class VadWorker {
   #fail(cause: unknown): void {
     const error = this.#owner.isClosing
       ? new ClosedError(`The owner of the thread of '${this.#id}' has been closed.`)
-      : new VadUnavailableError(`The thread of '${this.#id}' cannot be had: ${describeError(cause)}`, { cause });
+      : new VadUnavailableError(`The thread of '${this.#id}' cannot be had: ${describeError(cause)}`, {
+          cause,
+        });
     const ears = [...this.#ears.values()];
     this.#ears.clear();
     for (const ear of ears) ear.failed(error);
