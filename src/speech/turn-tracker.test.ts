@@ -695,7 +695,7 @@ describe('TurnTracker', () => {
     expect(await play({ policy: 'manual' }, steps)).toEqual(told);
   });
 
-  it.each(titled(INTERRUPTIONS))('S4 interruption: %s', async (_, { steps, told }) => {
+  it.each(titled(INTERRUPTIONS))('interruption: %s', async (_, { steps, told }) => {
     expect(await play({}, steps)).toEqual(told);
   });
 
