@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Lifetime, seededRandom } from '../kernel/index.ts';
+import { Lifetime, seededRandom, VirtualClock } from '../kernel/index.ts';
 import { energyVad } from './energy-voice-activity.ts';
 import { sileroVad } from './silero-vad.ts';
 import type { VoiceActivityDetector } from './voice-activity.ts';
@@ -9,7 +9,8 @@ import { parseWav } from './wav.ts';
 
 const RATE_HZ = 16_000;
 const random = seededRandom(7);
-const server = Lifetime.root({ name: 'server' });
+// On a clock that stands still: how slowly this machine runs a model is not the question.
+const server = Lifetime.root({ name: 'server', clock: new VirtualClock() });
 const silero = sileroVad({ owner: server });
 
 afterAll(() => server.close());
@@ -39,29 +40,32 @@ async function listen(vad: VoiceActivityDetector, samples: Int16Array): Promise<
   const call = server.child('call');
   const note = (at: number): void => void heard.push(Math.round((at * 1000) / RATE_HZ));
   const ear = await vad.open(RATE_HZ, { speechStarted: note, speechEnded: note }, call);
-  const pause = new Int16Array(RATE_HZ);
-  const lastAt = ((samples.length + pause.length) * 1000) / RATE_HZ;
-  for (const part of [samples, pause, fixture('hello.wav'), pause]) {
-    // A microphone that is forty times as fast: more than ten seconds at once would be left out.
-    for (let at = 0; at < part.length; at += 320) {
-      ear.hear(part.subarray(at, at + 320));
-      if (at % RATE_HZ === 0) await new Promise((resolve) => setTimeout(resolve, 25));
-    }
+  // All at once, and less than the ten seconds that may wait.
+  for (const part of [
+    samples,
+    new Int16Array(0.6 * RATE_HZ),
+    fixture('hello.wav').subarray(0, 0.8 * RATE_HZ),
+  ]) {
+    for (let at = 0; at < part.length; at += 320) ear.hear(part.subarray(at, at + 320));
   }
-  await vi.waitFor(() => expect(heard.at(-1)).toBeGreaterThan(lastAt + 300), {
-    timeout: 10_000,
+  const endMs = (samples.length * 1000) / RATE_HZ;
+  await vi.waitFor(() => expect(heard.at(-1)).toBeGreaterThan(endMs + 300), {
+    timeout: 60_000,
     interval: 10,
   });
   await call.close();
-  return heard.slice(0, -2);
+  return heard.slice(0, -1);
 }
 
-describe('sileroVad', () => {
+/** A cold model on a machine that has everything else to do as well. */
+const BOUND_MS = 60_000;
+
+describe('sileroVad', { timeout: BOUND_MS }, () => {
   beforeAll(async () => {
     const call = server.child('warming');
     await silero.open(RATE_HZ, { speechStarted: () => undefined, speechEnded: () => undefined }, call);
     await call.close();
-  }, 30_000);
+  }, BOUND_MS);
 
   it.each([Infinity, 20, 10, 5])(
     'finds the three sentences of a recording, %s dB over noise',
