@@ -2,7 +2,6 @@ import { ClosedError } from '../../kernel/index.ts';
 import type { Lifetime } from '../../kernel/index.ts';
 import { AudioChunk } from '../../protocol/index.ts';
 import type { StreamConnection, StreamSink } from '../../session/stream-port.ts';
-import { untilClosed } from '../../session/until-closed.ts';
 import type { TtsInput, TtsOutput } from '../../speech/index.ts';
 import { PcmCarry } from '../pcm-carry.ts';
 import { requestSpeech } from './speech-request.ts';
@@ -82,7 +81,7 @@ export class OpenAiTtsConnection implements StreamConnection<TtsInput> {
     try {
       const text = speech.text.trim();
       if (text !== '') {
-        const order = await untilClosed(request, () => this.#options.order(text));
+        const order = (): Promise<SpeechOrder> => this.#options.order(text);
         await requestSpeech(fetch, order, limits, heard, provider, request);
       }
       await request.close('spoken');

@@ -1,4 +1,4 @@
-import { describeError } from '../../kernel/index.ts';
+import { HoldfastError, describeError } from '../../kernel/index.ts';
 import type { Lifetime, Timer } from '../../kernel/index.ts';
 import { ConnectionLostError, InvalidRequestError } from '../../session/errors.ts';
 import { untilClosed } from '../../session/until-closed.ts';
@@ -46,7 +46,7 @@ export interface SpeechLimits {
  */
 export async function requestSpeech(
   fetch: SpeechFetch,
-  order: SpeechOrder,
+  orderOf: () => Promise<SpeechOrder>,
   limits: SpeechLimits,
   heard: (bytes: Uint8Array) => void,
   provider: string,
@@ -54,6 +54,7 @@ export async function requestSpeech(
 ): Promise<void> {
   const patience = new Patience(scope, limits.silenceTimeoutMs);
   try {
+    const order = await untilClosed(scope, orderOf);
     const { url, headers, body } = order;
     const { signal } = scope;
     const init = { method: 'POST', headers, body, signal, redirect: 'manual' } as const;
@@ -72,10 +73,8 @@ export async function requestSpeech(
       patience.renew();
       bytes += piece.byteLength;
       if (bytes > limits.maxBytes) {
-        throw new InvalidRequestError(
-          `The speech service gave more than ${limits.maxBytes} bytes for one text, which are left off.`,
-          { provider, httpStatus: response.status },
-        );
+        scope.log.warn('a speech was left off: it went on for longer than any text', { provider });
+        break;
       }
       heard(piece);
     }
@@ -94,7 +93,7 @@ export async function requestSpeech(
 /** What the platform throws for a connection that failed is the connection's; everything else is what it is. */
 function failureOf(error: unknown, provider: string, scope: Lifetime): unknown {
   if (scope.isClosing || !(error instanceof Error)) return error;
-  if ('failure' in error) return error;
+  if (error instanceof HoldfastError) return error;
   const { cause } = error;
   const told =
     cause === undefined ? describeError(error) : `${describeError(error)}: ${describeError(cause)}`;
@@ -137,12 +136,13 @@ async function refusal(
 /** The pieces of a body, as they come. Whoever stops reading, or closes the scope, lets go of the connection. */
 async function* piecesOf(response: Response, scope: Lifetime): AsyncGenerator<Uint8Array, void, undefined> {
   if (response.body === null) return;
-  const reader = scope.own('body', response.body.getReader(), { stop: letGo });
+  const reader: ReadableStreamDefaultReader<Uint8Array> = response.body.getReader();
+  scope.own('body', reader, { stop: letGo });
   try {
     for (;;) {
       const { done, value } = await untilClosed(scope, () => reader.read());
       if (done) return;
-      yield value as Uint8Array;
+      yield value;
     }
   } finally {
     scope.release(reader);
@@ -150,7 +150,7 @@ async function* piecesOf(response: Response, scope: Lifetime): AsyncGenerator<Ui
   }
 }
 
-function letGo(reader: { cancel(): Promise<void> }): void {
+function letGo(reader: ReadableStreamDefaultReader<Uint8Array>): void {
   // A body that failed says so again, and one that has ended has nothing to say.
   reader.cancel().catch(() => undefined);
 }
