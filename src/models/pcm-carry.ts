@@ -1,5 +1,11 @@
 import { BYTES_PER_SAMPLE } from '../protocol/index.ts';
 
+/** Fewer bytes do not tell speech from noise. */
+const TELLING_BYTES = 64;
+
+/** How much rougher noise is at least: bytes of speech in the wrong pairs are rougher by far more. */
+const CLEARLY = 2;
+
 /**
  * Makes whole samples of bytes of PCM16 that come in pieces of any length: a sample that is cut in two waits for its other
  * half.
@@ -32,7 +38,9 @@ export class PcmCarry {
    * `piece` sounds like noise behind the half that waits, and like speech without it, the other half will never come.
    */
   pushMessage(piece: Uint8Array): Uint8Array {
-    if (this.#half !== undefined && roughness(piece, 0) < roughness(piece, 1)) this.#half = undefined;
+    if (this.#half !== undefined && piece.byteLength >= TELLING_BYTES) {
+      if (roughness(piece, 0) * CLEARLY < roughness(piece, 1)) this.#half = undefined;
+    }
     return this.push(piece);
   }
 
