@@ -8,9 +8,6 @@ import {
 } from '../../session/errors.ts';
 import type { ProviderError, ProviderFailure } from '../../session/errors.ts';
 
-/** The code of an error that says nothing was put in for long. It is no close code: the close comes behind it. */
-export const GATEWAY_INACTIVITY_CODE = 2_007;
-
 /** IANA's "try again later". */
 const TRY_AGAIN_LATER_CODE = 1_013;
 
@@ -75,6 +72,7 @@ function errorOf(code: number | undefined, what: string, failure: ProviderFailur
     case 503:
     case 529:
       return new OverloadedError(`${text} Wait before the next attempt.`, failure);
+    // 2007 among them, which says that nothing was put in for long. It is no close code: the close comes behind it.
     default:
       return new ConnectionLostError(`${text} Another attempt may go better.`, failure);
   }

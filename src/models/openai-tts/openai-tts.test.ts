@@ -280,7 +280,7 @@ describe('a voice asked by HTTP', () => {
     const voice = await Voice.open({ maxAudioMs: 1 });
     const request = await voice.say('1', 'One.');
     request.begin();
-    request.send(...new Array<number>(48).fill(0));
+    request.send(...new Uint8Array(48));
     request.send(1, 0);
     await voice.clock.settle();
     expect(voice.told.slice(-2)).toEqual(['usage', 'done']);
