@@ -57,6 +57,7 @@ class VoiceConnection implements StreamConnection<TtsInput> {
   readonly inputs: TtsInput[] = [];
   isOpen = true;
   throws: Error | undefined;
+  refuses: TtsInput['type'] | undefined;
   readonly #sink: StreamSink<TtsOutput>;
 
   constructor(sink: StreamSink<TtsOutput>, scope: Lifetime) {
@@ -66,6 +67,7 @@ class VoiceConnection implements StreamConnection<TtsInput> {
 
   send(input: TtsInput): boolean {
     if (this.throws !== undefined) throw this.throws;
+    if (this.refuses === input.type) throw new InvalidOptionError('cannot be taken');
     this.inputs.push(input);
     return true;
   }
@@ -613,6 +615,17 @@ describe('TtsLeg, bounded', () => {
     const next = rig.say('Two.');
     rig.line.done();
     expect(next.ends).toEqual(['done']);
+    await rig.closed();
+  });
+
+  it('fails nobody for a cancel that the port cannot take', async () => {
+    const rig = await Rig.started({ cancels: true });
+    const heard = rig.say('One.');
+    const next = rig.say('Two.');
+    rig.line.refuses = 'cancel';
+    heard.speech.cancel();
+    rig.line.done();
+    expect([heard.ends, next.ends]).toEqual([[], ['done']]);
     await rig.closed();
   });
 

@@ -112,7 +112,7 @@ export class TtsLeg {
       output: (message) => this.#received(message),
       isProgress: ({ type }) => type === 'audio' || type === 'done',
       sent: () => undefined,
-      refused: (_input, error) => this.#refused(error),
+      refused: (input, error) => this.#refused(input, error),
       failed: (error) => this.#lost(error),
     });
   }
@@ -316,9 +316,9 @@ export class TtsLeg {
   }
 
   /** The port cannot take what it was given, ever. */
-  #refused(error: unknown): void {
+  #refused(input: TtsInput, error: unknown): void {
     const utterance = this.#utterances[0];
-    if (utterance === undefined) return;
+    if (utterance?.saying?.name !== input.utterance) return;
     this.#remove(utterance);
     utterance.sink.failed(error instanceof Error ? error : new ClosedError(describeError(error)));
   }
