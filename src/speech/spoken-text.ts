@@ -8,7 +8,7 @@ export function isSpeakable(text: string): boolean {
 
 /** Pictures, with what joins and colours them. Signs that are read out (©, ®, ™) are among the pictures, and stay. */
 const EMOJI =
-  /(?![©®™])(?:\p{Extended_Pictographic}|[\u{1F1E6}-\u{1F1FF}\u{1F3FB}-\u{1F3FF}]|[#*0-9]\uFE0F?\u20E3)(?:[\u{1F3FB}-\u{1F3FF}]|[\u{E0020}-\u{E007F}]|\uFE0F|\u200D)*/gu;
+  /(?![©®™])(?:\p{Extended_Pictographic}|[\u{1F1E6}-\u{1F1FF}]|[#*0-9]\uFE0F?\u20E3)(?:\p{Emoji_Modifier}|[\u{E0020}-\u{E007F}]|\uFE0F|\u200D)*/gu;
 
 const LINE_START = /^\s*(?:(?:#{1,6}|>+|[-*+•])\s+(?:\[[ xX]\]\s+)?)+/;
 const RULE = /^\s*(?:[-*_=]\s*){3,}$|^[\s|:-]*-{2,}[\s|:-]*$/;
