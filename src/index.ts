@@ -20,7 +20,16 @@ export type {
   GeminiSetup,
   VertexPlace,
 } from './models/gemini/index.ts';
+export { GATEWAY_TTS_RATE_HZ, gatewayTts } from './models/gateway-tts/index.ts';
+export type { GatewayTtsOptions } from './models/gateway-tts/index.ts';
 export { modelFromId } from './models/model-id.ts';
+export {
+  MAX_SPEECH_AUDIO_MS,
+  OPENAI_TTS_RATE_HZ,
+  SPEECH_SILENCE_TIMEOUT_MS,
+  openaiTts,
+} from './models/openai-tts/index.ts';
+export type { OpenAiTtsOptions, SpeechFetch } from './models/openai-tts/index.ts';
 export { AudioChunk, CLOSE_CODES, asksToReconnect, textContent } from './protocol/index.ts';
 export type {
   CloseCodeName,
@@ -45,6 +54,7 @@ export {
   Recorder,
   RecorderError,
   RecordingFile,
+  SentenceSplitter,
   Sound,
   SoundMixer,
   TURN_PHRASES,
@@ -115,6 +125,8 @@ export type {
   VoiceActivity,
   VoiceActivityDetector,
   VoiceActivitySink,
+  SentenceSplitterOptions,
+  TextToSpeech,
   WavAudio,
 } from './speech/index.ts';
 export { MemorySessionStore } from './store/memory.ts';

@@ -200,6 +200,19 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
     this.#wantSwap('goAway', timeLeftMs);
   }
 
+  /**
+   * Gives the connection up for a new one, because its owner has no use for what it still has to say: what was asked of
+   * it is not wanted any more, and it cannot be told so. That says nothing against the provider, so no meter counts it
+   * unless the new one is not had at once (clause R4).
+   */
+  renew(): void {
+    const state = this.#state;
+    if (state.tag !== 'connected' || this.#leg.isClosing) return;
+    this.#options.resumption.disconnected(state.scope.clock.wallTime());
+    this.#state = { tag: 'waiting' };
+    void this.#renew(state.scope.close('renewed'));
+  }
+
   /** The provider has forgotten the conversation: the next connection is started with the history. */
   contextLost(): void {
     this.#options.resumption.drop('contextLost');
@@ -448,6 +461,36 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
     this.#swapMoment.passed();
     if (this.#state.tag !== 'ended') this.#state = { tag: 'waiting' };
     await scope.close('swap');
+  }
+
+  /** Never rejects: how it fails is told to the session. */
+  async #renew(closing: Promise<unknown>): Promise<void> {
+    try {
+      // Whoever counts its connections would refuse the new one while the old one is there.
+      await closing;
+      if (this.#leg.isClosing) return;
+      this.#options.disconnected();
+      this.#options.changed({ type: 'connection', state: 'connecting', attempt: 1 });
+      const failure = await this.#dialOrRedial();
+      if (failure !== undefined) this.#fail(failure);
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new ClosedError(String(error)));
+    }
+  }
+
+  async #dialOrRedial(): Promise<Error | undefined> {
+    const sinceMs = this.#leg.clock.now();
+    try {
+      await this.#dial(this.#resuming());
+      return undefined;
+    } catch (error) {
+      this.#leg.throwIfClosing();
+      const redial = this.#redial;
+      if (redial === undefined || !isRecoverable(error)) throw error;
+      const outage: Outage = { cause: 'lost', kind: 'loss', sinceMs, error };
+      redial.begins(outage, false);
+      return redial.run(outage);
+    }
   }
 
   /** Never rejects: how it fails is told to the session. */

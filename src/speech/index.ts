@@ -77,6 +77,13 @@ export { MAX_UNWRITTEN_RECORDING_BYTES, RecorderError } from './recording-writer
 export { resample, Resampler } from './resample.ts';
 export { MAX_RATE_HZ, MIN_RATE_HZ, SampleRateError } from './sample-rate.ts';
 export {
+  FIRST_CLAUSE_CHARACTERS,
+  MAX_SENTENCE_CHARACTERS,
+  MIN_SENTENCE_CHARACTERS,
+  SentenceSplitter,
+  type SentenceSplitterOptions,
+} from './sentence-splitter.ts';
+export {
   DUCK_ATTACK_MS,
   DUCK_HOLD_MS,
   DUCK_RELEASE_MS,
