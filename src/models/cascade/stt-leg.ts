@@ -2,7 +2,7 @@ import { systemRandom } from '../../kernel/index.ts';
 import type { CloseReport, Lifetime, Random, Timer } from '../../kernel/index.ts';
 import { AudioChunk } from '../../protocol/index.ts';
 import type { ConnectionEventBody } from '../../protocol/index.ts';
-import { DEFAULT_CONNECT_TIMEOUT_MS } from '../../session/index.ts';
+import { DEFAULT_BUFFERED_AUDIO_MS, DEFAULT_CONNECT_TIMEOUT_MS } from '../../session/index.ts';
 import type { ConnectionCounts, ReconnectOptions } from '../../session/index.ts';
 import { ConnectionStory } from '../../session/connection-story.ts';
 import type { Resuming } from '../../session/resumption.ts';
@@ -97,7 +97,7 @@ export class SttLeg {
     this.#options = options;
     this.#scope = owner.child('speech to text', { drain: () => this.drain() });
     this.#setup = { rateHz: inputRateHz, languageCode };
-    this.#audio = new UnwrittenAudio(inputRateHz, policy?.bufferedAudioMs ?? Infinity);
+    this.#audio = new UnwrittenAudio(inputRateHz, policy?.bufferedAudioMs ?? DEFAULT_BUFFERED_AUDIO_MS);
     this.#transcripts = new Transcripts(this.#audio, endpointing, (event) => this.#tell(event));
     this.#story = new ConnectionStory({
       clock: this.#scope.clock,
@@ -128,6 +128,11 @@ export class SttLeg {
       refused: (input, error) => this.#refused(input, error),
       failed: (error) => this.#failed(error),
     });
+  }
+
+  /** Whether there is a connection, and what is heard now is being written down. */
+  get isConnected(): boolean {
+    return this.#leg.isConnected;
   }
 
   /** What became of the connections so far. */
@@ -198,9 +203,10 @@ export class SttLeg {
   drain(): Promise<CloseReport> {
     if (!this.#hasEnded && !this.#scope.isClosing) {
       this.#hasEnded = true;
-      // A connection that rests is not dialled for silence, and one that was let go of will not be had again (S2).
-      if (this.#leg.isConnected || this.#leg.isRecovering) this.finalize();
+      const isAnyOwed = this.#audio.hasAudible || this.#transcripts.hasInterim;
+      if (isAnyOwed && (this.#leg.isConnected || this.#leg.isRecovering)) this.finalize();
       else void this.#scope.close('drained');
+      // One that rests is not dialled for that: after the last of the audio it ends (clause S2).
       this.#leg.wake();
     }
     return this.#scope.closed;

@@ -27,7 +27,8 @@ export class ToldFinals {
     return this.#told.some((told) => {
       if (endMs === undefined || told.endMs === undefined)
         return told.isStandIn && told === this.#told.at(-1) && told.words === words;
-      if (told.isStandIn) return endMs <= told.endMs + SAME_PLACE_MS && overlaps(told, startMs);
+      if (told.isStandIn)
+        return overlaps(told, startMs) && (told.words === words || endMs <= told.endMs + SAME_PLACE_MS);
       return told.words === words && Math.abs(endMs - told.endMs) <= SAME_PLACE_MS;
     });
   }

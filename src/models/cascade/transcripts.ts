@@ -29,6 +29,11 @@ export class Transcripts {
     this.#tell = tell;
   }
 
+  /** Whether something was heard that is not final. */
+  get hasInterim(): boolean {
+    return this.#interim !== undefined;
+  }
+
   get isSpeaking(): boolean {
     return this.#isSpeaking;
   }
@@ -65,12 +70,15 @@ export class Transcripts {
   }
 
   #take(transcript: Transcript): 'written' | undefined {
-    if (this.#finals.has(transcript)) return undefined;
+    const { endMs } = placeOf(transcript);
+    if (this.#finals.has(transcript)) {
+      if (transcript.isFinal && endMs !== undefined) this.#audio.writtenUntil(endMs);
+      return undefined;
+    }
     if (transcript.isFinal) {
       this.#final(transcript, false);
       return 'written';
     }
-    const { endMs } = placeOf(transcript);
     // It was overtaken by its final.
     if (endMs !== undefined && endMs <= this.#audio.writtenMs) return undefined;
     if (this.#endpointing) this.#start(transcript.startMs);
