@@ -95,11 +95,12 @@ export class SttConnection implements StreamConnection<SttInput>, SocketSink, Wi
   }
 
   message(data: Uint8Array, isText: boolean): void {
-    if (this.#state.tag === 'ended') return;
+    const { tag } = this.#state;
+    if (tag === 'ended') return;
     this.#hasTold = false;
     this.#read(data, isText);
     // What says nothing to the session (an empty transcript, a kind that is read over) still shows that it is there.
-    if (!this.#hasTold && this.#isLive()) this.#options.sink.alive();
+    if (!this.#hasTold && tag === 'live' && this.#isLive()) this.#options.sink.alive();
   }
 
   pong(): void {
