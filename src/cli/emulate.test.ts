@@ -1,44 +1,17 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { GeminiWire } from '../../test/support/gemini-wire.ts';
+import { RunningCommand } from '../../test/support/running-command.ts';
 
-const HERE = fileURLToPath(new URL('.', import.meta.url));
 const PATH = '/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent?key=any';
 
-class Running {
-  readonly process: ChildProcess;
-  output = '';
-  readonly exited: Promise<number | null>;
-
+/** The Gemini emulator as a command. */
+class Running extends RunningCommand {
   constructor(...parameters: string[]) {
-    this.process = spawn(process.execPath, ['main.ts', 'emulate', 'gemini', ...parameters], {
-      cwd: HERE,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    this.process.stdout?.on('data', (data: Buffer) => (this.output += data.toString()));
-    this.process.stderr?.on('data', (data: Buffer) => (this.output += data.toString()));
-    // Not 'exit': by then not all of its output may have been read.
-    this.exited = new Promise((resolve) => this.process.once('close', resolve));
-  }
-
-  /** Resolves with the first match in what the process has said. */
-  said(pattern: RegExp): Promise<RegExpExecArray> {
-    return new Promise((resolve, reject) => {
-      const hear = (): void => {
-        const match = pattern.exec(this.output);
-        if (match !== null) resolve(match);
-      };
-      hear();
-      this.process.stdout?.on('data', hear);
-      this.process.stderr?.on('data', hear);
-      this.process.once('close', () => reject(new Error(`It ended with: ${this.output}`)));
-    });
+    super('emulate', 'gemini', ...parameters);
   }
 }
 

@@ -70,6 +70,8 @@ export class AgentSession implements AsyncDisposable {
   readonly closed: Promise<SessionCloseReport>;
 
   readonly #lifetime: Lifetime;
+  /** What it is called in logs. */
+  readonly #path: string;
   readonly #emitter: Emitter<AgentSessionEvents>;
   readonly #conversation: Conversation;
   readonly #continuity: Continuity;
@@ -115,18 +117,19 @@ export class AgentSession implements AsyncDisposable {
         ? Lifetime.root({ name, clock, ...(log === undefined ? {} : { log }), ...lifetimeOptions })
         : owner.child(name, { ...lifetimeOptions, drain: (child) => child.closed });
     this.#lifetime = lifetime;
+    this.#path = lifetime.path;
     lifetime.own('request queue', this.queue, {
       stop: (queue) => {
         detach();
         queue.close();
       },
     });
-    this.#emitter = new Emitter(listenerFailed(lifetime.log, name));
+    this.#emitter = new Emitter(listenerFailed(lifetime.log, this.#path));
     this.#conversation = new Conversation(this.session.history, (event) => this.#emit(event));
     const { session } = this;
     const emit = (event: LiveEventBody): void => this.#emit(event);
     const handles = { modelId: model.id, lifetimeMs: model.capabilities.handleLifetimeMs ?? Infinity };
-    this.#story = new ConnectionStory({ clock: lifetime.clock, log: lifetime.log, owner: name, emit });
+    this.#story = new ConnectionStory({ clock: lifetime.clock, log: lifetime.log, owner: this.#path, emit });
     this.#story.handleUpdated(session.resumption?.handle);
     const resumption = new Resumption(handles, session.resumption, session.history.length, (stored) => {
       session.resumption = stored;
@@ -226,6 +229,9 @@ export class AgentSession implements AsyncDisposable {
     if (this.queue.isClosed) this.#queueClosed();
     this.#throwIfEnding();
     this.#tools.settleLost();
+    this.#limits = new LimitWatch(this.#lifetime, limitsOf(this.#options), (limit, afterMs) =>
+      this.#limit(limit, afterMs),
+    );
     try {
       await this.#leg.start();
     } catch (error) {
@@ -315,9 +321,6 @@ export class AgentSession implements AsyncDisposable {
 
   /** The model is there, or is there again: what it does not know goes first, and what that means is told (R9). */
   #connected({ history }: LiveSetup, resuming: Resuming, recovered: Recovered | undefined): void {
-    this.#limits ??= new LimitWatch(this.#lifetime, limitsOf(this.#options), (limit, afterMs) =>
-      this.#limit(limit, afterMs),
-    );
     const unsent = this.#pump.takeResults();
     const continued = this.#continuity.continued(resuming, history.length, unsent);
     this.#pump.beginWith(continued.first);
@@ -412,8 +415,7 @@ export class AgentSession implements AsyncDisposable {
     // An error keeps every `this` of its stack alive until the stack is first read; whoever keeps the report has it.
     if (report.error instanceof Error) this.#lifetime.log.debug('ended', { stack: report.error.stack });
     if (report.reason === 'error') {
-      const { name, log } = this.#lifetime;
-      log.error('session failed', { owner: name, error: describeError(report.error) });
+      this.#lifetime.log.error('session failed', { owner: this.#path, error: describeError(report.error) });
     }
     const whole: SessionCloseReport = {
       ...report,

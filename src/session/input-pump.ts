@@ -62,7 +62,7 @@ export class InputPump {
 
   /** Takes out the results that were not sent yet: another connection may not know their calls. */
   takeResults(): FunctionResponse[] {
-    const results = this.#answers.flatMap((input) => (input.type === 'toolResponse' ? input.responses : []));
+    const results = this.#answers.flatMap(resultsOf);
     this.#answers = [];
     return results;
   }
@@ -150,4 +150,11 @@ export class InputPump {
       this.pump();
     });
   }
+}
+
+/** The results an answer holds, whether it answers calls or tells of them as history. */
+function resultsOf(answer: ModelInput): readonly FunctionResponse[] {
+  if (answer.type === 'toolResponse') return answer.responses;
+  if (answer.type !== 'history') return [];
+  return answer.turns.flatMap(({ parts }) => parts.flatMap(({ functionResponse }) => functionResponse ?? []));
 }

@@ -300,11 +300,14 @@ export class InputRing {
     this.#next -= count;
   }
 
-  /** Never what is not audio or a picture: a message is small, and whoever sent it was told that it is taken. */
+  /**
+   * Never what is not audio or a picture: a message is small, and whoever sent it was told that it is taken. And never
+   * the latest: no connection has had it yet, however long it is, and however little is to be kept.
+   */
   #dropOldestAudio(): boolean {
     const index = this.#kept.findIndex(({ durationMs }) => durationMs > 0);
     const oldest = this.#kept[index];
-    if (oldest === undefined) return false;
+    if (oldest === undefined || index === this.#kept.length - 1) return false;
     if (oldest.input.type === 'audio') {
       if (index < this.#next) this.#droppedMs += oldest.durationMs;
       else this.#lostMs += oldest.durationMs;

@@ -54,6 +54,11 @@ export class Redial {
     this.#wake?.();
   }
 
+  /** Whether not a single dial is left: a connection that is there is then not given up for another one. */
+  get isSpent(): boolean {
+    return this.#meters.used(this.#options.leg.clock.now()).redials >= this.#options.policy.maxRedials;
+  }
+
   /**
    * Tries until there is a connection again. Returns why there will be none.
    * @throws ClosedError when the leg is closed meanwhile.
@@ -71,6 +76,9 @@ export class Redial {
       if (delayMs > 0) {
         changed({ type: 'connection', state: 'waiting', attempt, delayMs: Math.round(delayMs) });
         await leg.sleep(delayMs);
+      } else if (attempt > 1 && !atOnce) {
+        // A policy without delays on a model that fails at once must not keep everybody else from running.
+        await leg.sleep(0);
       }
       // A session that has been told to end, however gently, dials no more for what it lost (clause C1).
       if (outage.kind !== 'swap' && !this.#options.mayReconnect()) return error ?? endedError();

@@ -227,7 +227,8 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
   turnEnded(): void {
     const { resumption } = this.#options;
     resumption.fellBehind();
-    if (this.#state.tag !== 'connected' || !resumption.isUnconfirmed) return;
+    // Who was told that the turn is over may have ended the session over it.
+    if (!this.isConnected || this.#state.tag !== 'connected' || !resumption.isUnconfirmed) return;
     // What keeps a conversation says so after each of its turns.
     this.#state.scope.timer('handle confirmation', HANDLE_CONFIRM_MS, () => {
       if (resumption.isUnconfirmed) resumption.drop('handleUnconfirmed');
@@ -432,7 +433,7 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
   #swapDue(scope: Lifetime, cause: SwapCause, isUrgent: boolean): void {
     const state = this.#state;
     if (state.tag !== 'connected' || state.scope !== scope || this.#isHolding) return;
-    if (!this.#options.mayReconnect()) return;
+    if (!this.#options.mayReconnect() || this.#redial?.isSpent !== false) return;
     if (!isUrgent && !(this.#swapMoment.isNow && this.#isHealthy(state))) return;
     const sinceMs = scope.clock.now();
     const outage: Outage = { cause, kind: 'swap', sinceMs, wasHealthy: this.#isHealthy(state) };
@@ -447,8 +448,13 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
       this.#state = { tag: 'finishing', finished: finished.resolve };
       scope.own('last words', finished, { stop: ({ resolve }) => resolve() });
       scope.timer('last words', FINISH_TIMEOUT_MS, finished.resolve);
-      connection.finish();
-      await finished.promise;
+      try {
+        connection.finish();
+        await finished.promise;
+      } catch (error) {
+        // One that cannot say goodbye is let go of without.
+        scope.log.warn('saying goodbye to a model failed', { error: describeError(error) });
+      }
     }
     this.#swapMoment.passed();
     if (this.#state.tag !== 'ended') this.#state = { tag: 'waiting' };

@@ -48,6 +48,7 @@ export {
   PREFIX_PADDING_MS,
   QUIETEST_SPEECH_DBFS,
   START_THRESHOLD_DB,
+  VAD_WINDOW_MS,
   type EnergyVadOptions,
   type VadEvent,
 } from './energy-vad.ts';

@@ -3,10 +3,13 @@ import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { HandleRejectedError, OverloadedError, ReconnectExhaustedError } from '../../src/session/errors.ts';
 import { startServer, until } from '../support/live-server.ts';
 
 const SESSIONS = '/apps/demo/users/u/sessions';
 const TURN = { appName: 'demo', userId: 'u', sessionId: 's1', newMessage: { parts: [{ text: 'hi' }] } };
+
+const USED = { attempts: 10, outageMs: 150_000, redials: 10 };
 
 const json = (text: string): Record<string, unknown> => JSON.parse(text) as Record<string, unknown>;
 
@@ -189,6 +192,19 @@ describe('run and run_sse', () => {
     const last = (await test.request('/run_sse', TURN)).text.trimEnd().split('\n\n').at(-1);
     expect(last).toMatch(/^data: \{"error":/);
     expect((await test.request('/run', TURN)).status).toBe(500);
+  });
+
+  it.each([
+    [502, new HandleRejectedError('Unknown handle.', { provider: 'scripted' })],
+    [502, new ReconnectExhaustedError('Given up.', 'attempts', USED, undefined)],
+    [503, new OverloadedError('Too much to do.', { provider: 'scripted' })],
+  ])('answer %i for what the provider is the cause of: %s', async (status, error) => {
+    await using test = await startServer();
+    await test.createSession();
+    test.model.beforeConnect = () => Promise.reject(error);
+    const answer = await test.request('/run', TURN);
+    expect(answer.status).toBe(status);
+    expect(json(answer.text)).toMatchObject({ code: error.code });
   });
 
   it('C7 a client that leaves ends the turn', async () => {
