@@ -27,8 +27,8 @@ export class ToldFinals {
     return this.#told.some((told) => {
       if (endMs === undefined || told.endMs === undefined)
         return told.isStandIn && told === this.#told.at(-1) && told.words === words;
-      if (told.isStandIn)
-        return overlaps(told, startMs) && (told.words === words || endMs <= told.endMs + SAME_PLACE_MS);
+      // A final that knows more words than what stood for it is told: better some of it twice than a word never.
+      if (told.isStandIn) return overlaps(told, startMs) && countOf(words) <= countOf(told.words);
       return told.words === words && Math.abs(endMs - told.endMs) <= SAME_PLACE_MS;
     });
   }
@@ -50,6 +50,10 @@ export function placeOf({ startMs, endMs, words }: Transcript): {
 function overlaps({ startMs, endMs }: Told, otherStartMs: number | undefined): boolean {
   if (otherStartMs === undefined || endMs === undefined) return true;
   return otherStartMs < endMs && otherStartMs >= (startMs ?? 0) - SAME_PLACE_MS;
+}
+
+function countOf(words: string): number {
+  return words.split(' ').length;
 }
 
 /** The words without what recognisers put around them: the second time a comma may be a full stop. */

@@ -11,7 +11,7 @@ export type SttEvent =
 
 /**
  * Makes one account of what the recogniser says over all its connections: each utterance begins and ends once, each final
- * is told once, and what was heard of an utterance whose final never comes is told when the utterance is over.
+ * is told once, and what was heard of an utterance whose final never comes is told when it was asked for.
  */
 export class Transcripts {
   readonly #audio: UnwrittenAudio;
@@ -47,7 +47,6 @@ export class Transcripts {
       case 'transcript':
         return this.#take(this.#placed(message));
       case 'speechEnded':
-        this.settle();
         if (this.#isSpeaking) this.#tell({ type: 'speechEnded', atMs: this.#place(message.atMs) });
         this.#isSpeaking = false;
         return undefined;
@@ -58,7 +57,7 @@ export class Transcripts {
     }
   }
 
-  /** No more will come of what was heard so far: what is not final is told as it stands. */
+  /** What was heard so far was asked for, and no more of it came: what is not final is told as it stands. */
   settle(): void {
     const interim = this.#interim;
     if (interim !== undefined) this.#final({ ...interim, isFinal: true }, true);
