@@ -7,6 +7,8 @@
  */
 export { ClosedError, HoldfastError, InvalidOptionError, Lifetime, TimeoutError } from './kernel/index.ts';
 export type { Clock, CloseReport, ErrorCode, Logger, Random, StepReport } from './kernel/index.ts';
+export { SttLeg, sttReconnectPolicy } from './models/cascade/index.ts';
+export type { SttEvent, SttLegOptions, SttLegSink, SttReconnectOptions } from './models/cascade/index.ts';
 export * from './models/echo/index.ts';
 export { gemini } from './models/gemini/index.ts';
 export type {
@@ -21,6 +23,15 @@ export type {
   VertexPlace,
 } from './models/gemini/index.ts';
 export { modelFromId } from './models/model-id.ts';
+export { deepgram, livekitStt } from './models/stt/index.ts';
+export type {
+  DeepgramOptions,
+  LivekitSttOptions,
+  SecretSource,
+  SttEndKind,
+  SttEndOverrides,
+  SttEndRow,
+} from './models/stt/index.ts';
 export { AudioChunk, CLOSE_CODES, asksToReconnect, textContent } from './protocol/index.ts';
 export type {
   CloseCodeName,
@@ -67,6 +78,12 @@ export type {
   RecorderStats,
   RecordingSink,
   SoundOptions,
+  SpeechToText,
+  SttCapabilities,
+  SttInput,
+  SttOutput,
+  SttSetup,
+  TimedWord,
   WavAudio,
 } from './speech/index.ts';
 export { MemorySessionStore } from './store/memory.ts';

@@ -246,7 +246,7 @@ describe('An STT leg whose connection is lost', () => {
       },
     ]);
     expect(rig.peers).toHaveLength(1 + DEFAULT_MAX_ATTEMPTS);
-    expect(await rig.leg.closed).toMatchObject({ reason: 'connection failed' });
+    expect(await rig.leg.closed).toMatchObject({ reason: 'connection lost' });
     expect(await rig.end()).toEqual([]);
   });
 

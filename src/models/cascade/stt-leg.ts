@@ -343,7 +343,7 @@ export class SttLeg {
       void this.#scope.close('drained');
       return;
     }
-    void this.#scope.close('connection failed', error);
+    void this.#scope.close('connection lost', error);
     this.#options.sink.failed(error);
   }
 

@@ -56,7 +56,6 @@ export const USUAL_REFUSALS: readonly SttEndRow[] = [
   { code: 401, kind: 'authentication' },
   { code: 403, kind: 'authentication' },
   { code: 402, kind: 'quota' },
-  { code: 408, kind: 'connection-lost' },
   { code: 429, said: /quota|credit|balance|billing/i, kind: 'quota' },
   { code: 429, kind: 'overloaded' },
   { code: 503, kind: 'overloaded' },
