@@ -42,7 +42,9 @@ describe('docs/speech.md, speech to text', () => {
         Number(value.replaceAll(' ', '')),
       ]),
     );
-    const constants = Object.entries({ ...stt, ...cascade }).filter(([, value]) => typeof value === 'number');
+    const constants = [...Object.entries(stt), ...Object.entries(cascade)].filter(
+      ([, value]) => typeof value === 'number',
+    );
     expect(constants.length).toBeGreaterThan(8);
     expect(told).toEqual(Object.fromEntries(constants));
   });

@@ -7,7 +7,7 @@ import { deepgram, livekitStt } from '../../src/models/stt/index.ts';
 import { AudioChunk } from '../../src/protocol/index.ts';
 import type { ConnectionEventBody } from '../../src/protocol/index.ts';
 import { GATEWAY_INACTIVITY_CODE, SpeechToTextEmulator } from '../../src/testing/index.ts';
-import type { SpeechToTextEmulatorOptions, SttFault, SttFaultRule } from '../../src/testing/index.ts';
+import type { SpeechToTextEmulatorOptions, SttFaultRule } from '../../src/testing/index.ts';
 import { burst } from '../support/gemini-wire.ts';
 
 const SAMPLES_A_FRAME = 320;
@@ -129,13 +129,14 @@ describe.each(WIRES)('A leg to a recogniser over real sockets: %s', (wire) => {
     ['after something unknown', { when: { on: 'utterance' }, what: { type: 'unknownMessage' } }],
     ['after what is no JSON', { when: { on: 'utterance' }, what: { type: 'invalidJson' } }],
     ['in many pieces', { when: { kind: 'final' }, what: { type: 'fragment', frames: 5 } }],
-    ['without a start of speech', { when: { kind: 'speechStarted' }, what: { type: 'silence' } as SttFault }],
+    ['without a start of speech', { when: { kind: 'speechStarted' }, what: { type: 'silence' } }],
   ])('a final %s is told once', async (_, rule) => {
     await using talk = await call(wire, [rule]);
     talk.say();
     talk.say();
     await talk.until(() => talk.finals.length >= 2);
-    if (wire === 'deepgram') await talk.until(() => talk.count('speechStarted') === talk.count('speechEnded'));
+    if (wire === 'deepgram')
+      await talk.until(() => talk.count('speechStarted') === talk.count('speechEnded'));
     expect(talk.finals).toEqual(['Two rye, please.', 'Thank you.']);
     expect(talk.failures).toEqual([]);
     expect(talk.leg.connections.losses).toBe(0);

@@ -176,7 +176,8 @@ export class SttRig {
 
   /** Waits out the delay before the first attempt after a connection that had not been healthy. */
   async redialled(): Promise<void> {
-    for (let waitedMs = 0; waitedMs < 3_000 && !this.leg.isConnected; waitedMs += 100) await this.clock.advance(100);
+    for (let waitedMs = 0; waitedMs < 3_000 && !this.leg.isConnected; waitedMs += 100)
+      await this.clock.advance(100);
   }
 
   get finals(): string[] {
