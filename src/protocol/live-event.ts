@@ -61,7 +61,7 @@ export type LiveEventBody =
 /**
  * Why a connection to the model is replaced, or has to be.
  *
- * - `lost`: it ended, and nobody had asked for it. - `silent`: a probe was not answered. - `stalled`: what was sent did
+ * - `lost`: it ended, and nobody had asked for it. - `silent`: a probe, or what was asked, was not answered. - `stalled`: what was sent did
  * not leave. - `idle`: the peer let go of it because it was sent nothing for a while. - `goAway`, `age`: swapped on
  * purpose, because the provider says that it will end, or is known to end it.
  * - `contextLost`: the provider resumed it and had forgotten the conversation.

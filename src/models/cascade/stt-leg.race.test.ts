@@ -36,9 +36,11 @@ function understanding(peer: SttPeer): void {
   });
 }
 
+type Loss = 'reset' | 'restart' | 'idle';
+
 type Step =
-  | { readonly do: 'say'; readonly ms: number; readonly pauseMs: number }
-  | { readonly do: 'lose'; readonly as: 'reset' | 'restart' | 'idle' }
+  | { readonly do: 'say'; readonly ms: number; readonly pauseMs: number; readonly cut?: Loss | undefined }
+  | { readonly do: 'lose'; readonly as: Loss }
   | { readonly do: 'wait'; readonly ms: number }
   | { readonly do: 'refuse' };
 
@@ -50,13 +52,14 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
         do: fc.constant('say' as const),
         ms: fc.integer({ min: 1, max: 40 }).map((n) => n * 20),
         pauseMs: fc.constantFrom(20, 200, 300, 600),
+        cut: fc.option(fc.constantFrom<Loss>('reset', 'restart', 'idle'), { nil: undefined }),
       }),
     },
     {
       weight: 2,
       arbitrary: fc.record({
         do: fc.constant('lose' as const),
-        as: fc.constantFrom('reset' as const, 'restart' as const, 'idle' as const),
+        as: fc.constantFrom<Loss>('reset', 'restart', 'idle'),
       }),
     },
     {
@@ -70,6 +73,11 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   ),
   { maxLength: 15 },
 );
+
+function lose(peer: SttPeer, as: Loss): void {
+  if (as === 'reset') peer.destroy();
+  else peer.close(1011, as === 'idle' ? 'NET-0001' : 'restart');
+}
 
 describe('An STT leg under a network that comes and goes', () => {
   it('S2 R8 every word is written down once, in order, and nothing is left open', async () => {
@@ -90,12 +98,16 @@ describe('An STT leg under a network that comes and goes', () => {
           if (step.do === 'say') {
             words += 1;
             await rig.speak(step.ms, words);
+            if (step.cut !== undefined) {
+              // In the middle of the word, whatever the service says of it.
+              lose(rig.peer, step.cut);
+              await rig.speak(step.ms, words);
+            }
             // Words of one breath are one utterance to the service: each is followed by a pause long enough.
             await rig.speak(PAUSE_MS + step.pauseMs, 0);
           } else if (step.do === 'wait') await rig.clock.advance(step.ms);
           else if (step.do === 'refuse') refusals += 2;
-          else if (step.as === 'reset') rig.peer.destroy();
-          else rig.peer.close(1011, step.as === 'idle' ? 'NET-0001' : 'restart');
+          else lose(rig.peer, step.as);
         }
         // The network is well again.
         refusals = 0;

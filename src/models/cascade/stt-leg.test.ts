@@ -133,6 +133,22 @@ describe('An STT leg whose caller says nothing', () => {
     expect(await rig.end()).toEqual([]);
   });
 
+  it('S2 R8 one that calls itself idle while it is spoken to has heard nothing: it is said again', async () => {
+    const rig = await SttRig.live();
+    await rig.speak(11_000, 0);
+    await rig.speak(500, 1);
+    rig.peer.close(1011, 'NET-0001');
+    await rig.clock.settle();
+    expect(rig.peers).toHaveLength(2);
+    expect(rig.peer.marks).toEqual([1]);
+    // Noise of long ago, which no words were made of, is not.
+    await rig.clock.advance(MINUTE_MS);
+    rig.peer.close(1011, 'NET-0001');
+    await rig.clock.advance(HOUR_MS);
+    expect(rig.peers).toHaveLength(2);
+    expect(await rig.end()).toEqual([]);
+  });
+
   it('S2 an idle close after the last of the audio is the end, and no error', async () => {
     const rig = await SttRig.live({ wire: 'livekit' });
     await rig.speak(200);
