@@ -21,7 +21,7 @@ export interface CommonSttOptions {
   readonly transport?: Transport;
 }
 
-const name = z.string().refine((text) => text.trim() !== '', 'must be a text that is not empty');
+export const NAME = z.string().refine((text) => text.trim() !== '', 'must be a text that is not empty');
 
 /** Rows are checked where they are joined with the service's own. */
 export const COMMON_FIELDS = {
@@ -35,8 +35,6 @@ export const COMMON_FIELDS = {
     .custom<Transport>((value) => typeof (value as Partial<Transport> | null)?.dial === 'function')
     .optional(),
 };
-
-export const NAME = name;
 
 export const SECRET_SOURCE = z.custom<() => string | Promise<string>>((value) => typeof value === 'function');
 
