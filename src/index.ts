@@ -7,6 +7,8 @@
  */
 export { ClosedError, HoldfastError, InvalidOptionError, Lifetime, TimeoutError } from './kernel/index.ts';
 export type { Clock, CloseReport, ErrorCode, Logger, Random, StepReport } from './kernel/index.ts';
+export { SttLeg, sttReconnectPolicy } from './models/cascade/index.ts';
+export type { SttEvent, SttLegOptions, SttLegSink, SttReconnectOptions } from './models/cascade/index.ts';
 export * from './models/echo/index.ts';
 export { gemini } from './models/gemini/index.ts';
 export type {
@@ -30,6 +32,15 @@ export {
   openaiTts,
 } from './models/openai-tts/index.ts';
 export type { OpenAiTtsOptions, SpeechFetch } from './models/openai-tts/index.ts';
+export { deepgram, livekitStt } from './models/stt/index.ts';
+export type {
+  DeepgramOptions,
+  LivekitSttOptions,
+  SecretSource,
+  SttEndKind,
+  SttEndOverrides,
+  SttEndRow,
+} from './models/stt/index.ts';
 export { AudioChunk, CLOSE_CODES, asksToReconnect, textContent } from './protocol/index.ts';
 export type {
   CloseCodeName,
@@ -127,6 +138,12 @@ export type {
   VoiceActivitySink,
   SentenceSplitterOptions,
   TextToSpeech,
+  SpeechToText,
+  SttCapabilities,
+  SttInput,
+  SttOutput,
+  SttSetup,
+  TimedWord,
   WavAudio,
 } from './speech/index.ts';
 export { MemorySessionStore } from './store/memory.ts';

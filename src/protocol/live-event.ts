@@ -61,11 +61,12 @@ export type LiveEventBody =
 /**
  * Why a connection to the model is replaced, or has to be.
  *
- * - `lost`: it ended, and nobody had asked for it. - `silent`: a probe was not answered. - `stalled`: what was sent did
- * not leave. - `goAway`, `age`: swapped on purpose, because the provider says that it will end, or is known to end it.
+ * - `lost`: it ended, and nobody had asked for it. - `silent`: a probe, or what was asked, was not answered.
+ * - `stalled`: what was sent did not leave. - `idle`: the peer let go of it because it was sent nothing for a while.
+ * - `goAway`, `age`: swapped on purpose, because the provider says that it will end, or is known to end it.
  * - `contextLost`: the provider resumed it and had forgotten the conversation.
  */
-export type ConnectionCause = 'lost' | 'silent' | 'stalled' | 'goAway' | 'age' | 'contextLost';
+export type ConnectionCause = 'lost' | 'silent' | 'stalled' | 'idle' | 'goAway' | 'age' | 'contextLost';
 
 /** What a new connection means for the conversation (clauses R8, R9). Durations in milliseconds. */
 export interface ConnectionRecovery {

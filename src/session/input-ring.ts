@@ -385,7 +385,8 @@ function durationOf(input: ClientInput): number {
   return input.type === 'image' ? PICTURE_MS : 0;
 }
 
-function isAudible(audio: AudioChunk): boolean {
+/** Whether somebody, or something, can be heard in it. */
+export function isAudible(audio: AudioChunk): boolean {
   for (const sample of audio.samples) if (sample > AUDIBLE_SAMPLE || sample < -AUDIBLE_SAMPLE) return true;
   return false;
 }

@@ -19,6 +19,8 @@ export interface ConnectionEnd {
   /** The WebSocket close code, where there is a socket. */
   readonly code?: number;
   readonly reason: string;
+  /** The peer let go because it was sent nothing for a while: routine, and nobody's fault (clause S2). */
+  readonly isIdle?: boolean;
   /**
    * What the provider's words mean, where they mean more than a lost connection: a HandleRejectedError, an
    * OverloadedError, or what another attempt cannot cure, such as credentials, a quota, an invalid request.

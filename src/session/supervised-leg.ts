@@ -72,6 +72,11 @@ export interface SupervisedLegOptions<Setup, Input, Output> {
   setup(resuming: Resuming): Promise<Setup>;
   /** Whether a connection that is lost now is worth another one: the session has not been told to end. */
   mayReconnect(): boolean;
+  /**
+   * Whether anything waits to be sent. Where it is given, a connection that the peer let go of because it was idle is had
+   * again only then, and `wake` tells when to look (clause S2).
+   */
+  hasInput?(): boolean;
   /** Whether nobody is speaking and nothing is owed: the time to swap (clause R7). */
   isAtBoundary(): boolean;
   /** Whether the user's microphone is quiet, as far as that can be heard. */
@@ -129,6 +134,7 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
       random,
       resumption,
       mayReconnect: () => options.mayReconnect(),
+      ...(options.hasInput === undefined ? {} : { hasInput: options.hasInput }),
       changed: (event: ConnectionEventBody) => options.changed(event),
       dial: (resuming: Resuming, outage: Outage, attempt: number) => this.#dial(resuming, outage, attempt),
     };
@@ -188,8 +194,8 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
       const redial = this.#redial;
       if (resuming.tag === 'reseed' || redial === undefined || !isRecoverable(error)) throw error;
       const atOnce = redial.attemptFailed(resuming, error);
-      const outage: Outage = { cause: 'lost', kind: 'start', sinceMs: this.#leg.clock.now(), error, atOnce };
-      redial.begins(outage, false);
+      const sinceMs = this.#leg.clock.now();
+      const outage: Outage = { cause: 'lost', kind: 'start', sinceMs, wasHealthy: false, error, atOnce };
       const failure = await redial.run(outage);
       if (failure !== undefined) throw failure;
     }
@@ -217,6 +223,17 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
   contextLost(): void {
     this.#options.resumption.drop('contextLost');
     this.#wantSwap('contextLost', undefined);
+  }
+
+  /** There is something to send, or the last of it was: a leg that rests looks whether to dial, or to end. */
+  wake(): void {
+    this.#redial?.wake();
+  }
+
+  /** What was asked over the connection is not answered: it is given up, whatever its pongs say. */
+  unanswered(): void {
+    if (this.#state.tag !== 'connected' || this.#leg.isClosing) return;
+    this.#dead(this.#state.scope, 'silent', 'what was asked was not answered');
   }
 
   /** A turn of the agent is over. */
@@ -273,7 +290,7 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
     }
     if (state.tag !== 'connected') return;
     if (delivery instanceof Ended) {
-      this.#lost(state, delivery.end, 'lost');
+      this.#lost(state, delivery.end, delivery.end.isIdle === true ? 'idle' : 'lost');
       return;
     }
     state.liveness?.heard();
@@ -354,7 +371,7 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
     const { inProcess = false, maxConnectionAgeMs } = port.capabilities;
     const isSupervised = policy !== undefined && !inProcess;
     const liveness = isSupervised
-      ? new LivenessWatch(scope, connection, policy, (cause) => this.#dead(scope, cause))
+      ? new LivenessWatch(scope, connection, policy, (cause) => this.#dead(scope, cause, WHY_DEAD[cause]))
       : undefined;
     const swap = isSupervised
       ? new SwapPlan(scope, policy, (cause, isUrgent) => this.#swapDue(scope, cause, isUrgent))
@@ -364,14 +381,10 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
     return { tag: 'connected', scope, connection, sinceMs, wasResumed, liveness, swap, hasProgress: false };
   }
 
-  #dead(scope: Lifetime, cause: 'silent' | 'stalled'): void {
+  #dead(scope: Lifetime, cause: 'silent' | 'stalled', reason: string): void {
     const state = this.#state;
     if (state.tag !== 'connected' || state.scope !== scope) return;
-    this.#lost(
-      state,
-      { reason: cause === 'silent' ? 'a probe was not answered' : 'nothing sent leaves' },
-      cause,
-    );
+    this.#lost(state, { reason }, cause);
   }
 
   /** The connection is gone: it is had again, or the session ends over it. */
@@ -399,8 +412,7 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
     }
     const wasHealthy = this.#isHealthy(connected);
     const atOnce = hadHandle && error instanceof HandleRejectedError;
-    const outage: Outage = { cause, kind: 'loss', sinceMs: scope.clock.now(), error, atOnce };
-    this.#redial?.begins(outage, wasHealthy);
+    const outage: Outage = { cause, kind: 'loss', sinceMs: scope.clock.now(), wasHealthy, error, atOnce };
     if (connected.wasResumed && !wasHealthy) this.#redial?.resumedInVain(describeError(error));
     void this.#replace(closing, outage);
   }
@@ -437,9 +449,8 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
     if (!this.#options.mayReconnect() || this.#redial?.isSpent !== false) return;
     if (!isUrgent && !(this.#swapMoment.isNow && this.#isHealthy(state))) return;
     const sinceMs = scope.clock.now();
-    const outage: Outage = { cause, kind: 'swap', sinceMs };
+    const outage: Outage = { cause, kind: 'swap', sinceMs, wasHealthy: this.#isHealthy(state) };
     this.#options.resumption.disconnected(scope.clock.wallTime());
-    this.#redial?.begins(outage, this.#isHealthy(state));
     void this.#replace(this.#finish(state), outage);
   }
 
@@ -487,9 +498,7 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
       this.#leg.throwIfClosing();
       const redial = this.#redial;
       if (redial === undefined || !isRecoverable(error)) throw error;
-      const outage: Outage = { cause: 'lost', kind: 'loss', sinceMs, error };
-      redial.begins(outage, false);
-      return redial.run(outage);
+      return redial.run({ cause: 'lost', kind: 'loss', sinceMs, wasHealthy: false, error });
     }
   }
 
@@ -514,5 +523,6 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
   }
 }
 
+const WHY_DEAD = { silent: 'a probe was not answered', stalled: 'nothing sent leaves' };
 const CONNECT_TIMEOUT = 'connect time-out';
 const CONNECTION_LOST = 'connection lost';
