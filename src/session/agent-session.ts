@@ -10,18 +10,26 @@ import {
 import { systemClock, systemRandom } from '../kernel/index.ts';
 import type { CloseReport, Listener, ListenerErrorHandler, Logger } from '../kernel/index.ts';
 import type { LimitName, LiveEvent, LiveEventBody, Usage } from '../protocol/index.ts';
-import { DEFAULT_FLUSH_TIMEOUT_MS, checkTimes, limitsOf } from './agent-session-options.ts';
+import {
+  DEFAULT_FALSE_INTERRUPTION_TIMEOUT_MS,
+  DEFAULT_FLUSH_TIMEOUT_MS,
+  DEFAULT_USER_AWAY_TIMEOUT_MS,
+  checkTimes,
+  limitsOf,
+} from './agent-session-options.ts';
 import type { AgentSessionOptions } from './agent-session-options.ts';
 import type { Agent } from './agent.ts';
 import type { ConnectionCounts } from './connection-counts.ts';
 import { ConnectionStory } from './connection-story.ts';
 import { Continuity } from './continuity.ts';
 import { Conversation } from './conversation.ts';
+import { EventStamp } from './event-stamp.ts';
 import { InputPump } from './input-pump.ts';
 import { JournalWriter } from './journal-writer.ts';
 import { LimitWatch } from './limits.ts';
-import type { LiveModel, LiveSetup, ModelInput, ModelOutput } from './live-model.ts';
+import type { LiveConnection, LiveModel, LiveSetup, ModelInput, ModelOutput } from './live-model.ts';
 import { LiveRequestQueue } from './live-request-queue.ts';
+import { Playout } from './playout.ts';
 import { isProgress } from './progress.ts';
 import { resolveReconnect } from './reconnect-policy.ts';
 import { Resumption } from './resumption.ts';
@@ -30,20 +38,33 @@ import { liveSetup } from './run-config.ts';
 import type { Knowledge } from './run-config.ts';
 import { endReasonOf } from './session-end.ts';
 import type { EndReason, SessionCloseReport } from './session-end.ts';
+import type { SpeechHandle } from './speech-handle.ts';
+import { SpeechRequests } from './speech-requests.ts';
+import type { GenerateReplyOptions, SayOptions } from './speech-requests.ts';
+import { Speeches } from './speeches.ts';
 import { DEFAULT_CONNECT_TIMEOUT_MS, SupervisedLeg } from './supervised-leg.ts';
 import type { Recovered } from './supervised-leg.ts';
 import { newSession } from './session-store.ts';
 import type { StoredSession } from './session-store.ts';
 import { ToolExchange } from './tool-exchange.ts';
 import { NO_USAGE, addUsage } from './usage.ts';
+import { UserPresence } from './user-presence.ts';
 
 /** How long a drain waits for an answer that was asked for and has not begun. */
 export const DRAIN_ANSWER_TIMEOUT_MS = 10_000;
 
 interface AgentSessionEvents extends Record<string, readonly unknown[]> {
   event: readonly [event: LiveEvent];
+  /** The agent begins to say something, or is done with it. */
+  speechStarted: readonly [speech: SpeechHandle];
+  speechEnded: readonly [speech: SpeechHandle];
+  /** The user interrupted this, and has not said a word for `falseInterruptionTimeoutMs`. */
+  falseInterruption: readonly [speech: SpeechHandle];
   close: readonly [report: SessionCloseReport];
 }
+
+export type AgentSessionEventName =
+  'event' | 'speechStarted' | 'speechEnded' | 'falseInterruption' | 'close';
 
 export type AgentSessionState = 'new' | 'connecting' | 'live' | 'draining' | 'closing' | 'closed';
 
@@ -66,6 +87,8 @@ export class AgentSession implements AsyncDisposable {
   readonly model: LiveModel;
   readonly session: StoredSession;
   readonly queue: LiveRequestQueue;
+  /** How much of the agent's voice was heard; who plays it may tell it. */
+  readonly playout: Playout;
   /** Resolves, and never rejects, when the live session has ended. */
   readonly closed: Promise<SessionCloseReport>;
 
@@ -77,13 +100,16 @@ export class AgentSession implements AsyncDisposable {
   readonly #journal: JournalWriter | undefined;
   /** What the answers of earlier live sessions have cost. */
   readonly #usageBefore: Usage;
-  readonly #leg: SupervisedLeg<LiveSetup, ModelInput, ModelOutput>;
+  readonly #leg: SupervisedLeg<LiveSetup, ModelInput, ModelOutput, LiveConnection>;
   readonly #pump: InputPump;
   readonly #tools: ToolExchange;
+  readonly #speeches: Speeches;
+  readonly #requests: SpeechRequests;
+  readonly #stamp: EventStamp;
   readonly #options: AgentSessionOptions;
   #startedAtMs: number | undefined;
   #limits: LimitWatch | undefined;
-  #lastSeq = 0;
+  #presence: UserPresence | undefined;
 
   /** @throws InvalidOptionError without a model, or when the queue feeds another live session. */
   constructor(options: AgentSessionOptions) {
@@ -122,9 +148,15 @@ export class AgentSession implements AsyncDisposable {
       },
     });
     this.#emitter = new Emitter(listenerFailed(lifetime.log, name));
-    this.#conversation = new Conversation(this.session.history, (event) => this.#emit(event));
+    this.#stamp = new EventStamp(lifetime.clock, agent.name);
+    this.playout = new Playout(lifetime.clock, model.capabilities.outputRateHz);
     const { session } = this;
     const emit = (event: LiveEventBody): void => this.#emit(event);
+    const tell = (event: LiveEventBody): void => {
+      this.#speeches.told(event);
+      this.#emit(event);
+    };
+    this.#conversation = new Conversation(session.history, tell, this.playout);
     const handles = { modelId: model.id, lifetimeMs: model.capabilities.handleLifetimeMs ?? Infinity };
     this.#story = new ConnectionStory({ clock: lifetime.clock, log: lifetime.log, owner: name, emit });
     this.#story.handleUpdated(session.resumption?.handle);
@@ -170,9 +202,9 @@ export class AgentSession implements AsyncDisposable {
       isAtBoundary: () => this.#continuity.isAtBoundary,
       isQuiet: () => this.#continuity.ring.isQuiet,
       changed: (event) => this.#story.changed(event),
-      disconnected: () => this.#continuity.cut(),
+      disconnected: () => this.#disconnected(),
       connected: (setup, resuming, recovered) => this.#connected(setup, resuming, recovered),
-      ready: () => void this.#pump.pump(),
+      ready: () => this.#ready(),
       output: (message) => this.#received(message),
       isProgress,
       sent: (input) => this.#sent(input),
@@ -180,6 +212,21 @@ export class AgentSession implements AsyncDisposable {
       failed: (error) => this.#failed(error),
     });
     this.#pump = new InputPump(this.queue, this.#continuity.ring, this.#leg, lifetime);
+    this.#requests = new SpeechRequests({
+      model,
+      conversation: this.#conversation,
+      leg: this.#leg,
+      pump: this.#pump,
+      refused: (what, error) => this.#warnRefused(what, error),
+    });
+    this.#speeches = new Speeches({
+      owner: lifetime,
+      playout: this.playout,
+      conversation: this.#conversation,
+      requests: this.#requests,
+      falseInterruptionTimeoutMs: options.falseInterruptionTimeoutMs ?? DEFAULT_FALSE_INTERRUPTION_TIMEOUT_MS,
+      tell: (event, speech) => this.#emitter.emit(event, speech),
+    });
     this.closed = lifetime.closed.then((report) => this.#finish(report));
   }
 
@@ -200,7 +247,12 @@ export class AgentSession implements AsyncDisposable {
     return this.#conversation.answerTurn;
   }
 
-  on<Name extends 'event' | 'close'>(event: Name, listener: Listener<AgentSessionEvents[Name]>): () => void {
+  /** What the agent is saying: until it was heard, and from when the model was asked for it. */
+  get currentSpeech(): SpeechHandle | undefined {
+    return this.#speeches.current;
+  }
+
+  on<Name extends AgentSessionEventName>(event: Name, listener: Listener<AgentSessionEvents[Name]>): () => void {
     return this.#emitter.on(event, listener);
   }
 
@@ -237,7 +289,31 @@ export class AgentSession implements AsyncDisposable {
     this.#pump.pump();
   }
 
-  /** Takes nothing new, sends what is queued, lets the answer and the tools under way finish, then closes. */
+  /**
+   * Says a text word for word, after what is being said and waits already. For models with `saysText`.
+   * @throws InvalidOptionError for other models and an empty text; QueueFullError when too much waits; ClosedError when the
+   * live session is ending.
+   */
+  say(text: string, options: SayOptions = {}): SpeechHandle {
+    this.#throwIfEnding();
+    return this.#speeches.add(this.#requests.say(text, options), options);
+  }
+
+  /**
+   * Lets the model speak, after what is being said and waits already: in answer to `userInput`, or of its own accord.
+   * @throws InvalidOptionError for what the model cannot be asked; QueueFullError and ClosedError as `say`.
+   */
+  generateReply(options: GenerateReplyOptions = {}): SpeechHandle {
+    this.#throwIfEnding();
+    return this.#speeches.add(this.#requests.reply(options), options);
+  }
+
+  /** Stops what the agent is saying, and forgets what it was to say after that. */
+  interrupt(): void {
+    this.#speeches.interruptAll();
+  }
+
+  /** Takes nothing new, sends what is queued, lets answers be heard and tools finish, then closes. */
   drain(reason: EndReason = 'drained'): Promise<SessionCloseReport> {
     if (this.#lifetime.isOpen) {
       this.#lifetime.own('drain', {}, { drain: () => this.#conversationEnds() });
@@ -296,12 +372,16 @@ export class AgentSession implements AsyncDisposable {
 
   async #conversationEnds(): Promise<void> {
     await this.#flush();
-    if (this.#lifetime.isClosing) return;
-    const unanswered = this.#lifetime.timer('answer', DRAIN_ANSWER_TIMEOUT_MS, () => {
-      if (!this.#conversation.isAgentSpeaking) this.#conversation.stopWaiting();
-    });
-    await this.#conversation.whenIdle();
-    unanswered.cancel();
+    // What has been heard may have been the cause of more that is to be said.
+    while (!this.#lifetime.isClosing) {
+      const unanswered = this.#lifetime.timer('answer', DRAIN_ANSWER_TIMEOUT_MS, () => {
+        if (!this.#conversation.isAgentSpeaking) this.#conversation.stopWaiting();
+      });
+      await this.#conversation.whenIdle();
+      unanswered.cancel();
+      if (this.#speeches.isQuiet) return;
+      await this.#speeches.whenQuiet();
+    }
   }
 
   #flush(): Promise<void> {
@@ -315,6 +395,7 @@ export class AgentSession implements AsyncDisposable {
 
   /** The model is there, or is there again: what it does not know goes first, and what that means is told (R9). */
   #connected({ history }: LiveSetup, resuming: Resuming, recovered: Recovered | undefined): void {
+    this.#presence ??= this.#watchUser();
     this.#limits ??= new LimitWatch(this.#lifetime, limitsOf(this.#options), (limit, afterMs) =>
       this.#limit(limit, afterMs),
     );
@@ -331,12 +412,37 @@ export class AgentSession implements AsyncDisposable {
     });
   }
 
+  #disconnected(): void {
+    this.#continuity.cut();
+    this.#speeches.disconnected();
+  }
+
+  #ready(): void {
+    this.#pump.pump();
+    this.#speeches.moveOn();
+  }
+
+  #watchUser(): UserPresence {
+    return new UserPresence({
+      owner: this.#lifetime,
+      awayTimeoutMs: this.#options.userAwayTimeoutMs ?? DEFAULT_USER_AWAY_TIMEOUT_MS,
+      isBusy: () => !this.#conversation.isIdle || !this.#speeches.isQuiet,
+      emit: (event) => this.#emit(event),
+    });
+  }
+
+  #userSpoke(): void {
+    this.#speeches.userSpoke();
+    this.#presence?.userSpoke();
+  }
+
   #sent(input: ModelInput): void {
     this.#continuity.sent(input);
     if (input.type === 'audio') {
       this.session.inputMs = (this.session.inputMs ?? 0) + input.audio.durationMs;
       return;
     }
+    if (input.type === 'content' || input.type === 'activityStart') this.#userSpoke();
     this.#conversation.sent(input);
     this.#journal?.changed();
   }
@@ -344,6 +450,11 @@ export class AgentSession implements AsyncDisposable {
   #received(message: ModelOutput): void {
     this.#limits?.active();
     this.#continuity.receiving(message);
+    if (this.#speeches.keepsFromConversation(message)) {
+      this.#continuity.received(message);
+      return;
+    }
+    if (isUserSpeech(message)) this.#userSpoke();
     switch (message.type) {
       case 'toolCall':
         this.#tools.called(message.calls);
@@ -365,15 +476,20 @@ export class AgentSession implements AsyncDisposable {
     if (message.type === 'turnComplete') this.#leg.turnEnded();
     if (message.type === 'usage') this.session.usage = addUsage(this.#usageBefore, this.#conversation.usage);
     if (this.#continuity.received(message)) this.#leg.contextLost();
+    this.#speeches.moveOn();
     this.#journal?.changed();
   }
 
   #refused(input: ModelInput, error: unknown): void {
     if (input.type !== 'toolResponse' && input.type !== 'history') this.#continuity.ring.refused();
+    this.#warnRefused(input.type, error);
+  }
+
+  #warnRefused(what: string, error: unknown): void {
     this.#emit({
       type: 'warning',
       code: error instanceof HoldfastError ? error.code : 'HOLDFAST_INPUT_REFUSED',
-      message: `${this.model.id} cannot take this '${input.type}'; it was dropped: ${describeError(error)}`,
+      message: `${this.model.id} cannot take this '${what}'; it was dropped: ${describeError(error)}`,
     });
   }
 
@@ -390,19 +506,7 @@ export class AgentSession implements AsyncDisposable {
   }
 
   #emit(body: LiveEventBody): void {
-    const isUser = body.type === 'transcript' && body.speaker === 'user';
-    this.#lastSeq += 1;
-    const seq = this.#lastSeq;
-    const atMs = this.#lifetime.clock.wallTime();
-    const author = isUser ? 'user' : this.agent.name;
-    const { turn } = this.#conversation;
-    if (body.type === 'audio') {
-      // Written out, because there are fifty a second of this one, and a copy of unknown fields is ten times as slow.
-      const { type, audio, positionSamples } = body;
-      this.#emitter.emit('event', { type, audio, positionSamples, seq, atMs, author, turn });
-    } else {
-      this.#emitter.emit('event', { ...body, seq, atMs, author, turn });
-    }
+    this.#emitter.emit('event', this.#stamp.stamped(body, this.#conversation.turn));
   }
 
   #finish(report: CloseReport): SessionCloseReport {
@@ -431,4 +535,9 @@ export class AgentSession implements AsyncDisposable {
 /** A function of its own, so that a listener whose promise never settles holds a logger and no session (clause C6). */
 function listenerFailed(log: Logger, owner: string): ListenerErrorHandler {
   return (error, event) => log.error('listener failed', { owner, event, error: describeError(error) });
+}
+
+function isUserSpeech(message: ModelOutput): boolean {
+  if (message.type === 'transcript') return message.speaker === 'user' && message.text !== '';
+  return message.type === 'voiceActivity' && message.activity === 'start';
 }

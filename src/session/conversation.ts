@@ -139,9 +139,9 @@ export class Conversation {
     this.#owe();
   }
 
-  /** What the agent says next, up to the end of its turn, stays out of the history. */
-  goesOffRecord(): void {
-    this.#isOffRecord = true;
+  /** Whether what the agent says next, up to the end of its turn, stays out of the history. */
+  goesOffRecord(isOffRecord: boolean): void {
+    this.#isOffRecord = isOffRecord;
   }
 
   /** The user interrupts an answer that goes on being heard to the end of what has come of it. */
