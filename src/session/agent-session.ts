@@ -225,7 +225,10 @@ export class AgentSession implements AsyncDisposable {
       conversation: this.#conversation,
       requests: this.#requests,
       falseInterruptionTimeoutMs: options.falseInterruptionTimeoutMs ?? DEFAULT_FALSE_INTERRUPTION_TIMEOUT_MS,
-      tell: (event, speech) => this.#emitter.emit(event, speech),
+      tell: (event, speech) => {
+        if (event === 'speechEnded') this.#presence?.spoken();
+        this.#emitter.emit(event, speech);
+      },
     });
     this.closed = lifetime.closed.then((report) => this.#finish(report));
   }

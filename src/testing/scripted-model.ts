@@ -9,12 +9,15 @@ import type {
   ModelInput,
   ModelOutput,
   ModelSink,
+  SayRequest,
 } from '../session/index.ts';
 
 export interface ScriptedModelOptions {
   /** Default `scripted`. */
   readonly id?: string;
   readonly capabilities?: Partial<LiveCapabilities>;
+  /** Whether its connections can be told to stop an answer. Default true. */
+  readonly isInterruptible?: boolean;
   /** Whether a dial is ready by itself; otherwise the test calls `accept` or `refuse`. Default true. */
   readonly acceptsAtOnce?: boolean;
   /** Called for each input a connection takes, within `send`: a model that answers at once. */
@@ -38,6 +41,7 @@ export class ScriptedModel implements LiveModel {
   /** Every dial, oldest first. */
   readonly dials: ScriptedConnection[] = [];
   readonly #acceptsAtOnce: boolean;
+  readonly #isInterruptible: boolean;
   readonly #onInput: ScriptedModelOptions['onInput'];
 
   constructor(options: ScriptedModelOptions = {}) {
@@ -49,6 +53,7 @@ export class ScriptedModel implements LiveModel {
       ...options.capabilities,
     };
     this.#acceptsAtOnce = options.acceptsAtOnce ?? true;
+    this.#isInterruptible = options.isInterruptible ?? true;
     this.#onInput = options.onInput?.bind(options);
   }
 
@@ -66,6 +71,7 @@ export class ScriptedModel implements LiveModel {
 
   connect(setup: LiveSetup, sink: ModelSink, scope: Lifetime): Promise<LiveConnection> {
     const dial = new ScriptedConnection(setup, sink, scope, this.#onInput);
+    if (!this.#isInterruptible) delete dial.interrupt;
     this.dials.push(dial);
     if (this.#acceptsAtOnce) dial.accept();
     return dial.ready;
@@ -87,8 +93,17 @@ export class ScriptedConnection implements LiveConnection {
   answersProbes = true;
   /** How often the session has asked whether somebody is there. */
   probes = 0;
+  /** What it was told to say, oldest first. */
+  readonly said: SayRequest[] = [];
+  /** What `say` answers. */
+  takesSay = true;
+  /** How often it was told to stop an answer; the test plays what the model does about it. */
+  interrupts = 0;
+  /** How much of the last turn had been heard, each time it was told. */
+  readonly truncations: number[] = [];
   /** Whether a goodbye leaves the connection open until the test ends it; otherwise it ends at once. */
   finishes = false;
+  interrupt?: () => void = () => void (this.interrupts += 1);
   readonly #sink: ModelSink;
   readonly #ready = Promise.withResolvers<LiveConnection>();
   readonly #onInput: ScriptedModelOptions['onInput'];
@@ -138,6 +153,16 @@ export class ScriptedConnection implements LiveConnection {
     this.inputs.push(input);
     this.#onInput?.(input, this);
     return true;
+  }
+
+  say(request: SayRequest): boolean {
+    if (!this.takesSay || !this.#isOpen) return false;
+    this.said.push(request);
+    return true;
+  }
+
+  truncate(playedMs: number): void {
+    this.truncations.push(playedMs);
   }
 
   probe(): void {
