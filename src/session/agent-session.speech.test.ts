@@ -27,7 +27,12 @@ const words = (text: string, places?: readonly SpokenWord[]): ModelOutput => ({
   finished: false,
   ...(places === undefined ? {} : { words: places }),
 });
-const userWords = (text: string): ModelOutput => ({ type: 'transcript', speaker: 'user', text, finished: true });
+const userWords = (text: string): ModelOutput => ({
+  type: 'transcript',
+  speaker: 'user',
+  text,
+  finished: true,
+});
 
 /** What is told of the speeches of a session, in order. */
 function toldOf(rig: LiveRig): string[] {
@@ -64,7 +69,12 @@ describe('AgentSession, speeches', () => {
     rig.session.queue.sendContent(textContent('user', 'Hello'));
     connection.output(words('Good '), voice(500), words('morning.'), voice(500));
     const speech = rig.session.currentSpeech!;
-    expect(speech).toMatchObject({ id: 'speech-1', text: 'Good morning.', isDone: false, interruptible: true });
+    expect(speech).toMatchObject({
+      id: 'speech-1',
+      text: 'Good morning.',
+      isDone: false,
+      interruptible: true,
+    });
     expect(speech.state).toEqual({ tag: 'speaking', fromSamples: 0 });
     connection.output(COMPLETE);
     expect(speech.state.tag).toBe('playing');
@@ -264,7 +274,10 @@ describe('AgentSession, interruptions', () => {
       parts: [{ text: 'Once upon a' }],
       cut: 'words',
     });
-    expect(rig.of('transcript').find(({ partial }) => !partial)).toMatchObject({ text: 'Once upon a', cut: 'words' });
+    expect(rig.of('transcript').find(({ partial }) => !partial)).toMatchObject({
+      text: 'Once upon a',
+      cut: 'words',
+    });
     expect(rig.of('interrupted')).toEqual([expect.objectContaining({ positionSamples: 24_000 })]);
     expect(rig.model.connection.truncations).toEqual([460]);
     expect(speech).toMatchObject({ isDone: true, wasInterrupted: true, text: 'Once upon a time.' });
@@ -293,7 +306,13 @@ describe('AgentSession, interruptions', () => {
     const rig = await LiveRig.live();
     rig.model.connection.output(voice(1_000));
     await rig.clock.advance(700);
-    rig.model.connection.output(INTERRUPTED, words('Once upon '), userWords('Stop'), words('a time.'), COMPLETE);
+    rig.model.connection.output(
+      INTERRUPTED,
+      words('Once upon '),
+      userWords('Stop'),
+      words('a time.'),
+      COMPLETE,
+    );
     await closed(rig);
     expect(rig.history).toEqual(['model: Once upon a', 'user: Stop']);
   });
@@ -319,7 +338,12 @@ describe('AgentSession, interruptions', () => {
     rig.model.connection.output(voice(1_000), words('It is sunny today.'), COMPLETE);
     await rig.clock.advance(900);
     rig.model.connection.output(INTERRUPTED);
-    expect(rig.history).toEqual(['model: Let me see.', 'model: call look(1)', 'user: result look(1)', 'model: It is']);
+    expect(rig.history).toEqual([
+      'model: Let me see.',
+      'model: call look(1)',
+      'user: result look(1)',
+      'model: It is',
+    ]);
     expect(rig.model.connection.truncations).toEqual([900]);
     await closed(rig);
   });

@@ -10,14 +10,10 @@ import {
 import { systemClock, systemRandom } from '../kernel/index.ts';
 import type { CloseReport, Listener, ListenerErrorHandler, Logger } from '../kernel/index.ts';
 import type { LimitName, LiveEvent, LiveEventBody, Usage } from '../protocol/index.ts';
-import {
-  DEFAULT_FALSE_INTERRUPTION_TIMEOUT_MS,
-  DEFAULT_FLUSH_TIMEOUT_MS,
-  DEFAULT_USER_AWAY_TIMEOUT_MS,
-  checkTimes,
-  limitsOf,
-} from './agent-session-options.ts';
+import { DEFAULT_FLUSH_TIMEOUT_MS, checkTimes, limitsOf } from './agent-session-options.ts';
 import type { AgentSessionOptions } from './agent-session-options.ts';
+import { AgentSpeech } from './agent-speech.ts';
+import type { SpeechEventName } from './agent-speech.ts';
 import type { Agent } from './agent.ts';
 import type { ConnectionCounts } from './connection-counts.ts';
 import { ConnectionStory } from './connection-story.ts';
@@ -30,28 +26,24 @@ import { LimitWatch } from './limits.ts';
 import type { LiveConnection, LiveModel, LiveSetup, ModelInput, ModelOutput } from './live-model.ts';
 import { LiveRequestQueue } from './live-request-queue.ts';
 import { Playout } from './playout.ts';
+import type { PlayoutPosition } from './playout.ts';
 import { isProgress } from './progress.ts';
 import { resolveReconnect } from './reconnect-policy.ts';
 import { Resumption } from './resumption.ts';
 import type { Resuming } from './resumption.ts';
 import { liveSetup } from './run-config.ts';
 import type { Knowledge } from './run-config.ts';
+import { conversationEnds } from './session-drain.ts';
 import { endReasonOf } from './session-end.ts';
 import type { EndReason, SessionCloseReport } from './session-end.ts';
 import type { SpeechHandle } from './speech-handle.ts';
-import { SpeechRequests } from './speech-requests.ts';
 import type { GenerateReplyOptions, SayOptions } from './speech-requests.ts';
-import { Speeches } from './speeches.ts';
 import { DEFAULT_CONNECT_TIMEOUT_MS, SupervisedLeg } from './supervised-leg.ts';
 import type { Recovered } from './supervised-leg.ts';
 import { newSession } from './session-store.ts';
 import type { StoredSession } from './session-store.ts';
 import { ToolExchange } from './tool-exchange.ts';
 import { NO_USAGE, addUsage } from './usage.ts';
-import { UserPresence } from './user-presence.ts';
-
-/** How long a drain waits for an answer that was asked for and has not begun. */
-export const DRAIN_ANSWER_TIMEOUT_MS = 10_000;
 
 interface AgentSessionEvents extends Record<string, readonly unknown[]> {
   event: readonly [event: LiveEvent];
@@ -63,8 +55,7 @@ interface AgentSessionEvents extends Record<string, readonly unknown[]> {
   close: readonly [report: SessionCloseReport];
 }
 
-export type AgentSessionEventName =
-  'event' | 'speechStarted' | 'speechEnded' | 'falseInterruption' | 'close';
+export type AgentSessionEventName = 'event' | SpeechEventName | 'close';
 
 export type AgentSessionState = 'new' | 'connecting' | 'live' | 'draining' | 'closing' | 'closed';
 
@@ -88,7 +79,7 @@ export class AgentSession implements AsyncDisposable {
   readonly session: StoredSession;
   readonly queue: LiveRequestQueue;
   /** How much of the agent's voice was heard; who plays it may tell it. */
-  readonly playout: Playout;
+  readonly playout: PlayoutPosition;
   /** Resolves, and never rejects, when the live session has ended. */
   readonly closed: Promise<SessionCloseReport>;
 
@@ -103,13 +94,11 @@ export class AgentSession implements AsyncDisposable {
   readonly #leg: SupervisedLeg<LiveSetup, ModelInput, ModelOutput, LiveConnection>;
   readonly #pump: InputPump;
   readonly #tools: ToolExchange;
-  readonly #speeches: Speeches;
-  readonly #requests: SpeechRequests;
+  readonly #speech: AgentSpeech;
   readonly #stamp: EventStamp;
   readonly #options: AgentSessionOptions;
   #startedAtMs: number | undefined;
   #limits: LimitWatch | undefined;
-  #presence: UserPresence | undefined;
 
   /** @throws InvalidOptionError without a model, or when the queue feeds another live session. */
   constructor(options: AgentSessionOptions) {
@@ -149,14 +138,15 @@ export class AgentSession implements AsyncDisposable {
     });
     this.#emitter = new Emitter(listenerFailed(lifetime.log, name));
     this.#stamp = new EventStamp(lifetime.clock, agent.name);
-    this.playout = new Playout(lifetime.clock, model.capabilities.outputRateHz);
+    const playout = new Playout(lifetime.clock, model.capabilities.outputRateHz);
+    this.playout = playout;
     const { session } = this;
     const emit = (event: LiveEventBody): void => this.#emit(event);
     const tell = (event: LiveEventBody): void => {
-      this.#speeches.told(event);
+      this.#speech.told(event);
       this.#emit(event);
     };
-    this.#conversation = new Conversation(session.history, tell, this.playout);
+    this.#conversation = new Conversation(session.history, tell, playout);
     const handles = { modelId: model.id, lifetimeMs: model.capabilities.handleLifetimeMs ?? Infinity };
     this.#story = new ConnectionStory({ clock: lifetime.clock, log: lifetime.log, owner: name, emit });
     this.#story.handleUpdated(session.resumption?.handle);
@@ -212,23 +202,17 @@ export class AgentSession implements AsyncDisposable {
       failed: (error) => this.#failed(error),
     });
     this.#pump = new InputPump(this.queue, this.#continuity.ring, this.#leg, lifetime);
-    this.#requests = new SpeechRequests({
+    this.#speech = new AgentSpeech({
+      owner: lifetime,
       model,
       conversation: this.#conversation,
+      playout,
       leg: this.#leg,
       pump: this.#pump,
+      session: options,
+      emit,
+      tell: (event, speech) => this.#emitter.emit(event, speech),
       refused: (what, error) => this.#warnRefused(what, error),
-    });
-    this.#speeches = new Speeches({
-      owner: lifetime,
-      playout: this.playout,
-      conversation: this.#conversation,
-      requests: this.#requests,
-      falseInterruptionTimeoutMs: options.falseInterruptionTimeoutMs ?? DEFAULT_FALSE_INTERRUPTION_TIMEOUT_MS,
-      tell: (event, speech) => {
-        if (event === 'speechEnded') this.#presence?.spoken();
-        this.#emitter.emit(event, speech);
-      },
     });
     this.closed = lifetime.closed.then((report) => this.#finish(report));
   }
@@ -252,10 +236,13 @@ export class AgentSession implements AsyncDisposable {
 
   /** What the agent is saying: until it was heard, and from when the model was asked for it. */
   get currentSpeech(): SpeechHandle | undefined {
-    return this.#speeches.current;
+    return this.#speech.current;
   }
 
-  on<Name extends AgentSessionEventName>(event: Name, listener: Listener<AgentSessionEvents[Name]>): () => void {
+  on<Name extends AgentSessionEventName>(
+    event: Name,
+    listener: Listener<AgentSessionEvents[Name]>,
+  ): () => void {
     return this.#emitter.on(event, listener);
   }
 
@@ -299,7 +286,7 @@ export class AgentSession implements AsyncDisposable {
    */
   say(text: string, options: SayOptions = {}): SpeechHandle {
     this.#throwIfEnding();
-    return this.#speeches.add(this.#requests.say(text, options), options);
+    return this.#speech.say(text, options);
   }
 
   /**
@@ -308,12 +295,12 @@ export class AgentSession implements AsyncDisposable {
    */
   generateReply(options: GenerateReplyOptions = {}): SpeechHandle {
     this.#throwIfEnding();
-    return this.#speeches.add(this.#requests.reply(options), options);
+    return this.#speech.reply(options);
   }
 
   /** Stops what the agent is saying, and forgets what it was to say after that. */
   interrupt(): void {
-    this.#speeches.interruptAll();
+    this.#speech.interrupt();
   }
 
   /** Takes nothing new, sends what is queued, lets answers be heard and tools finish, then closes. */
@@ -368,27 +355,24 @@ export class AgentSession implements AsyncDisposable {
       return;
     }
     // The close does not wait for what else a drain would wait for: answers, tools.
-    const flushed = (): Promise<unknown> => this.#flush().then(() => void this.close('user_initiated'));
+    const flushed = (): Promise<unknown> =>
+      this.#pump.flush(this.#flushTimeoutMs).then(() => void this.close('user_initiated'));
     this.#lifetime.own('flush', {}, { drain: flushed });
     void this.#lifetime.drain('user_initiated');
   }
 
-  async #conversationEnds(): Promise<void> {
-    await this.#flush();
-    // What has been heard may have been the cause of more that is to be said.
-    while (!this.#lifetime.isClosing) {
-      const unanswered = this.#lifetime.timer('answer', DRAIN_ANSWER_TIMEOUT_MS, () => {
-        if (!this.#conversation.isAgentSpeaking) this.#conversation.stopWaiting();
-      });
-      await this.#conversation.whenIdle();
-      unanswered.cancel();
-      if (this.#speeches.isQuiet) return;
-      await this.#speeches.whenQuiet();
-    }
+  #conversationEnds(): Promise<void> {
+    return conversationEnds({
+      owner: this.#lifetime,
+      pump: this.#pump,
+      conversation: this.#conversation,
+      speech: this.#speech,
+      flushTimeoutMs: this.#flushTimeoutMs,
+    });
   }
 
-  #flush(): Promise<void> {
-    return this.#pump.flush(this.#options.flushTimeoutMs ?? DEFAULT_FLUSH_TIMEOUT_MS);
+  get #flushTimeoutMs(): number {
+    return this.#options.flushTimeoutMs ?? DEFAULT_FLUSH_TIMEOUT_MS;
   }
 
   #knowledge(resuming: Resuming): Knowledge {
@@ -398,7 +382,7 @@ export class AgentSession implements AsyncDisposable {
 
   /** The model is there, or is there again: what it does not know goes first, and what that means is told (R9). */
   #connected({ history }: LiveSetup, resuming: Resuming, recovered: Recovered | undefined): void {
-    this.#presence ??= this.#watchUser();
+    this.#speech.connected();
     this.#limits ??= new LimitWatch(this.#lifetime, limitsOf(this.#options), (limit, afterMs) =>
       this.#limit(limit, afterMs),
     );
@@ -417,26 +401,12 @@ export class AgentSession implements AsyncDisposable {
 
   #disconnected(): void {
     this.#continuity.cut();
-    this.#speeches.disconnected();
+    this.#speech.disconnected();
   }
 
   #ready(): void {
     this.#pump.pump();
-    this.#speeches.moveOn();
-  }
-
-  #watchUser(): UserPresence {
-    return new UserPresence({
-      owner: this.#lifetime,
-      awayTimeoutMs: this.#options.userAwayTimeoutMs ?? DEFAULT_USER_AWAY_TIMEOUT_MS,
-      isBusy: () => !this.#conversation.isIdle || !this.#speeches.isQuiet,
-      emit: (event) => this.#emit(event),
-    });
-  }
-
-  #userSpoke(): void {
-    this.#speeches.userSpoke();
-    this.#presence?.userSpoke();
+    this.#speech.moveOn();
   }
 
   #sent(input: ModelInput): void {
@@ -445,7 +415,7 @@ export class AgentSession implements AsyncDisposable {
       this.session.inputMs = (this.session.inputMs ?? 0) + input.audio.durationMs;
       return;
     }
-    if (input.type === 'content' || input.type === 'activityStart') this.#userSpoke();
+    this.#speech.sent(input);
     this.#conversation.sent(input);
     this.#journal?.changed();
   }
@@ -453,11 +423,10 @@ export class AgentSession implements AsyncDisposable {
   #received(message: ModelOutput): void {
     this.#limits?.active();
     this.#continuity.receiving(message);
-    if (this.#speeches.keepsFromConversation(message)) {
+    if (this.#speech.receives(message)) {
       this.#continuity.received(message);
       return;
     }
-    if (isUserSpeech(message)) this.#userSpoke();
     switch (message.type) {
       case 'toolCall':
         this.#tools.called(message.calls);
@@ -479,7 +448,7 @@ export class AgentSession implements AsyncDisposable {
     if (message.type === 'turnComplete') this.#leg.turnEnded();
     if (message.type === 'usage') this.session.usage = addUsage(this.#usageBefore, this.#conversation.usage);
     if (this.#continuity.received(message)) this.#leg.contextLost();
-    this.#speeches.moveOn();
+    this.#speech.moveOn();
     this.#journal?.changed();
   }
 
@@ -538,9 +507,4 @@ export class AgentSession implements AsyncDisposable {
 /** A function of its own, so that a listener whose promise never settles holds a logger and no session (clause C6). */
 function listenerFailed(log: Logger, owner: string): ListenerErrorHandler {
   return (error, event) => log.error('listener failed', { owner, event, error: describeError(error) });
-}
-
-function isUserSpeech(message: ModelOutput): boolean {
-  if (message.type === 'transcript') return message.speaker === 'user' && message.text !== '';
-  return message.type === 'voiceActivity' && message.activity === 'start';
 }

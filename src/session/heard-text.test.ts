@@ -36,12 +36,17 @@ describe('the heard part of a text', () => {
 
   it('S4 share: whatever the text, what was heard is its beginning, and a greater share is never less', () => {
     fc.assert(
-      fc.property(fc.string(), fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 1, noNaN: true }), (text, one, other) => {
-        const less = heardByShare(text, Math.min(one, other));
-        const more = heardByShare(text, Math.max(one, other));
-        expect(text.startsWith(more)).toBe(true);
-        expect(more.startsWith(less)).toBe(true);
-      }),
+      fc.property(
+        fc.string(),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (text, one, other) => {
+          const less = heardByShare(text, Math.min(one, other));
+          const more = heardByShare(text, Math.max(one, other));
+          expect(text.startsWith(more)).toBe(true);
+          expect(more.startsWith(less)).toBe(true);
+        },
+      ),
     );
   });
 });

@@ -1,7 +1,8 @@
 /** Live sessions: agents, tools, the queue in front of them and the engine behind. */
 export { Agent } from './agent.ts';
 export type { AgentOptions, Instructions } from './agent.ts';
-export { AgentSession, DRAIN_ANSWER_TIMEOUT_MS } from './agent-session.ts';
+export { AgentSession } from './agent-session.ts';
+export { DRAIN_ANSWER_TIMEOUT_MS } from './session-drain.ts';
 export type { AgentSessionEventName, AgentSessionState } from './agent-session.ts';
 export {
   DEFAULT_FALSE_INTERRUPTION_TIMEOUT_MS,
@@ -18,7 +19,7 @@ export type { SessionLimits } from './limits.ts';
 export type { CutBy, SpokenWord } from './heard-text.ts';
 export type * from './live-model.ts';
 export { PLAYOUT_REPORT_GRACE_MS } from './playout.ts';
-export type { Playout } from './playout.ts';
+export type { PlayoutPosition } from './playout.ts';
 export type { SpeechEnd, SpeechHandle, SpeechState } from './speech-handle.ts';
 export type { GenerateReplyOptions, SayOptions } from './speech-requests.ts';
 export { MAX_WAITING_SPEECHES, SPEECH_START_TIMEOUT_MS } from './speeches.ts';

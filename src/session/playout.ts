@@ -7,6 +7,17 @@ import type { AudioChunk } from '../protocol/index.ts';
  */
 export const PLAYOUT_REPORT_GRACE_MS = 2_000;
 
+/** How much of the agent's voice has been heard, in samples of the session's output. */
+export interface PlayoutPosition {
+  readonly rateHz: number;
+  /** How much was sent so far. */
+  readonly sentSamples: number;
+  /** How much of it has been heard, or dropped because of an interruption. */
+  readonly heardSamples: number;
+  /** Who plays it tells how much of it has been heard. From then on the clock is only asked when that falls silent. */
+  reported(positionSamples: number): void;
+}
+
 interface Report {
   readonly positionSamples: number;
   readonly atMs: number;
@@ -18,7 +29,7 @@ interface Report {
  * Who plays it tells by `reported`. As long as nobody does it is taken to be played as it comes, at its own pace: late by
  * what the network takes, and never by more. A frame costs a look at the clock, and neither a timer nor a promise (S5).
  */
-export class Playout {
+export class Playout implements PlayoutPosition {
   readonly rateHz: number;
   readonly #clock: Clock;
   #reportedTo: (() => void) | undefined;
@@ -34,12 +45,10 @@ export class Playout {
     this.rateHz = rateHz;
   }
 
-  /** How much was sent so far. */
   get sentSamples(): number {
     return this.#sentSamples;
   }
 
-  /** How much of it has been heard, or dropped because of an interruption. */
   get heardSamples(): number {
     const nowMs = this.#clock.now();
     const report = this.#report;
@@ -66,7 +75,6 @@ export class Playout {
     return (samples * 1_000) / this.rateHz;
   }
 
-  /** Who plays it tells how much of it has been heard. From then on the clock is only asked when that falls silent. */
   reported(positionSamples: number): void {
     const positionNow = Math.max(this.#report?.positionSamples ?? 0, positionSamples);
     this.#report = { positionSamples: Math.min(positionNow, this.#sentSamples), atMs: this.#clock.now() };

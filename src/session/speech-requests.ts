@@ -77,9 +77,7 @@ export class SpeechRequests {
     }
     const { text } = request;
     try {
-      const isTaken = this.#options.leg.ask((connection) =>
-        connection.say?.({ text, interruptible }),
-      );
+      const isTaken = this.#options.leg.ask((connection) => connection.say?.({ text, interruptible }));
       return isTaken === true ? 'asked' : 'notNow';
     } catch (error) {
       this.#options.refused('say', error);

@@ -159,7 +159,9 @@ export class Speeches {
   disconnected(): void {
     this.#dropping = undefined;
     this.#askedAtMs = this.#now;
-    const lost = this.#active.filter(({ state, request }) => state.tag === 'asked' && request?.type === 'say');
+    const lost = this.#active.filter(
+      ({ state, request }) => state.tag === 'asked' && request?.type === 'say',
+    );
     for (const speech of lost) {
       this.#leave(speech);
       speech.queuedAgain();
@@ -201,13 +203,15 @@ export class Speeches {
   }
 
   get #isDropping(): boolean {
-    if (this.#dropping !== undefined && this.#now >= this.#dropping.beginsBeforeMs) this.#dropping = undefined;
+    if (this.#dropping !== undefined && this.#now >= this.#dropping.beginsBeforeMs)
+      this.#dropping = undefined;
     return this.#dropping !== undefined;
   }
 
   #drops(message: ModelOutput): boolean {
     if (!this.#isDropping || this.#dropping === undefined) return false;
-    if (message.type === 'transcript' ? message.speaker === 'user' : !OF_A_TURN.has(message.type)) return false;
+    if (message.type === 'transcript' ? message.speaker === 'user' : !OF_A_TURN.has(message.type))
+      return false;
     this.#dropping.beginsBeforeMs = Infinity;
     return true;
   }
@@ -274,7 +278,7 @@ export class Speeches {
   #interrupted(positionSamples: number): void {
     const { playout, conversation } = this.#options;
     const heardSamples = playout.heardSamples;
-    if (this.#speaking !== undefined && !conversation.isAgentSpeaking) {
+    if (this.#speaking !== undefined && !conversation.isAgentSpeaking && !this.#isOurs) {
       // It was cut with its connection, and is said again from its beginning.
       playout.dropped();
       this.#speaking.restarted(positionSamples);
@@ -287,7 +291,8 @@ export class Speeches {
     playout.dropped();
     this.#rearm();
     if (last === undefined || fromSamples === undefined) return;
-    this.#options.requests.truncate(playout.msOf(Math.max(0, heardSamples - fromSamples)));
+    if (playout.sentSamples > fromSamples)
+      this.#options.requests.truncate(playout.msOf(Math.max(0, heardSamples - fromSamples)));
     if (!this.#isOurs) this.#falseAlarm.interrupted(last);
   }
 
@@ -316,7 +321,8 @@ export class Speeches {
       case 'asked':
         this.#endOf(speech, 'interrupted');
         this.#options.conversation.goesOffRecord(false);
-        if (!this.#options.requests.stop()) this.#dropping = { beginsBeforeMs: this.#now + SPEECH_START_TIMEOUT_MS };
+        if (!this.#options.requests.stop())
+          this.#dropping = { beginsBeforeMs: this.#now + SPEECH_START_TIMEOUT_MS };
         this.#rearm();
         return;
       case 'speaking':
@@ -330,15 +336,15 @@ export class Speeches {
   #cutShort(): void {
     const { conversation } = this.#options;
     const isMidTurn = conversation.isAgentSpeaking;
+    // Its connection is gone, and the next one will be asked for it again.
+    const isToComeAgain = !isMidTurn && this.#speaking !== undefined;
     this.#isOurs = true;
     conversation.received({ type: 'interrupted' });
     this.#isOurs = false;
-    if (!isMidTurn) {
-      this.moveOn();
-      return;
-    }
-    this.#dropping = { beginsBeforeMs: Infinity };
-    this.#options.requests.stop();
+    if (isMidTurn) this.#dropping = { beginsBeforeMs: Infinity };
+    if (isToComeAgain) this.#dropping = { beginsBeforeMs: this.#now + SPEECH_START_TIMEOUT_MS };
+    if (isMidTurn) this.#options.requests.stop();
+    this.moveOn();
   }
 
   /** Something may be over: the playout of one, the time one had to begin, what kept the next one. */

@@ -356,11 +356,7 @@ export class SupervisedLeg<
     return { cause, isSwap: kind === 'swap', attempt, gapMs: Math.round(this.#leg.clock.now() - sinceMs) };
   }
 
-  #connectedState(
-    scope: Lifetime,
-    connection: Connection,
-    wasResumed: boolean,
-  ): LegState<Connection> {
+  #connectedState(scope: Lifetime, connection: Connection, wasResumed: boolean): LegState<Connection> {
     const { policy, port } = this.#options;
     const { inProcess = false, maxConnectionAgeMs } = port.capabilities;
     const isSupervised = policy !== undefined && !inProcess;
