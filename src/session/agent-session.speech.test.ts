@@ -434,6 +434,23 @@ describe('AgentSession, interruptions', () => {
     }
   });
 
+  it('S4 interrupt: one that was cut with its connection is not heard when it is said again', async () => {
+    const rig = await LiveRig.live({ script: { capabilities: { takesContent: true } } });
+    rig.session.queue.sendContent(textContent('user', 'Hello'));
+    rig.model.connection.output(voice(400));
+    const speech = rig.session.currentSpeech!;
+    rig.model.connection.end({ code: 1006 });
+    await rig.clock.settle();
+    speech.interrupt();
+    expect(speech.wasInterrupted).toBe(true);
+    await rig.clock.advance(5_000);
+    rig.model.connection.output(voice(400), words('Good morning.'), COMPLETE);
+    expect(rig.of('audio')).toHaveLength(1);
+    rig.model.connection.output(voice(400), words('Yes?'), COMPLETE);
+    expect(rig.of('audio')).toHaveLength(2);
+    await closed(rig);
+  });
+
   it('S4 interrupt: nothing is dropped of what comes when the model has not begun for long', async () => {
     const rig = await LiveRig.live({ script: { capabilities: SPEAKER, isInterruptible: false } });
     rig.session.generateReply().interrupt();

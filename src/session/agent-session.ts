@@ -1,25 +1,22 @@
 import {
   ClosedError,
   DEFAULT_CLOSE_TIMEOUT_MS,
-  Emitter,
-  HoldfastError,
   InvalidOptionError,
   Lifetime,
   describeError,
+  systemClock,
+  systemRandom,
 } from '../kernel/index.ts';
-import { systemClock, systemRandom } from '../kernel/index.ts';
-import type { CloseReport, Listener, ListenerErrorHandler, Logger } from '../kernel/index.ts';
-import type { LimitName, LiveEvent, LiveEventBody, Usage } from '../protocol/index.ts';
+import type { Clock, CloseReport, Listener } from '../kernel/index.ts';
+import type { LimitName, LiveEventBody, Usage } from '../protocol/index.ts';
 import { DEFAULT_FLUSH_TIMEOUT_MS, checkTimes, limitsOf } from './agent-session-options.ts';
 import type { AgentSessionOptions } from './agent-session-options.ts';
 import { AgentSpeech } from './agent-speech.ts';
-import type { SpeechEventName } from './agent-speech.ts';
 import type { Agent } from './agent.ts';
 import type { ConnectionCounts } from './connection-counts.ts';
 import { ConnectionStory } from './connection-story.ts';
 import { Continuity } from './continuity.ts';
 import { Conversation } from './conversation.ts';
-import { EventStamp } from './event-stamp.ts';
 import { InputPump } from './input-pump.ts';
 import { JournalWriter } from './journal-writer.ts';
 import { LimitWatch } from './limits.ts';
@@ -34,6 +31,8 @@ import type { Resuming } from './resumption.ts';
 import { liveSetup } from './run-config.ts';
 import type { Knowledge } from './run-config.ts';
 import { conversationEnds } from './session-drain.ts';
+import { SessionEvents } from './session-events.ts';
+import type { AgentSessionEventName, AgentSessionEvents } from './session-events.ts';
 import { endReasonOf } from './session-end.ts';
 import type { EndReason, SessionCloseReport } from './session-end.ts';
 import type { SpeechHandle } from './speech-handle.ts';
@@ -44,18 +43,6 @@ import { newSession } from './session-store.ts';
 import type { StoredSession } from './session-store.ts';
 import { ToolExchange } from './tool-exchange.ts';
 import { NO_USAGE, addUsage } from './usage.ts';
-
-interface AgentSessionEvents extends Record<string, readonly unknown[]> {
-  event: readonly [event: LiveEvent];
-  /** The agent begins to say something, or is done with it. */
-  speechStarted: readonly [speech: SpeechHandle];
-  speechEnded: readonly [speech: SpeechHandle];
-  /** The user interrupted this, and has not said a word for `falseInterruptionTimeoutMs`. */
-  falseInterruption: readonly [speech: SpeechHandle];
-  close: readonly [report: SessionCloseReport];
-}
-
-export type AgentSessionEventName = 'event' | SpeechEventName | 'close';
 
 export type AgentSessionState = 'new' | 'connecting' | 'live' | 'draining' | 'closing' | 'closed';
 
@@ -84,7 +71,7 @@ export class AgentSession implements AsyncDisposable {
   readonly closed: Promise<SessionCloseReport>;
 
   readonly #lifetime: Lifetime;
-  readonly #emitter: Emitter<AgentSessionEvents>;
+  readonly #events: SessionEvents;
   readonly #conversation: Conversation;
   readonly #continuity: Continuity;
   readonly #story: ConnectionStory;
@@ -95,14 +82,13 @@ export class AgentSession implements AsyncDisposable {
   readonly #pump: InputPump;
   readonly #tools: ToolExchange;
   readonly #speech: AgentSpeech;
-  readonly #stamp: EventStamp;
   readonly #options: AgentSessionOptions;
   #startedAtMs: number | undefined;
   #limits: LimitWatch | undefined;
 
   /** @throws InvalidOptionError without a model, or when the queue feeds another live session. */
   constructor(options: AgentSessionOptions) {
-    const { agent, owner, clock = systemClock, log, random = systemRandom } = options;
+    const { agent, owner, clock = systemClock, random = systemRandom } = options;
     const model = options.model ?? agent.model;
     if (model === undefined) {
       throw new InvalidOptionError(
@@ -121,14 +107,7 @@ export class AgentSession implements AsyncDisposable {
     const detach = this.queue.attach({ queued: () => this.#queued(), closed: () => this.#queueClosed() });
 
     const name = `session ${this.session.id}`;
-    const lifetimeOptions = {
-      closeTimeoutMs: options.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS,
-      logLevel: 'info',
-    } as const;
-    const lifetime =
-      owner === undefined
-        ? Lifetime.root({ name, clock, ...(log === undefined ? {} : { log }), ...lifetimeOptions })
-        : owner.child(name, { ...lifetimeOptions, drain: (child) => child.closed });
+    const lifetime = lifetimeOf(options, name, clock);
     this.#lifetime = lifetime;
     lifetime.own('request queue', this.queue, {
       stop: (queue) => {
@@ -136,15 +115,22 @@ export class AgentSession implements AsyncDisposable {
         queue.close();
       },
     });
-    this.#emitter = new Emitter(listenerFailed(lifetime.log, name));
-    this.#stamp = new EventStamp(lifetime.clock, agent.name);
+    this.#events = new SessionEvents({
+      clock: lifetime.clock,
+      log: lifetime.log,
+      owner: name,
+      agentName: agent.name,
+      modelId: model.id,
+      turn: () => this.#conversation.turn,
+    });
     const playout = new Playout(lifetime.clock, model.capabilities.outputRateHz);
     this.playout = playout;
     const { session } = this;
-    const emit = (event: LiveEventBody): void => this.#emit(event);
+    const events = this.#events;
+    const emit = (event: LiveEventBody): void => events.emit(event);
     const tell = (event: LiveEventBody): void => {
       this.#speech.told(event);
-      this.#emit(event);
+      emit(event);
     };
     this.#conversation = new Conversation(session.history, tell, playout);
     const handles = { modelId: model.id, lifetimeMs: model.capabilities.handleLifetimeMs ?? Infinity };
@@ -211,8 +197,8 @@ export class AgentSession implements AsyncDisposable {
       pump: this.#pump,
       session: options,
       emit,
-      tell: (event, speech) => this.#emitter.emit(event, speech),
-      refused: (what, error) => this.#warnRefused(what, error),
+      tell: (event, speech) => events.speech(event, speech),
+      refused: (what, error) => events.refused(what, error),
     });
     this.closed = lifetime.closed.then((report) => this.#finish(report));
   }
@@ -243,7 +229,7 @@ export class AgentSession implements AsyncDisposable {
     event: Name,
     listener: Listener<AgentSessionEvents[Name]>,
   ): () => void {
-    return this.#emitter.on(event, listener);
+    return this.#events.on(event, listener);
   }
 
   /** What the connections to the model have come to so far. */
@@ -306,7 +292,9 @@ export class AgentSession implements AsyncDisposable {
   /** Takes nothing new, sends what is queued, lets answers be heard and tools finish, then closes. */
   drain(reason: EndReason = 'drained'): Promise<SessionCloseReport> {
     if (this.#lifetime.isOpen) {
-      this.#lifetime.own('drain', {}, { drain: () => this.#conversationEnds() });
+      const parts = { pump: this.#pump, conversation: this.#conversation, speech: this.#speech };
+      const ends = { owner: this.#lifetime, flushTimeoutMs: this.#flushTimeoutMs, ...parts };
+      this.#lifetime.own('drain', {}, { drain: () => conversationEnds(ends) });
       void this.#lifetime.drain(reason);
       this.queue.close();
     }
@@ -361,16 +349,6 @@ export class AgentSession implements AsyncDisposable {
     void this.#lifetime.drain('user_initiated');
   }
 
-  #conversationEnds(): Promise<void> {
-    return conversationEnds({
-      owner: this.#lifetime,
-      pump: this.#pump,
-      conversation: this.#conversation,
-      speech: this.#speech,
-      flushTimeoutMs: this.#flushTimeoutMs,
-    });
-  }
-
   get #flushTimeoutMs(): number {
     return this.#options.flushTimeoutMs ?? DEFAULT_FLUSH_TIMEOUT_MS;
   }
@@ -392,7 +370,7 @@ export class AgentSession implements AsyncDisposable {
     for (const result of continued.results) this.#tools.answer(result);
     this.#story.connected(resuming, recovered, continued);
     if (!continued.isGivenUp) return;
-    this.#emit({
+    this.#events.emit({
       type: 'warning',
       code: 'HOLDFAST_INPUT_GIVEN_UP',
       message: 'What the user said has ended every connection it was sent to, and is not sent again.',
@@ -425,6 +403,7 @@ export class AgentSession implements AsyncDisposable {
     this.#continuity.receiving(message);
     if (this.#speech.receives(message)) {
       this.#continuity.received(message);
+      this.#journal?.changed();
       return;
     }
     switch (message.type) {
@@ -454,15 +433,7 @@ export class AgentSession implements AsyncDisposable {
 
   #refused(input: ModelInput, error: unknown): void {
     if (input.type !== 'toolResponse' && input.type !== 'history') this.#continuity.ring.refused();
-    this.#warnRefused(input.type, error);
-  }
-
-  #warnRefused(what: string, error: unknown): void {
-    this.#emit({
-      type: 'warning',
-      code: error instanceof HoldfastError ? error.code : 'HOLDFAST_INPUT_REFUSED',
-      message: `${this.model.id} cannot take this '${what}'; it was dropped: ${describeError(error)}`,
-    });
+    this.#events.refused(input.type, error);
   }
 
   /** There will be no connection any more. */
@@ -473,12 +444,8 @@ export class AgentSession implements AsyncDisposable {
   }
 
   #limit(limit: LimitName, afterMs: number): void {
-    this.#emit({ type: 'limit', limit, afterMs });
+    this.#events.emit({ type: 'limit', limit, afterMs });
     void this.close('limit');
-  }
-
-  #emit(body: LiveEventBody): void {
-    this.#emitter.emit('event', this.#stamp.stamped(body, this.#conversation.turn));
   }
 
   #finish(report: CloseReport): SessionCloseReport {
@@ -498,13 +465,17 @@ export class AgentSession implements AsyncDisposable {
       usage: this.#conversation.usage,
       connections: this.connections,
     };
-    this.#emitter.emit('close', whole);
-    this.#emitter.clear();
+    this.#events.close(whole);
     return whole;
   }
 }
 
-/** A function of its own, so that a listener whose promise never settles holds a logger and no session (clause C6). */
-function listenerFailed(log: Logger, owner: string): ListenerErrorHandler {
-  return (error, event) => log.error('listener failed', { owner, event, error: describeError(error) });
+function lifetimeOf(
+  { owner, log, closeTimeoutMs }: AgentSessionOptions,
+  name: string,
+  clock: Clock,
+): Lifetime {
+  const common = { closeTimeoutMs: closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS, logLevel: 'info' } as const;
+  if (owner !== undefined) return owner.child(name, { ...common, drain: (child) => child.closed });
+  return Lifetime.root({ name, clock, ...(log === undefined ? {} : { log }), ...common });
 }

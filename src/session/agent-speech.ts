@@ -9,14 +9,12 @@ import type { Conversation } from './conversation.ts';
 import type { InputPump } from './input-pump.ts';
 import type { LiveModel, ModelInput, ModelOutput } from './live-model.ts';
 import type { Playout } from './playout.ts';
+import type { SpeechEventName } from './session-events.ts';
 import type { SpeechHandle } from './speech-handle.ts';
 import { SpeechRequests } from './speech-requests.ts';
 import type { GenerateReplyOptions, SayOptions, SpeechOutlet } from './speech-requests.ts';
 import { Speeches } from './speeches.ts';
 import { UserPresence } from './user-presence.ts';
-
-/** What is told of speeches, with the one it is about. */
-export type SpeechEventName = 'speechStarted' | 'speechEnded' | 'falseInterruption';
 
 export interface AgentSpeechOptions {
   readonly owner: Lifetime;

@@ -3,7 +3,8 @@ export { Agent } from './agent.ts';
 export type { AgentOptions, Instructions } from './agent.ts';
 export { AgentSession } from './agent-session.ts';
 export { DRAIN_ANSWER_TIMEOUT_MS } from './session-drain.ts';
-export type { AgentSessionEventName, AgentSessionState } from './agent-session.ts';
+export type { AgentSessionState } from './agent-session.ts';
+export type { AgentSessionEventName } from './session-events.ts';
 export {
   DEFAULT_FALSE_INTERRUPTION_TIMEOUT_MS,
   DEFAULT_FLUSH_TIMEOUT_MS,
