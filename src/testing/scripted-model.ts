@@ -22,6 +22,8 @@ export interface ScriptedModelOptions {
   readonly acceptsAtOnce?: boolean;
   /** Called for each input a connection takes, within `send`: a model that answers at once. */
   onInput?(input: ModelInput, connection: ScriptedConnection): void;
+  /** Called for each text a connection is told to say, within `say`. */
+  onSay?(request: SayRequest, connection: ScriptedConnection): void;
 }
 
 /**
@@ -42,9 +44,10 @@ export class ScriptedModel implements LiveModel {
   readonly dials: ScriptedConnection[] = [];
   readonly #acceptsAtOnce: boolean;
   readonly #isInterruptible: boolean;
-  readonly #onInput: ScriptedModelOptions['onInput'];
+  readonly #options: ScriptedModelOptions;
 
   constructor(options: ScriptedModelOptions = {}) {
+    this.#options = options;
     this.id = options.id ?? 'scripted';
     this.capabilities = {
       resumption: false,
@@ -54,7 +57,6 @@ export class ScriptedModel implements LiveModel {
     };
     this.#acceptsAtOnce = options.acceptsAtOnce ?? true;
     this.#isInterruptible = options.isInterruptible ?? true;
-    this.#onInput = options.onInput?.bind(options);
   }
 
   /** The latest dial. @throws ClosedError when nothing was dialled yet. */
@@ -70,7 +72,7 @@ export class ScriptedModel implements LiveModel {
   }
 
   connect(setup: LiveSetup, sink: ModelSink, scope: Lifetime): Promise<LiveConnection> {
-    const dial = new ScriptedConnection(setup, sink, scope, this.#onInput);
+    const dial = new ScriptedConnection(setup, sink, scope, this.#options);
     if (!this.#isInterruptible) delete dial.interrupt;
     this.dials.push(dial);
     if (this.#acceptsAtOnce) dial.accept();
@@ -106,13 +108,13 @@ export class ScriptedConnection implements LiveConnection {
   interrupt?: () => void = () => void (this.interrupts += 1);
   readonly #sink: ModelSink;
   readonly #ready = Promise.withResolvers<LiveConnection>();
-  readonly #onInput: ScriptedModelOptions['onInput'];
+  readonly #options: ScriptedModelOptions;
   #isOpen = true;
 
-  constructor(setup: LiveSetup, sink: ModelSink, scope: Lifetime, onInput?: ScriptedModelOptions['onInput']) {
+  constructor(setup: LiveSetup, sink: ModelSink, scope: Lifetime, options: ScriptedModelOptions = {}) {
     this.setup = setup;
     this.#sink = sink;
-    this.#onInput = onInput;
+    this.#options = options;
     // Whoever gives the dial up never asks how it went.
     this.#ready.promise.catch(() => undefined);
     scope.own('scripted connection', this, { stop: (connection) => connection.#letGo() });
@@ -151,13 +153,14 @@ export class ScriptedConnection implements LiveConnection {
   send(input: ModelInput): boolean {
     if (!this.takesInput || !this.#isOpen) return false;
     this.inputs.push(input);
-    this.#onInput?.(input, this);
+    this.#options.onInput?.(input, this);
     return true;
   }
 
   say(request: SayRequest): boolean {
     if (!this.takesSay || !this.#isOpen) return false;
     this.said.push(request);
+    this.#options.onSay?.(request, this);
     return true;
   }
 
