@@ -45,8 +45,12 @@ describe('docs/speeches.md', () => {
       falseInterruptionTimeoutMs: 1_000,
       script: { capabilities: { saysText: true } },
     });
-    // The page's own words: a program of its own around them would be longer than what it shows.
-    new Function('session', programs[1]!)(rig.session);
+    const module = `export default (session) => { ${programs[1]!} };`;
+    const url = `data:text/javascript,${encodeURIComponent(module)}`;
+    const { default: listen } = (await import(/* @vite-ignore */ url)) as {
+      default: (session: unknown) => void;
+    };
+    listen(rig.session);
     const { connection } = rig.model;
     connection.output({ type: 'transcript', speaker: 'agent', text: 'Once upon a time.', finished: true });
     connection.output({ type: 'audio', audio: AudioChunk.fromSamples(new Int16Array(24_000), 24_000) });

@@ -8,7 +8,7 @@ import {
   systemRandom,
 } from '../kernel/index.ts';
 import type { Clock, CloseReport, Listener } from '../kernel/index.ts';
-import type { LimitName, LiveEventBody, Usage } from '../protocol/index.ts';
+import type { LimitName, LiveEventBody } from '../protocol/index.ts';
 import { DEFAULT_FLUSH_TIMEOUT_MS, checkTimes, limitsOf } from './agent-session-options.ts';
 import type { AgentSessionOptions } from './agent-session-options.ts';
 import { AgentSpeech } from './agent-speech.ts';
@@ -22,6 +22,7 @@ import { JournalWriter } from './journal-writer.ts';
 import { LimitWatch } from './limits.ts';
 import type { LiveConnection, LiveModel, LiveSetup, ModelInput, ModelOutput } from './live-model.ts';
 import { LiveRequestQueue } from './live-request-queue.ts';
+import { ModelTraffic } from './model-traffic.ts';
 import { Playout } from './playout.ts';
 import type { PlayoutPosition } from './playout.ts';
 import { isProgress } from './progress.ts';
@@ -42,7 +43,6 @@ import type { Recovered } from './supervised-leg.ts';
 import { newSession } from './session-store.ts';
 import type { StoredSession } from './session-store.ts';
 import { ToolExchange } from './tool-exchange.ts';
-import { NO_USAGE, addUsage } from './usage.ts';
 
 export type AgentSessionState = 'new' | 'connecting' | 'live' | 'draining' | 'closing' | 'closed';
 
@@ -76,12 +76,11 @@ export class AgentSession implements AsyncDisposable {
   readonly #continuity: Continuity;
   readonly #story: ConnectionStory;
   readonly #journal: JournalWriter | undefined;
-  /** What the answers of earlier live sessions have cost. */
-  readonly #usageBefore: Usage;
   readonly #leg: SupervisedLeg<LiveSetup, ModelInput, ModelOutput, LiveConnection>;
   readonly #pump: InputPump;
   readonly #tools: ToolExchange;
   readonly #speech: AgentSpeech;
+  readonly #traffic: ModelTraffic;
   readonly #options: AgentSessionOptions;
   #startedAtMs: number | undefined;
   #limits: LimitWatch | undefined;
@@ -141,7 +140,6 @@ export class AgentSession implements AsyncDisposable {
       this.#story.handleUpdated(stored?.handle);
       this.#journal?.changed();
     });
-    this.#usageBefore = session.usage ?? NO_USAGE;
     const { journal } = options;
     this.#journal =
       journal === undefined
@@ -181,10 +179,10 @@ export class AgentSession implements AsyncDisposable {
       disconnected: () => this.#disconnected(),
       connected: (setup, resuming, recovered) => this.#connected(setup, resuming, recovered),
       ready: () => this.#ready(),
-      output: (message) => this.#received(message),
+      output: (message) => this.#traffic.received(message),
       isProgress,
-      sent: (input) => this.#sent(input),
-      refused: (input, error) => this.#refused(input, error),
+      sent: (input) => this.#traffic.sent(input),
+      refused: (input, error) => this.#traffic.refused(input, error),
       failed: (error) => this.#failed(error),
     });
     this.#pump = new InputPump(this.queue, this.#continuity.ring, this.#leg, lifetime);
@@ -199,6 +197,19 @@ export class AgentSession implements AsyncDisposable {
       emit,
       tell: (event, speech) => events.speech(event, speech),
       refused: (what, error) => events.refused(what, error),
+    });
+    this.#traffic = new ModelTraffic({
+      session,
+      conversation: this.#conversation,
+      continuity: this.#continuity,
+      speech: this.#speech,
+      tools: this.#tools,
+      story: this.#story,
+      events,
+      leg: this.#leg,
+      wallTime: () => lifetime.clock.wallTime(),
+      active: () => this.#limits?.active(),
+      changed: () => this.#journal?.changed(),
     });
     this.closed = lifetime.closed.then((report) => this.#finish(report));
   }
@@ -385,55 +396,6 @@ export class AgentSession implements AsyncDisposable {
   #ready(): void {
     this.#pump.pump();
     this.#speech.moveOn();
-  }
-
-  #sent(input: ModelInput): void {
-    this.#continuity.sent(input);
-    if (input.type === 'audio') {
-      this.session.inputMs = (this.session.inputMs ?? 0) + input.audio.durationMs;
-      return;
-    }
-    this.#speech.sent(input);
-    this.#conversation.sent(input);
-    this.#journal?.changed();
-  }
-
-  #received(message: ModelOutput): void {
-    this.#limits?.active();
-    this.#continuity.receiving(message);
-    if (this.#speech.receives(message)) {
-      this.#continuity.received(message);
-      this.#journal?.changed();
-      return;
-    }
-    switch (message.type) {
-      case 'toolCall':
-        this.#tools.called(message.calls);
-        return;
-      case 'toolCallCancellation':
-        this.#tools.cancelled(message.ids);
-        break;
-      case 'resumption':
-        this.#continuity.resumable(message, this.#lifetime.clock.wallTime());
-        return;
-      case 'goAway':
-        this.#story.goAway(message);
-        this.#leg.goAway(message.timeLeftMs);
-        break;
-      default:
-    }
-    this.#conversation.received(message);
-    if (message.type === 'audio') return;
-    if (message.type === 'turnComplete') this.#leg.turnEnded();
-    if (message.type === 'usage') this.session.usage = addUsage(this.#usageBefore, this.#conversation.usage);
-    if (this.#continuity.received(message)) this.#leg.contextLost();
-    this.#speech.moveOn();
-    this.#journal?.changed();
-  }
-
-  #refused(input: ModelInput, error: unknown): void {
-    if (input.type !== 'toolResponse' && input.type !== 'history') this.#continuity.ring.refused();
-    this.#events.refused(input.type, error);
   }
 
   /** There will be no connection any more. */
