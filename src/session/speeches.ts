@@ -143,9 +143,7 @@ export class Speeches {
    */
   keepsFromConversation(message: ModelOutput): boolean {
     if (this.#drops(message)) return true;
-    const isUninterruptible = ({ interruptible, fromSamples }: Speech): boolean =>
-      !interruptible && fromSamples !== undefined;
-    if (message.type !== 'interrupted' || !this.#active.some(isUninterruptible)) return false;
+    if (message.type !== 'interrupted' || !this.#isFirm) return false;
     this.#options.conversation.talkedOver();
     return true;
   }
@@ -196,6 +194,11 @@ export class Speeches {
         return;
       default:
     }
+  }
+
+  /** Whether the user cannot interrupt what is being said. */
+  get #isFirm(): boolean {
+    return this.#active.some(({ interruptible, fromSamples }) => !interruptible && fromSamples !== undefined);
   }
 
   get #now(): number {
