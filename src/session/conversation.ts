@@ -1,6 +1,6 @@
-import type { Content, LiveEventBody, Part, Usage } from '../protocol/index.ts';
+import type { Content, LiveEventBody, Usage } from '../protocol/index.ts';
 import { textContent } from '../protocol/index.ts';
-import type { SpokenWord } from './heard-text.ts';
+import { AgentWords } from './agent-words.ts';
 import type { ModelInput, ModelOutput } from './live-model.ts';
 import type { Playout } from './playout.ts';
 import { SpokenText } from './spoken-text.ts';
@@ -43,11 +43,8 @@ export class Conversation {
   #userPieces = '';
   /** Whole utterances that arrived beside the agent's turn, waiting to be placed before or after it. */
   #userHeld = '';
-  /** All text of the agent since the last commit; its parts have it too, each piece in its place. */
-  #agentText = '';
-  #agentTranscript = '';
-  #agentWords: SpokenWord[] = [];
-  #agentParts: Part[] = [];
+  /** What the agent has said since the last commit. */
+  readonly #agentWords = new AgentWords();
   /** What of that was heard. */
   readonly #spoken: SpokenText;
   /** Whether what the agent says in the turn under way, or the next one, stays out of the history. */
@@ -160,12 +157,12 @@ export class Conversation {
         return;
       case 'text':
         this.#takeFloor();
-        if (output.thought !== true) this.#addText(output.text);
+        if (output.thought !== true) this.#agentWords.addText(output.text);
         this.#emit({ ...output, partial: true });
         return;
       case 'content':
         this.#takeFloor();
-        this.#agentParts.push(...output.content.parts);
+        this.#agentWords.addParts(output.content.parts);
         this.#emit(output);
         return;
       case 'transcript':
@@ -267,10 +264,7 @@ export class Conversation {
       this.#userPieces = '';
       this.#userHeld = '';
     }
-    this.#agentText = '';
-    this.#agentTranscript = '';
-    this.#agentWords = [];
-    this.#agentParts = [];
+    this.#agentWords.take();
     this.#spoken.begins(this.#outputSamples);
     // Who plays it drops what has not been heard of the old answer, because the new one begins from its beginning.
     if (restart.cutTurn) this.#emit({ type: 'interrupted', positionSamples: this.#outputSamples });
@@ -348,19 +342,10 @@ export class Conversation {
   }
 
   #hearAgent({ text, languageCode, words }: Extract<ModelOutput, { type: 'transcript' }>): void {
-    if (words !== undefined) this.#agentWords.push(...words);
+    this.#agentWords.hear(text, words);
     if (text === '') return;
-    this.#agentTranscript += text;
     const language = languageCode === undefined ? {} : { languageCode };
     this.#emit({ type: 'transcript', speaker: 'agent', text, partial: true, ...language });
-  }
-
-  #addText(text: string): void {
-    this.#agentText += text;
-    const last = this.#agentParts.at(-1);
-    // Pieces grow into one part; what another kind of part stands between stays apart.
-    if (last?.text === undefined) this.#agentParts.push({ text });
-    else this.#agentParts[this.#agentParts.length - 1] = { ...last, text: last.text + text };
   }
 
   #endUtterance(): void {
@@ -386,15 +371,8 @@ export class Conversation {
   }
 
   #commitAgent(): void {
-    const text = this.#agentText;
-    const raw = this.#agentTranscript;
-    const words = this.#agentWords;
-    const parts = this.#agentParts;
     // Forgotten first: a listener of the events below may send, which commits again.
-    this.#agentText = '';
-    this.#agentTranscript = '';
-    this.#agentWords = [];
-    this.#agentParts = [];
+    const { text, raw, words, parts } = this.#agentWords.take();
     const said = raw.trim() === '' ? undefined : this.#spoken.said(raw, words, this.#outputSamples);
     if (said !== undefined) parts.push({ text: said.text });
     if (parts.length > 0 && !this.#isOffRecord) {
