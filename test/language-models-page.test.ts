@@ -85,7 +85,9 @@ describe('docs/language-models.md', () => {
       Number(value.replaceAll(' ', '')),
     ]);
     const figures = Object.entries(speech).filter(
-      ([name, value]) => typeof value === 'number' && /^(?:LANGUAGE_MODEL|STREAM_END|FALLBACK_FIRST|FALLBACK_REST)_/.test(name),
+      ([name, value]) =>
+        typeof value === 'number' &&
+        /^(?:LANGUAGE_MODEL|STREAM_END|FALLBACK_FIRST|FALLBACK_REST)_/.test(name),
     );
     expect(Object.fromEntries(told)).toEqual(Object.fromEntries(figures));
     const { maxAttempts, delaysMs, jitterMs } = speech.LANGUAGE_MODEL_RETRY;

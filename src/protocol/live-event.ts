@@ -30,6 +30,8 @@ export type LiveEventBody =
       readonly text: string;
       readonly partial: boolean;
       readonly languageCode?: string;
+      /** The agent was interrupted, and the text is what was heard of it; see `Content.cut`. */
+      readonly cut?: 'words' | 'share';
     }
   /** Parts of the agent's turn that are neither text nor audio: executed code, files, pictures. */
   | { readonly type: 'content'; readonly content: Content }
@@ -51,6 +53,8 @@ export type LiveEventBody =
   /** This connection will end soon; `undefined` when the peer did not say when. */
   | { readonly type: 'goAway'; readonly timeLeftMs?: number | undefined }
   | ConnectionEventBody
+  /** Nobody has spoken for `userAwayTimeoutMs`; or the user is there again. */
+  | { readonly type: 'userState'; readonly state: 'away' | 'present' }
   /** A limit is reached; the end follows. */
   | { readonly type: 'limit'; readonly limit: LimitName; readonly afterMs: number }
   /** Something was refused or lost and the session goes on. */

@@ -55,7 +55,12 @@ export interface StreamConnection<Input> {
 }
 
 /** Whoever is talked to over connections that can be lost: a realtime model, a recogniser, a voice. */
-export interface StreamPort<Setup, Input, Output> {
+export interface StreamPort<
+  Setup,
+  Input,
+  Output,
+  Connection extends StreamConnection<Input> = StreamConnection<Input>,
+> {
   /** For logs and events: `echo`, `gemini:gemini-2.5-flash`. Holds no secret. */
   readonly id: string;
   readonly capabilities: StreamCapabilities;
@@ -66,5 +71,5 @@ export interface StreamPort<Setup, Input, Output> {
    * rejects with a ClosedError. Any other failure rejects with a typed error and leaves nothing open. The bound of
    * the whole is the caller's, who closes the scope when it is reached (clause R11).
    */
-  connect(setup: Setup, sink: StreamSink<Output>, scope: Lifetime): Promise<StreamConnection<Input>>;
+  connect(setup: Setup, sink: StreamSink<Output>, scope: Lifetime): Promise<Connection>;
 }

@@ -29,9 +29,9 @@ export const SEND_HIGH_WATER_BYTES = 1_048_576;
 /** How long a peer's last words are listened to when its connection is swapped; its socket has the same bound (C10). */
 export const FINISH_TIMEOUT_MS = 1_000;
 
-interface Connected<Input> {
+interface Connected<Connection> {
   readonly scope: Lifetime;
-  readonly connection: StreamConnection<Input>;
+  readonly connection: Connection;
   readonly sinceMs: number;
   readonly wasResumed: boolean;
   readonly liveness: LivenessWatch | undefined;
@@ -44,10 +44,10 @@ interface Connected<Input> {
  * - `connecting`: a dial is under way. - `connected`. - `finishing`: the goodbye of a swap was said; what the peer had
  * sent before it is still taken in. - `waiting`: between two attempts. - `ended`: there will be no connection any more.
  */
-type LegState<Input> =
+type LegState<Connection> =
   | { readonly tag: 'idle' | 'waiting' | 'ended' }
   | { readonly tag: 'connecting'; readonly scope: Lifetime }
-  | ({ readonly tag: 'connected' } & Connected<Input>)
+  | ({ readonly tag: 'connected' } & Connected<Connection>)
   | { readonly tag: 'finishing'; readonly finished: () => void };
 
 /** A new connection in the place of an old one. */
@@ -58,10 +58,15 @@ export interface Recovered {
   readonly gapMs: number;
 }
 
-export interface SupervisedLegOptions<Setup, Input, Output> {
+export interface SupervisedLegOptions<
+  Setup,
+  Input,
+  Output,
+  Connection extends StreamConnection<Input> = StreamConnection<Input>,
+> {
   /** What the leg is called in its owner: `model leg`. */
   readonly name: string;
-  readonly port: StreamPort<Setup, Input, Output>;
+  readonly port: StreamPort<Setup, Input, Output, Connection>;
   readonly owner: Lifetime;
   readonly connectTimeoutMs: number;
   /** Undefined: what is lost stays lost, and nothing is swapped. */
@@ -105,11 +110,16 @@ export interface SupervisedLegOptions<Setup, Input, Output> {
  * Intent is read from this side's own state, never from a close code (clause R1): what ends after the owner began to
  * close was closed by us, everything else is lost and is, by the policy, had again.
  */
-export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
-  readonly #options: SupervisedLegOptions<Setup, Input, Output>;
+export class SupervisedLeg<
+  Setup,
+  Input,
+  Output,
+  Connection extends StreamConnection<Input> = StreamConnection<Input>,
+> implements Receiver<Output> {
+  readonly #options: SupervisedLegOptions<Setup, Input, Output, Connection>;
   readonly #leg: Lifetime;
   readonly #redial: Redial | undefined;
-  #state: LegState<Input> = { tag: 'idle' };
+  #state: LegState<Connection> = { tag: 'idle' };
   #wasConnected = false;
   readonly #swapMoment: SwapMoment;
   /** Whether deliveries wait: for the connection to be announced, for a send or another delivery to return. */
@@ -118,7 +128,7 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
   #isAnnouncing = false;
   readonly #held: (Output | Ended)[] = [];
 
-  constructor(options: SupervisedLegOptions<Setup, Input, Output>) {
+  constructor(options: SupervisedLegOptions<Setup, Input, Output, Connection>) {
     this.#options = options;
     this.#leg = options.owner.child(options.name);
     const { port, policy, random, resumption } = options;
@@ -173,6 +183,21 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
     } catch (error) {
       this.#options.refused(input, error);
       return true;
+    } finally {
+      if (isOutermost) this.#catchUp();
+    }
+  }
+
+  /**
+   * Asks something of the connection besides sending, where there is one. What it answers within the call is delivered
+   * after it.
+   */
+  ask<Answer>(question: (connection: Connection) => Answer): Answer | undefined {
+    if (this.#state.tag !== 'connected' || this.#leg.isClosing) return undefined;
+    const isOutermost = !this.#isHolding;
+    this.#isHolding = true;
+    try {
+      return question(this.#state.connection);
     } finally {
       if (isOutermost) this.#catchUp();
     }
@@ -362,11 +387,7 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
     return { cause, isSwap: kind === 'swap', attempt, gapMs: Math.round(this.#leg.clock.now() - sinceMs) };
   }
 
-  #connectedState(
-    scope: Lifetime,
-    connection: StreamConnection<Input>,
-    wasResumed: boolean,
-  ): LegState<Input> {
+  #connectedState(scope: Lifetime, connection: Connection, wasResumed: boolean): LegState<Connection> {
     const { policy, port } = this.#options;
     const { inProcess = false, maxConnectionAgeMs } = port.capabilities;
     const isSupervised = policy !== undefined && !inProcess;
@@ -388,7 +409,7 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
   }
 
   /** The connection is gone: it is had again, or the session ends over it. */
-  #lost(connected: Connected<Input>, end: ConnectionEnd, cause: ConnectionCause): void {
+  #lost(connected: Connected<Connection>, end: ConnectionEnd, cause: ConnectionCause): void {
     const options = this.#options;
     const { scope } = connected;
     const error = lostError(options.port.id, end);
@@ -431,7 +452,7 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
   }
 
   /** Whether a connection has shown that it is one (clause R4). */
-  #isHealthy({ hasProgress, sinceMs }: Connected<Input>): boolean {
+  #isHealthy({ hasProgress, sinceMs }: Connected<Connection>): boolean {
     const { policy, resumption } = this.#options;
     const isStable = this.#leg.clock.now() - sinceMs >= (policy?.stableAfterMs ?? Infinity);
     if (isStable) resumption.worked();
@@ -455,7 +476,7 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
   }
 
   /** Says goodbye, and takes in what the peer had sent before it heard that. */
-  async #finish({ scope, connection }: Connected<Input>): Promise<void> {
+  async #finish({ scope, connection }: Connected<Connection>): Promise<void> {
     if (connection.finish !== undefined) {
       const finished = Promise.withResolvers<void>();
       this.#state = { tag: 'finishing', finished: finished.resolve };

@@ -149,7 +149,7 @@ describe('run and run_sse', () => {
     await test.createSession();
     const answer = test.request('/run', TURN);
     await until('asked', () => test.model.connections[0]?.received.length === 1);
-    test.model.last.say(
+    test.model.last.output(
       { type: 'text', text: 'he' },
       { type: 'text', text: 'llo' },
       { type: 'turnComplete' },
@@ -171,7 +171,7 @@ describe('run and run_sse', () => {
     await test.createSession();
     const answer = test.request('/run_sse', { ...TURN, streaming: true });
     await until('asked', () => test.model.connections[0]?.received.length === 1);
-    test.model.last.say(
+    test.model.last.output(
       { type: 'text', text: 'he' },
       { type: 'text', text: 'llo' },
       { type: 'turnComplete' },
@@ -239,7 +239,7 @@ describe('run and run_sse', () => {
     await until('connected', () => test.model.connections.length === 1);
     const answer = test.request('/run', TURN);
     await until('asked', () => test.model.last.received.length === 1);
-    test.model.last.say({ type: 'text', text: 'both hear' }, { type: 'turnComplete' });
+    test.model.last.output({ type: 'text', text: 'both hear' }, { type: 'turnComplete' });
     expect((await answer).text).toContain('both hear');
     await until('the client hears it', () => client.texts.some((text) => text.includes('both hear')));
     expect(test.model.connections).toHaveLength(1);
@@ -253,11 +253,11 @@ describe('run and run_sse', () => {
     await until('asked', () => test.model.connections[0]?.received.length === 1);
     const second = test.request('/run', TURN);
     await until('accepted', () => test.server.liveSessions === 2);
-    test.model.last.say({ type: 'text', text: 'one' }, { type: 'turnComplete' });
+    test.model.last.output({ type: 'text', text: 'one' }, { type: 'turnComplete' });
     expect((await first).text).toContain('one');
     await until('asked again', () => test.model.connections[1]?.received.length === 1);
     expect(JSON.stringify(test.model.last.setup.history)).toContain('one');
-    test.model.last.say({ type: 'text', text: 'two' }, { type: 'turnComplete' });
+    test.model.last.output({ type: 'text', text: 'two' }, { type: 'turnComplete' });
     expect((await second).text).toContain('two');
   });
 });
