@@ -6,7 +6,7 @@
 //
 //   parrot: Good morning
 //   first call: drained by close
-//   second call holds: request queue, deliveries, duration limit, idle limit, recorder
+//   second call holds: request queue, deliveries, speeches, duration limit, idle limit, recorder
 //     connection: done
 //     recorder: abandoned
 //   second call: hung up by close, still held: 0

@@ -7,6 +7,8 @@
  */
 export { ClosedError, HoldfastError, InvalidOptionError, Lifetime, TimeoutError } from './kernel/index.ts';
 export type { Clock, CloseReport, ErrorCode, Logger, Random, StepReport } from './kernel/index.ts';
+export { SttLeg, sttReconnectPolicy } from './models/cascade/index.ts';
+export type { SttEvent, SttLegOptions, SttLegSink, SttReconnectOptions } from './models/cascade/index.ts';
 export * from './models/echo/index.ts';
 export { gemini } from './models/gemini/index.ts';
 export type {
@@ -20,7 +22,25 @@ export type {
   GeminiSetup,
   VertexPlace,
 } from './models/gemini/index.ts';
+export { GATEWAY_TTS_RATE_HZ, gatewayTts } from './models/gateway-tts/index.ts';
+export type { GatewayTtsOptions } from './models/gateway-tts/index.ts';
 export { modelFromId } from './models/model-id.ts';
+export {
+  MAX_SPEECH_AUDIO_MS,
+  OPENAI_TTS_RATE_HZ,
+  SPEECH_SILENCE_TIMEOUT_MS,
+  openaiTts,
+} from './models/openai-tts/index.ts';
+export type { OpenAiTtsOptions, SpeechFetch } from './models/openai-tts/index.ts';
+export { deepgram, livekitStt } from './models/stt/index.ts';
+export type {
+  DeepgramOptions,
+  LivekitSttOptions,
+  SecretSource,
+  SttEndKind,
+  SttEndOverrides,
+  SttEndRow,
+} from './models/stt/index.ts';
 export { AudioChunk, CLOSE_CODES, asksToReconnect, textContent } from './protocol/index.ts';
 export type {
   CloseCodeName,
@@ -45,15 +65,35 @@ export {
   Recorder,
   RecorderError,
   RecordingFile,
+  SentenceSplitter,
   Sound,
   SoundMixer,
+  TURN_PHRASES,
+  TURN_VAD_SILENCE_MS,
+  TurnTracker,
+  VadUnavailableError,
   WavFormatError,
+  aiLanguageModel,
   dtmfTones,
+  fallbackLanguageModel,
   formatWav,
+  openaiCompatible,
   parseWav,
   resample,
+  retryingLanguageModel,
+  boundedEndOfTurn,
+  energyVad,
+  fallbackVad,
+  heuristicTurnDetector,
+  modelTurnDetector,
+  modelVad,
+  silenceTurnDetector,
+  sileroVad,
 } from './speech/index.ts';
 export type {
+  AiCallSettings,
+  AiLanguageModelOptions,
+  AiModel,
   AnsweringMachineOptions,
   AnsweringMachineVerdict,
   BeepEvent,
@@ -61,12 +101,49 @@ export type {
   DigitCollectorOptions,
   DtmfEvent,
   DtmfToneOptions,
+  FallbackOptions,
+  FinishReason,
+  GenerationRequest,
+  GenerationSink,
+  LanguageModel,
   MixedPlayoutOptions,
+  OpenAiCompatibleOptions,
+  FallbackVadOptions,
+  ModelTurnDetectorOptions,
+  ModelVadOptions,
+  ModelVadSetup,
   PlayOptions,
   RecorderOptions,
   RecorderStats,
   RecordingSink,
+  RetryingOptions,
+  SilenceTurnDetectorOptions,
+  SileroVadOptions,
   SoundOptions,
+  SpeechModel,
+  SpeechModelModule,
+  SpeechModelStream,
+  SpeechTiming,
+  Transcript,
+  TurnContext,
+  TurnDetector,
+  TurnEnd,
+  TurnPhrases,
+  TurnPolicy,
+  TurnSink,
+  TurnTrackerOptions,
+  UserTurn,
+  VoiceActivity,
+  VoiceActivityDetector,
+  VoiceActivitySink,
+  SentenceSplitterOptions,
+  TextToSpeech,
+  SpeechToText,
+  SttCapabilities,
+  SttInput,
+  SttOutput,
+  SttSetup,
+  TimedWord,
   WavAudio,
 } from './speech/index.ts';
 export { MemorySessionStore } from './store/memory.ts';

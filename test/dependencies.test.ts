@@ -35,6 +35,7 @@ function rowsBelow(heading: string): Row[] {
 describe('docs/dependencies.md', () => {
   it.each([
     ['At run time', 'dependencies'],
+    ['For who wants them', 'peerDependencies'],
     ['For development', 'devDependencies'],
     ['Brought by a checkout', 'optionalDependencies'],
   ])('lists below "%s" exactly the %s of package.json, in order', (heading, field) => {
@@ -42,9 +43,16 @@ describe('docs/dependencies.md', () => {
     expect(listed).toEqual(Object.keys(readManifest('package.json')[field] ?? {}).sort());
   });
 
-  const rows = ['At run time', 'For development', 'Brought by a checkout'].flatMap(rowsBelow);
+  const headings = ['At run time', 'For who wants them', 'For development', 'Brought by a checkout'];
+  const rows = headings.flatMap(rowsBelow).map((row, i) => ({ ...row, title: `${row.name} (row ${i})` }));
 
-  it.each(rows)('says of $name what it is for and what would replace it', ({ purpose, replacement }) => {
+  it('lets every package for who wants it be left out', () => {
+    const meta = readManifest('package.json')['peerDependenciesMeta'] ?? {};
+    const named = Object.keys(readManifest('package.json')['peerDependencies'] ?? {});
+    expect(Object.entries(meta)).toEqual(named.map((name) => [name, { optional: true }]));
+  });
+
+  it.each(rows)('says of $title what it is for and what would replace it', ({ purpose, replacement }) => {
     expect(purpose).not.toBe('');
     expect(replacement).not.toBe('');
   });
@@ -52,7 +60,7 @@ describe('docs/dependencies.md', () => {
   // A Node for another machine is not installed, so its licence cannot be read here.
   const installed = rows.filter(({ name }) => existsSync(join(CHECKOUT, 'node_modules', name)));
 
-  it.each(installed)('names the licence of $name as the package does', ({ name, licence }) => {
+  it.each(installed)('names the licence of $title as the package does', ({ name, licence }) => {
     expect(readManifest(`node_modules/${name}/package.json`).license).toBe(licence);
   });
 });

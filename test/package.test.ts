@@ -101,6 +101,22 @@ describe('the published package', () => {
     expect(await runHere(process.execPath, ['--input-type=module', '-e', program])).toBe('true\n');
   });
 
+  it(
+    'names the package that is missing where an optional one is needed',
+    { timeout: RUN_BOUND_MS },
+    async () => {
+      const program = `
+      import { Lifetime, openaiCompatible } from 'holdfast';
+      const model = openaiCompatible({ model: 'any', baseUrl: 'http://127.0.0.1:1/v1' });
+      const request = { instructions: undefined, history: [], tools: [] };
+      await model.generate(request, {}, Lifetime.root({ name: 'turn' })).catch(({ code, message }) => {
+        console.log(code, message.includes('npm install @ai-sdk/openai-compatible'));
+      });`;
+      const said = await runHere(process.execPath, ['--input-type=module', '-e', program]);
+      expect(said).toBe('HOLDFAST_INVALID_OPTION true\n');
+    },
+  );
+
   it('runs the program of the README', { timeout: RUN_BOUND_MS }, async () => {
     writeFileSync(join(folder, 'readme.ts'), readmeProgram());
     expect(await runHere(process.execPath, ['readme.ts'])).not.toBe('');

@@ -181,6 +181,33 @@ describe('holdfast.v1 between our server and a client', () => {
     await client.close();
   });
 
+  it('P14 P25 P26 an interrupted answer is told and kept as far as the client has heard it', async () => {
+    const model = new Puppet();
+    const url = await serve(model);
+    const client = await connect(url);
+    const sink = await model.connected.promise;
+    const arrived = new Promise<void>((resolve) => void client.on('audio', () => resolve()));
+    sink.output({ type: 'audio', audio: AudioChunk.fromSamples(new Int16Array(240_000), 24_000) });
+    sink.output({ type: 'transcript', speaker: 'agent', text: 'One two three four five.', finished: true });
+    await arrived;
+    client.reportPlayout(120_000);
+    // What is sent after it has arrived after it.
+    client.sendAudio(Int16Array.of(1));
+    await model.untilHeard(1);
+    const whole = next(client, 'event', ({ type, partial }) => type === 'transcript' && partial === false);
+    sink.output({ type: 'interrupted' });
+    sink.output({ type: 'turnComplete' });
+    expect(await whole).toMatchObject({ text: 'One two', cut: 'share' });
+    await client.close();
+    const { sessionId } = client.hello!;
+    const stored = await fetch(`${url}/apps/demo/users/u/sessions/${sessionId}`);
+    const { events } = (await stored.json()) as { events: readonly Record<string, unknown>[] };
+    expect(events.map(({ content, customMetadata }) => [content, customMetadata])).toContainEqual([
+      { role: 'model', parts: [{ text: 'One two' }] },
+      { holdfast: { cut: 'share' } },
+    ]);
+  });
+
   it('P20 P22 a server that drains says goAway, and closes with a code that asks to come again', async () => {
     const url = await serve(echo(), { drainTimeoutMs: 50 });
     const client = await connect(url);
@@ -234,6 +261,16 @@ describe('the ADK wire between our server and a client', () => {
     void servers[0]?.close();
     await newer.closed;
     expect(newer.state).toMatchObject({ code: 1012, reconnect: true });
+  });
+});
+
+describe('whether the user is there, on both wires', () => {
+  it.each(['away', 'present'] as const)('P27 P38 %s arrives as it was told', (state) => {
+    const event: LiveEvent = { type: 'userState', state, seq: 1, atMs: 1_000, author: 'user', turn: 1 };
+    const ours = parseServerMessage(encodeServerMessage({ type: 'event', event }));
+    expect(ours).toEqual({ ok: true, value: { type: 'event', event } });
+    const adk = new AdkEventReader().read(encodeAdkEvent(event, { invocationId: 'e-1' }) ?? '');
+    expect(adk).toEqual({ ok: true, value: [{ type: 'event', event }] });
   });
 });
 

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, Option } from 'commander';
+import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import {
   BRAINS,
@@ -7,14 +7,12 @@ import {
   readDialogue,
   readFaultScript,
 } from '../testing/index.ts';
-import type { BrainName, ConnectionLimits, FaultScript, GeminiEmulatorOptions } from '../testing/index.ts';
+import type { BrainName, ConnectionLimits, GeminiEmulatorOptions } from '../testing/index.ts';
+import { LONGEST_MS, numberFrom, option, present, seeded, wholeFrom } from './emulate-flags.ts';
 import { parsePort } from './serve-options.ts';
 
 /** Not the port of `holdfast web`, so that both run side by side. */
 export const DEFAULT_EMULATOR_PORT = 8_080;
-
-/** A day: nobody waits longer for a connection to end. */
-const LONGEST_MS = 86_400_000;
 
 type Tool = NonNullable<GeminiEmulatorOptions['tool']>;
 
@@ -186,21 +184,6 @@ export function emulatorOptions(flags: EmulateFlags): GeminiEmulatorOptions {
   };
 }
 
-/** The flags of these names that were given. */
-function present<Name extends keyof EmulateFlags>(
-  flags: EmulateFlags,
-  names: readonly Name[],
-): { [Key in Name]?: Exclude<EmulateFlags[Key], undefined> } {
-  const given = names.filter((name) => flags[name] !== undefined).map((name) => [name, flags[name]]);
-  return Object.fromEntries(given) as { [Key in Name]?: Exclude<EmulateFlags[Key], undefined> };
-}
-
-function option(flags: string, description: string): Option {
-  const made = new Option(flags, description);
-  const name = made.attributeName().replaceAll(/[A-Z]/g, (letter) => `_${letter}`);
-  return made.env(`HOLDFAST_EMULATE_${name.toUpperCase()}`);
-}
-
 /** `get_weather {"city":"Bern"}`, or the name alone. */
 function parseTool(text: string): Tool {
   const [, name, args = '{}'] = /^\s*([A-Za-z_][\w.:-]*)\s*(\{.*\})?\s*$/s.exec(text) ?? [];
@@ -212,27 +195,4 @@ function parseTool(text: string): Tool {
   throw new InvalidArgumentError(
     'Give a function and its arguments in JSON: \'get_weather {"city":"Bern"}\'.',
   );
-}
-
-/** A seed on the command line counts more than the script's own. */
-function seeded(script: FaultScript, seed: number | undefined): FaultScript {
-  if (seed === undefined) return script;
-  return { seed, rules: 'rules' in script ? script.rules : script };
-}
-
-function numberFrom(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() !== '' && value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`Give a number from ${least} to ${most}.`);
-  };
-}
-
-function wholeFrom(least: number, most: number): (text: string) => number {
-  const parse = numberFrom(least, most);
-  return (text) => {
-    const value = parse(text);
-    if (Number.isInteger(value)) return value;
-    throw new InvalidArgumentError(`Give a whole number from ${least} to ${most}.`);
-  };
 }

@@ -1,44 +1,17 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { GeminiWire } from '../../test/support/gemini-wire.ts';
+import { RunningCommand } from '../../test/support/running-command.ts';
 
-const HERE = fileURLToPath(new URL('.', import.meta.url));
 const PATH = '/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent?key=any';
 
-class Running {
-  readonly process: ChildProcess;
-  output = '';
-  readonly exited: Promise<number | null>;
-
+/** An emulator as a command. */
+class Running extends RunningCommand {
   constructor(...parameters: string[]) {
-    this.process = spawn(process.execPath, ['main.ts', 'emulate', 'gemini', ...parameters], {
-      cwd: HERE,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    this.process.stdout?.on('data', (data: Buffer) => (this.output += data.toString()));
-    this.process.stderr?.on('data', (data: Buffer) => (this.output += data.toString()));
-    // Not 'exit': by then not all of its output may have been read.
-    this.exited = new Promise((resolve) => this.process.once('close', resolve));
-  }
-
-  /** Resolves with the first match in what the process has said. */
-  said(pattern: RegExp): Promise<RegExpExecArray> {
-    return new Promise((resolve, reject) => {
-      const hear = (): void => {
-        const match = pattern.exec(this.output);
-        if (match !== null) resolve(match);
-      };
-      hear();
-      this.process.stdout?.on('data', hear);
-      this.process.stderr?.on('data', hear);
-      this.process.once('close', () => reject(new Error(`It ended with: ${this.output}`)));
-    });
+    super('emulate', ...parameters);
   }
 }
 
@@ -62,7 +35,7 @@ describe('holdfast emulate gemini', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)(
     'says where it is, tells each connection in a line, and ends on %s with calls under way',
     async (signal) => {
-      running = new Running('--port', '0');
+      running = new Running('gemini', '--port', '0');
       const [, url] = await running.said(/GOOGLE_GEMINI_BASE_URL=http(:\S+)/);
       const socket = new WebSocket(`ws${url}${PATH}`);
       socket.on('open', () => socket.send('{"setup":{"model":"models/m"}}'));
@@ -75,7 +48,7 @@ describe('holdfast emulate gemini', () => {
   );
 
   it('takes no harm from an echo of the signal that arrives while it ends', async () => {
-    running = new Running('--port', '0');
+    running = new Running('gemini', '--port', '0');
     await running.said(/GOOGLE_GEMINI_BASE_URL/);
     const echoes = setInterval(() => running?.process.kill('SIGINT'), 0);
     try {
@@ -88,7 +61,17 @@ describe('holdfast emulate gemini', () => {
   it('plays a dialogue, is controlled while it runs, and leaves a whole record behind', async () => {
     const dialogue = fileWith('dialogue.yaml', 'turns:\n  - say: Good morning.\n');
     const record = join(folder, 'record.jsonl');
-    running = new Running('--port', '0', '--dialogue', dialogue, '--record', record, '--time-scale', '60');
+    running = new Running(
+      'gemini',
+      '--port',
+      '0',
+      '--dialogue',
+      dialogue,
+      '--record',
+      record,
+      '--time-scale',
+      '60',
+    );
     const [, url = ''] = await running.said(/Control it with curl (\S+)\/_emulator\/help/);
     const status = await fetch(`${url}/_emulator/status`);
     expect(await status.json()).toMatchObject({
@@ -120,7 +103,7 @@ describe('holdfast emulate gemini', () => {
         ? fileWith(`file-${index}`, parameter)
         : parameter,
     );
-    running = new Running('--port', '0', ...withFiles);
+    running = new Running('gemini', '--port', '0', ...withFiles);
     expect(await running.exited).toBe(2);
     await running.said(/^holdfast: /);
     const [line, ...rest] = running.output.trimEnd().split('\n');
@@ -133,8 +116,41 @@ describe('holdfast emulate gemini', () => {
       'faults.yaml',
       '- when: { probability: 0.5 }\n  what: { type: httpStatus, status: 503 }\n',
     );
-    running = new Running('--port', '0', '--faults', file, '--seed', '42');
+    running = new Running('gemini', '--port', '0', '--faults', file, '--seed', '42');
     await running.said(/"seed":42,"msg":"faults left to chance"/);
     await running.said(/GOOGLE_GEMINI_BASE_URL/);
+  });
+});
+
+describe('holdfast emulate llm', () => {
+  it('answers from a script, and ends on SIGTERM with an answer under way', async () => {
+    const script = fileWith(
+      'llm.yaml',
+      'answers:\n  - say: Good morning.\nfaults:\n  - { request: 2, what: { type: stall } }\n',
+    );
+    running = new Running('llm', '--port', '0', '--script', script, '--key', 'good');
+    const [, url = ''] = await running.said(/OPENAI_BASE_URL=(\S+)/);
+    const ask = (stream: boolean): Promise<Response> =>
+      fetch(`${url}/chat/completions`, {
+        method: 'POST',
+        headers: { authorization: 'Bearer good' },
+        body: JSON.stringify({ model: 'any', messages: [{ role: 'user', content: 'Hello' }], stream }),
+      });
+    expect(await (await ask(false)).json()).toMatchObject({
+      choices: [{ message: { content: 'Good morning.' } }],
+    });
+    const stalled = (await ask(true)).text().catch((error: Error) => error);
+    await running.said(/"number":2/);
+    running.process.kill('SIGTERM');
+    expect(await stalled).toBeInstanceOf(Error);
+    expect(await running.exited).toBe(0);
+    expect(running.output).not.toContain('good');
+  });
+
+  it('says what is wrong with its script, and ends with 2', async () => {
+    const script = fileWith('wrong.yaml', 'faults: [{ what: { type: explode } }]\n');
+    running = new Running('llm', '--port', '0', '--script', script);
+    expect(await running.exited).toBe(2);
+    await running.said(/^holdfast: The script of the language model is wrong/);
   });
 });

@@ -35,6 +35,7 @@ type Words = Readonly<Record<string, string>>;
 const LOSSES: Words = {
   silent: 'connection lost: the model does not answer',
   stalled: 'connection lost: what is sent does not get through',
+  idle: 'connection let go: nothing was sent over it for a while',
   contextLost: 'connection lost: the model had forgotten the conversation',
 };
 

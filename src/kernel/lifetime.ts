@@ -242,7 +242,7 @@ export class Lifetime implements AsyncDisposable {
   /** Takes nothing new, lets what is under way finish, then closes. Joins whatever end is already under way. */
   drain(reason = 'drained'): Promise<CloseReport> {
     if (this.#state.tag === 'open') {
-      const wait = new DrainWait(this.#path, this.log, () => this.#drainMore());
+      const wait = new DrainWait(this.path, this.log, () => this.#drainMore());
       this.#state = { tag: 'draining', ending: { reason }, wait };
       this.#drainMore();
     }
@@ -280,7 +280,7 @@ export class Lifetime implements AsyncDisposable {
       ending,
       verb,
       sinceMs: this.clock.now(),
-      path: this.#path,
+      path: this.path,
       plan: undefined,
     };
     this.#state = closing;
@@ -294,7 +294,7 @@ export class Lifetime implements AsyncDisposable {
     this.#signal?.abort(withoutFrames(this.#closedError()));
     const planned = [...this.#entries.values()];
     closing.plan = new ClosePlan({
-      owner: this.#path,
+      owner: this.path,
       reason: ending.reason,
       clock: this.clock,
       log: this.log,
@@ -345,7 +345,7 @@ export class Lifetime implements AsyncDisposable {
 
   #stop(entry: PlannedStep): void {
     const { name, resource, step } = entry;
-    const warn = warnOf(this.log, 'close step failed', this.#path, name);
+    const warn = warnOf(this.log, 'close step failed', this.path, name);
     try {
       asPromise(step.stop?.(resource as never))?.catch(warn);
     } catch (error) {
@@ -361,7 +361,7 @@ export class Lifetime implements AsyncDisposable {
   #discard(entry: PlannedStep): void {
     this.#stop(entry);
     new ClosePlan({
-      owner: this.#path,
+      owner: this.path,
       reason: 'created after the close began',
       clock: this.clock,
       log: this.log,
@@ -372,7 +372,7 @@ export class Lifetime implements AsyncDisposable {
 
   #logPair(message: 'closing' | 'closed', { reason, error }: Ending, fields: Record<string, unknown>): void {
     this.log[this.#options.logLevel ?? 'debug'](message, {
-      owner: this.#path,
+      owner: this.path,
       reason,
       ...(error === undefined ? {} : { error: describeError(error) }),
       ...fields,
@@ -380,9 +380,9 @@ export class Lifetime implements AsyncDisposable {
   }
 
   /** The names from the root down to this owner, for log lines. */
-  get #path(): string {
+  get path(): string {
     if (this.#state.tag === 'closing') return this.#state.path;
-    return this.#parent === undefined ? this.name : `${this.#parent.#path}/${this.name}`;
+    return this.#parent === undefined ? this.name : `${this.#parent.path}/${this.name}`;
   }
 
   #closedError(wanted?: string): ClosedError {

@@ -109,6 +109,7 @@ describe('events of the ADK wire', () => {
     const bodies: readonly LiveEventBody[] = [
       { type: 'goAway', timeLeftMs: 5_000 },
       { type: 'connection', state: 'connected', resumed: false, historyTurns: 0, afterMs: 12 },
+      { type: 'userState', state: 'away' },
       { type: 'limit', limit: 'idle', afterMs: 60_000 },
       { type: 'warning', code: 'HOLDFAST_X', message: 'x' },
       { type: 'toolCallCancellation', ids: ['1'] },

@@ -27,7 +27,7 @@ const AUDIO_END = `"}}]},"actions":${JSON.stringify(EMPTY_ACTIONS)}}`;
 /**
  * A live event as one ADK event; undefined for what that wire has no word for.
  *
- * What only Holdfast knows (connections, goAway, limits, warnings) stands in `customMetadata.holdfast`, where other
+ * What only Holdfast knows (connections, goAway, limits, warnings, whether the user is there) stands in `customMetadata.holdfast`, where other
  * clients do not look. A provider's resumption handle is a secret between server and provider and never comes here.
  */
 export function encodeAdkEvent(event: LiveEvent, context: AdkEventContext): string | undefined {
@@ -113,6 +113,7 @@ function bodyOf(event: Exclude<LiveEvent, { type: 'audio' }>): Record<string, un
     case 'connection':
       return ours(connectionOnWire(event));
     case 'goAway':
+    case 'userState':
     case 'limit':
     case 'warning':
     case 'toolCallCancellation':

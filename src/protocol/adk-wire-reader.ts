@@ -148,7 +148,14 @@ function sideBodies(event: JsonObject): LiveEventBody[] {
   return bodies;
 }
 
-const OURS: readonly unknown[] = ['goAway', 'connection', 'limit', 'warning', 'toolCallCancellation'];
+const OURS: readonly unknown[] = [
+  'goAway',
+  'connection',
+  'userState',
+  'limit',
+  'warning',
+  'toolCallCancellation',
+];
 
 function usageOf(value: unknown): Usage | undefined {
   if (!isJsonObject(value)) return undefined;

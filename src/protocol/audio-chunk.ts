@@ -64,10 +64,12 @@ export class AudioChunk {
     return this.#pcm;
   }
 
-  /** Base64, as it came where it came so, otherwise standard with padding. Encoded on first use. */
+  /**
+   * Base64, as it came where it came so, otherwise standard with padding. Not kept: it is asked for by the leg that sends
+   * it, and chunks that may have to be sent again are kept by the thousand.
+   */
   get base64(): string {
-    this.#base64 ??= encodeBase64(this.#pcm ?? new Uint8Array(0));
-    return this.#base64;
+    return this.#base64 ?? encodeBase64(this.#pcm ?? new Uint8Array(0));
   }
 
   /** Base64 in the URL-safe alphabet, with padding. Not kept: it is asked for once, by the leg that sends it. */

@@ -35,6 +35,11 @@ export interface Part {
 export interface Content {
   readonly role: 'user' | 'model';
   readonly parts: readonly Part[];
+  /**
+   * The agent was interrupted, and its words are those that were heard: found by the place of each word in the audio, or,
+   * as an estimate, by the share of the audio that was heard. Where nothing was heard the text is empty.
+   */
+  readonly cut?: 'words' | 'share';
 }
 
 /** A message of one text. */

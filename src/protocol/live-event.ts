@@ -30,6 +30,8 @@ export type LiveEventBody =
       readonly text: string;
       readonly partial: boolean;
       readonly languageCode?: string;
+      /** The agent was interrupted, and the text is what was heard of it; see `Content.cut`. */
+      readonly cut?: 'words' | 'share';
     }
   /** Parts of the agent's turn that are neither text nor audio: executed code, files, pictures. */
   | { readonly type: 'content'; readonly content: Content }
@@ -51,6 +53,8 @@ export type LiveEventBody =
   /** This connection will end soon; `undefined` when the peer did not say when. */
   | { readonly type: 'goAway'; readonly timeLeftMs?: number | undefined }
   | ConnectionEventBody
+  /** Nobody has spoken for `userAwayTimeoutMs`; or the user is there again. */
+  | { readonly type: 'userState'; readonly state: 'away' | 'present' }
   /** A limit is reached; the end follows. */
   | { readonly type: 'limit'; readonly limit: LimitName; readonly afterMs: number }
   /** Something was refused or lost and the session goes on. */
@@ -61,11 +65,12 @@ export type LiveEventBody =
 /**
  * Why a connection to the model is replaced, or has to be.
  *
- * - `lost`: it ended, and nobody had asked for it. - `silent`: a probe was not answered. - `stalled`: what was sent did
- * not leave. - `goAway`, `age`: swapped on purpose, because the provider says that it will end, or is known to end it.
+ * - `lost`: it ended, and nobody had asked for it. - `silent`: a probe, or what was asked, was not answered.
+ * - `stalled`: what was sent did not leave. - `idle`: the peer let go of it because it was sent nothing for a while.
+ * - `goAway`, `age`: swapped on purpose, because the provider says that it will end, or is known to end it.
  * - `contextLost`: the provider resumed it and had forgotten the conversation.
  */
-export type ConnectionCause = 'lost' | 'silent' | 'stalled' | 'goAway' | 'age' | 'contextLost';
+export type ConnectionCause = 'lost' | 'silent' | 'stalled' | 'idle' | 'goAway' | 'age' | 'contextLost';
 
 /** What a new connection means for the conversation (clauses R8, R9). Durations in milliseconds. */
 export interface ConnectionRecovery {

@@ -19,6 +19,8 @@ export interface LegWelcome {
 export interface LegOwner {
   /** The client may be told of the session, and the session may start. */
   ready(): void;
+  /** The client tells how much of the agent's voice has been heard. */
+  played(positionSamples: number): void;
   /** The client is gone. */
   gone(): void;
   /** The client cannot be served any longer, for its own doing. */

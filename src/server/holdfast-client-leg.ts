@@ -144,6 +144,10 @@ export class HoldfastClientLeg implements ClientLeg {
       this.#socket.send(encodeServerMessage({ type: 'pong', ...(id === undefined ? {} : { id }) }));
       return;
     }
+    if (message.type === 'playout') {
+      this.#options.owner.played(message.positionSamples);
+      return;
+    }
     const request = requestOfClientMessage(message);
     if (request !== undefined) this.#input.submit(request);
   }

@@ -191,6 +191,7 @@ export class LiveCall implements Call {
     const { context, wire } = this.#options;
     const owner: LegOwner = {
       ready: () => this.#ready.resolve(),
+      played: (positionSamples) => this.#session?.playout.reported(positionSamples),
       gone: () => this.#leave({ tag: 'session', reason: 'participant_disconnected' }),
       broken: (end) => this.#leave(end),
     };

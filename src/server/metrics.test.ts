@@ -99,7 +99,10 @@ describe('the metrics of a server', () => {
     expect(text).toContain('# TYPE holdfast_live_sessions gauge\nholdfast_live_sessions 3\n');
     expect(text).toContain('holdfast_sessions_closed_total{reason="limit"} 0\n');
     expect(text).toContain('holdfast_model_reconnects_total{cause="lost",outcome="resumed"} 0\n');
-    expect(text).toContain('holdfast_model_swaps_total{cause="goAway"} 0\n');
+    for (const cause of ['goAway', 'age', 'contextLost']) {
+      expect(text).toContain(`holdfast_model_swaps_total{cause="${cause}"} 0\n`);
+    }
+    expect(text).not.toContain('reconnects_total{cause="contextLost"');
   });
 });
 

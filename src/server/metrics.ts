@@ -7,8 +7,8 @@ import { LabelledCounter, formatMetric } from './prometheus.ts';
 type Outcome = 'resumed' | 'reseeded' | 'exhausted' | 'ended';
 
 /** What can be told beforehand is shown as 0 from the start: a rate is only seen of what has been there before. */
-const LOSS_CAUSES: readonly ConnectionCause[] = ['lost', 'silent', 'stalled', 'contextLost'];
-const SWAP_CAUSES: readonly ConnectionCause[] = ['goAway', 'age'];
+const LOSS_CAUSES: readonly ConnectionCause[] = ['lost', 'silent', 'stalled'];
+const SWAP_CAUSES: readonly ConnectionCause[] = ['goAway', 'age', 'contextLost'];
 const OUTCOMES: readonly Outcome[] = ['resumed', 'reseeded', 'exhausted', 'ended'];
 
 /** What all live sessions of one server came to, as `GET /metrics` tells it to Prometheus (clause R9). */

@@ -18,12 +18,13 @@ export function sessionJson(session: StoredSession, agentName: string): Record<s
     appName: session.appName,
     userId: session.userId,
     state: session.state,
-    events: session.history.map((content, index) => ({
+    events: session.history.map(({ role, parts, cut }, index) => ({
       id: `${session.id}-${index + 1}`,
       invocationId: session.id,
-      author: content.role === 'user' ? 'user' : agentName,
+      author: role === 'user' ? 'user' : agentName,
       timestamp: session.createdAtMs / 1_000,
-      content,
+      content: { role, parts },
+      ...(cut === undefined ? {} : { customMetadata: { holdfast: { cut } } }),
       actions: NO_ACTIONS,
     })),
     lastUpdateTime: session.updatedAtMs / 1_000,

@@ -12,6 +12,12 @@ import type { Journal, StoredSession } from './session-store.ts';
 /** What was queued before a close goes out within a second, or its receiver is not taking it (clause C11). */
 export const DEFAULT_FLUSH_TIMEOUT_MS = 1_000;
 
+/** Nobody is told that the user is away: what that means, and when, is for the application to say. */
+export const DEFAULT_USER_AWAY_TIMEOUT_MS = Infinity;
+
+/** Nobody is told of interruptions without a word: only an application that lets the agent go on has a use for it. */
+export const DEFAULT_FALSE_INTERRUPTION_TIMEOUT_MS = Infinity;
+
 export interface AgentSessionOptions {
   readonly agent: Agent;
   /** Default: the agent's own. */
@@ -32,6 +38,16 @@ export interface AgentSessionOptions {
   /** Default `DEFAULT_CONNECT_TIMEOUT_MS`. */
   readonly connectTimeoutMs?: number | undefined;
   readonly limits?: Partial<SessionLimits> | undefined;
+  /**
+   * After how long without a word of anybody the event `userState` says that the user is away. Default: never. It is found
+   * by words and marks of speech, so the model has to give either.
+   */
+  readonly userAwayTimeoutMs?: number | undefined;
+  /**
+   * How long after an interruption without a word of the user `falseInterruption` is emitted, with the speech that was
+   * interrupted. Default: never.
+   */
+  readonly falseInterruptionTimeoutMs?: number | undefined;
   /** How a lost connection is had again. Default: see `ReconnectPolicy`; `false` turns it off. */
   readonly reconnect?: ReconnectOptions | undefined;
   /** These three are the owner's where there is one. */
@@ -51,7 +67,9 @@ export function limitsOf({ limits }: Pick<AgentSessionOptions, 'limits'>): Sessi
 /** @throws InvalidOptionError for a time that is not above 0. */
 export function checkTimes(options: AgentSessionOptions & Partial<SessionLimits>): void {
   const { closeTimeoutMs, flushTimeoutMs, connectTimeoutMs, idleTimeoutMs, maxDurationMs } = options;
-  const times = { closeTimeoutMs, flushTimeoutMs, connectTimeoutMs, idleTimeoutMs, maxDurationMs };
+  const { userAwayTimeoutMs, falseInterruptionTimeoutMs } = options;
+  const limits = { idleTimeoutMs, maxDurationMs, userAwayTimeoutMs, falseInterruptionTimeoutMs };
+  const times = { closeTimeoutMs, flushTimeoutMs, connectTimeoutMs, ...limits };
   for (const [name, ms] of Object.entries(times)) {
     if (ms === undefined || ms > 0) continue;
     throw new InvalidOptionError(`${name} must be above 0 milliseconds; it was ${ms}.`);

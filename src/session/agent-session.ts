@@ -1,17 +1,17 @@
 import {
   ClosedError,
   DEFAULT_CLOSE_TIMEOUT_MS,
-  Emitter,
-  HoldfastError,
   InvalidOptionError,
   Lifetime,
   describeError,
+  systemClock,
+  systemRandom,
 } from '../kernel/index.ts';
-import { systemClock, systemRandom } from '../kernel/index.ts';
-import type { CloseReport, Listener, ListenerErrorHandler, Logger } from '../kernel/index.ts';
-import type { LimitName, LiveEvent, LiveEventBody, Usage } from '../protocol/index.ts';
+import type { Clock, CloseReport, Listener } from '../kernel/index.ts';
+import type { LimitName, LiveEventBody } from '../protocol/index.ts';
 import { DEFAULT_FLUSH_TIMEOUT_MS, checkTimes, limitsOf } from './agent-session-options.ts';
 import type { AgentSessionOptions } from './agent-session-options.ts';
+import { AgentSpeech } from './agent-speech.ts';
 import type { Agent } from './agent.ts';
 import type { ConnectionCounts } from './connection-counts.ts';
 import { ConnectionStory } from './connection-story.ts';
@@ -20,30 +20,29 @@ import { Conversation } from './conversation.ts';
 import { InputPump } from './input-pump.ts';
 import { JournalWriter } from './journal-writer.ts';
 import { LimitWatch } from './limits.ts';
-import type { LiveModel, LiveSetup, ModelInput, ModelOutput } from './live-model.ts';
+import type { LiveConnection, LiveModel, LiveSetup, ModelInput, ModelOutput } from './live-model.ts';
 import { LiveRequestQueue } from './live-request-queue.ts';
+import { ModelTraffic } from './model-traffic.ts';
+import { Playout } from './playout.ts';
+import type { PlayoutPosition } from './playout.ts';
 import { isProgress } from './progress.ts';
 import { resolveReconnect } from './reconnect-policy.ts';
 import { Resumption } from './resumption.ts';
 import type { Resuming } from './resumption.ts';
 import { liveSetup } from './run-config.ts';
 import type { Knowledge } from './run-config.ts';
+import { conversationEnds } from './session-drain.ts';
+import { SessionEvents } from './session-events.ts';
+import type { AgentSessionEventName, AgentSessionEvents } from './session-events.ts';
 import { endReasonOf } from './session-end.ts';
 import type { EndReason, SessionCloseReport } from './session-end.ts';
+import type { SpeechHandle } from './speech-handle.ts';
+import type { GenerateReplyOptions, SayOptions } from './speech-requests.ts';
 import { DEFAULT_CONNECT_TIMEOUT_MS, SupervisedLeg } from './supervised-leg.ts';
 import type { Recovered } from './supervised-leg.ts';
 import { newSession } from './session-store.ts';
 import type { StoredSession } from './session-store.ts';
 import { ToolExchange } from './tool-exchange.ts';
-import { NO_USAGE, addUsage } from './usage.ts';
-
-/** How long a drain waits for an answer that was asked for and has not begun. */
-export const DRAIN_ANSWER_TIMEOUT_MS = 10_000;
-
-interface AgentSessionEvents extends Record<string, readonly unknown[]> {
-  event: readonly [event: LiveEvent];
-  close: readonly [report: SessionCloseReport];
-}
 
 export type AgentSessionState = 'new' | 'connecting' | 'live' | 'draining' | 'closing' | 'closed';
 
@@ -66,28 +65,31 @@ export class AgentSession implements AsyncDisposable {
   readonly model: LiveModel;
   readonly session: StoredSession;
   readonly queue: LiveRequestQueue;
+  /** How much of the agent's voice was heard; who plays it may tell it. */
+  readonly playout: PlayoutPosition;
   /** Resolves, and never rejects, when the live session has ended. */
   readonly closed: Promise<SessionCloseReport>;
 
   readonly #lifetime: Lifetime;
-  readonly #emitter: Emitter<AgentSessionEvents>;
+  /** What it is called in logs. */
+  readonly #path: string;
+  readonly #events: SessionEvents;
   readonly #conversation: Conversation;
   readonly #continuity: Continuity;
   readonly #story: ConnectionStory;
   readonly #journal: JournalWriter | undefined;
-  /** What the answers of earlier live sessions have cost. */
-  readonly #usageBefore: Usage;
-  readonly #leg: SupervisedLeg<LiveSetup, ModelInput, ModelOutput>;
+  readonly #leg: SupervisedLeg<LiveSetup, ModelInput, ModelOutput, LiveConnection>;
   readonly #pump: InputPump;
   readonly #tools: ToolExchange;
+  readonly #speech: AgentSpeech;
+  readonly #traffic: ModelTraffic;
   readonly #options: AgentSessionOptions;
   #startedAtMs: number | undefined;
   #limits: LimitWatch | undefined;
-  #lastSeq = 0;
 
   /** @throws InvalidOptionError without a model, or when the queue feeds another live session. */
   constructor(options: AgentSessionOptions) {
-    const { agent, owner, clock = systemClock, log, random = systemRandom } = options;
+    const { agent, owner, clock = systemClock, random = systemRandom } = options;
     const model = options.model ?? agent.model;
     if (model === undefined) {
       throw new InvalidOptionError(
@@ -106,34 +108,41 @@ export class AgentSession implements AsyncDisposable {
     const detach = this.queue.attach({ queued: () => this.#queued(), closed: () => this.#queueClosed() });
 
     const name = `session ${this.session.id}`;
-    const lifetimeOptions = {
-      closeTimeoutMs: options.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS,
-      logLevel: 'info',
-    } as const;
-    const lifetime =
-      owner === undefined
-        ? Lifetime.root({ name, clock, ...(log === undefined ? {} : { log }), ...lifetimeOptions })
-        : owner.child(name, { ...lifetimeOptions, drain: (child) => child.closed });
+    const lifetime = lifetimeOf(options, name, clock);
     this.#lifetime = lifetime;
+    this.#path = lifetime.path;
     lifetime.own('request queue', this.queue, {
       stop: (queue) => {
         detach();
         queue.close();
       },
     });
-    this.#emitter = new Emitter(listenerFailed(lifetime.log, name));
-    this.#conversation = new Conversation(this.session.history, (event) => this.#emit(event));
+    this.#events = new SessionEvents({
+      clock: lifetime.clock,
+      log: lifetime.log,
+      owner: this.#path,
+      agentName: agent.name,
+      modelId: model.id,
+      turn: () => this.#conversation.turn,
+    });
+    const playout = new Playout(lifetime.clock, model.capabilities.outputRateHz);
+    this.playout = playout;
     const { session } = this;
-    const emit = (event: LiveEventBody): void => this.#emit(event);
+    const events = this.#events;
+    const emit = (event: LiveEventBody): void => events.emit(event);
+    const tell = (event: LiveEventBody): void => {
+      this.#speech.told(event);
+      emit(event);
+    };
+    this.#conversation = new Conversation(session.history, tell, playout);
     const handles = { modelId: model.id, lifetimeMs: model.capabilities.handleLifetimeMs ?? Infinity };
-    this.#story = new ConnectionStory({ clock: lifetime.clock, log: lifetime.log, owner: name, emit });
+    this.#story = new ConnectionStory({ clock: lifetime.clock, log: lifetime.log, owner: this.#path, emit });
     this.#story.handleUpdated(session.resumption?.handle);
     const resumption = new Resumption(handles, session.resumption, session.history.length, (stored) => {
       session.resumption = stored;
       this.#story.handleUpdated(stored?.handle);
       this.#journal?.changed();
     });
-    this.#usageBefore = session.usage ?? NO_USAGE;
     const { journal } = options;
     this.#journal =
       journal === undefined
@@ -170,16 +179,41 @@ export class AgentSession implements AsyncDisposable {
       isAtBoundary: () => this.#continuity.isAtBoundary,
       isQuiet: () => this.#continuity.ring.isQuiet,
       changed: (event) => this.#story.changed(event),
-      disconnected: () => this.#continuity.cut(),
+      disconnected: () => this.#disconnected(),
       connected: (setup, resuming, recovered) => this.#connected(setup, resuming, recovered),
-      ready: () => void this.#pump.pump(),
-      output: (message) => this.#received(message),
+      ready: () => this.#ready(),
+      output: (message) => this.#traffic.received(message),
       isProgress,
-      sent: (input) => this.#sent(input),
-      refused: (input, error) => this.#refused(input, error),
+      sent: (input) => this.#traffic.sent(input),
+      refused: (input, error) => this.#traffic.refused(input, error),
       failed: (error) => this.#failed(error),
     });
     this.#pump = new InputPump(this.queue, this.#continuity.ring, this.#leg, lifetime);
+    this.#speech = new AgentSpeech({
+      owner: lifetime,
+      model,
+      conversation: this.#conversation,
+      playout,
+      leg: this.#leg,
+      pump: this.#pump,
+      session: options,
+      emit,
+      tell: (event, speech) => events.speech(event, speech),
+      refused: (what, error) => events.refused(what, error),
+    });
+    this.#traffic = new ModelTraffic({
+      session,
+      conversation: this.#conversation,
+      continuity: this.#continuity,
+      speech: this.#speech,
+      tools: this.#tools,
+      story: this.#story,
+      events,
+      leg: this.#leg,
+      wallTime: () => lifetime.clock.wallTime(),
+      active: () => this.#limits?.active(),
+      changed: () => this.#journal?.changed(),
+    });
     this.closed = lifetime.closed.then((report) => this.#finish(report));
   }
 
@@ -200,8 +234,16 @@ export class AgentSession implements AsyncDisposable {
     return this.#conversation.answerTurn;
   }
 
-  on<Name extends 'event' | 'close'>(event: Name, listener: Listener<AgentSessionEvents[Name]>): () => void {
-    return this.#emitter.on(event, listener);
+  /** What the agent is saying: until it was heard, and from when the model was asked for it. */
+  get currentSpeech(): SpeechHandle | undefined {
+    return this.#speech.current;
+  }
+
+  on<Name extends AgentSessionEventName>(
+    event: Name,
+    listener: Listener<AgentSessionEvents[Name]>,
+  ): () => void {
+    return this.#events.on(event, listener);
   }
 
   /** What the connections to the model have come to so far. */
@@ -226,6 +268,9 @@ export class AgentSession implements AsyncDisposable {
     if (this.queue.isClosed) this.#queueClosed();
     this.#throwIfEnding();
     this.#tools.settleLost();
+    this.#limits = new LimitWatch(this.#lifetime, limitsOf(this.#options), (limit, afterMs) =>
+      this.#limit(limit, afterMs),
+    );
     try {
       await this.#leg.start();
     } catch (error) {
@@ -237,10 +282,36 @@ export class AgentSession implements AsyncDisposable {
     this.#pump.pump();
   }
 
-  /** Takes nothing new, sends what is queued, lets the answer and the tools under way finish, then closes. */
+  /**
+   * Says a text word for word, after what is being said and waits already. For models with `saysText`.
+   * @throws InvalidOptionError for other models and an empty text; QueueFullError when too much waits; ClosedError when the
+   * live session is ending.
+   */
+  say(text: string, options: SayOptions = {}): SpeechHandle {
+    this.#throwIfEnding();
+    return this.#speech.say(text, options);
+  }
+
+  /**
+   * Lets the model speak, after what is being said and waits already: in answer to `userInput`, or of its own accord.
+   * @throws InvalidOptionError for what the model cannot be asked; QueueFullError and ClosedError as `say`.
+   */
+  generateReply(options: GenerateReplyOptions = {}): SpeechHandle {
+    this.#throwIfEnding();
+    return this.#speech.reply(options);
+  }
+
+  /** Stops what the agent is saying, and forgets what it was to say after that. */
+  interrupt(): void {
+    this.#speech.interrupt();
+  }
+
+  /** Takes nothing new, sends what is queued, lets answers be heard and tools finish, then closes. */
   drain(reason: EndReason = 'drained'): Promise<SessionCloseReport> {
     if (this.#lifetime.isOpen) {
-      this.#lifetime.own('drain', {}, { drain: () => this.#conversationEnds() });
+      const parts = { pump: this.#pump, conversation: this.#conversation, speech: this.#speech };
+      const ends = { owner: this.#lifetime, flushTimeoutMs: this.#flushTimeoutMs, ...parts };
+      this.#lifetime.own('drain', {}, { drain: () => conversationEnds(ends) });
       void this.#lifetime.drain(reason);
       this.queue.close();
     }
@@ -289,23 +360,14 @@ export class AgentSession implements AsyncDisposable {
       return;
     }
     // The close does not wait for what else a drain would wait for: answers, tools.
-    const flushed = (): Promise<unknown> => this.#flush().then(() => void this.close('user_initiated'));
+    const flushed = (): Promise<unknown> =>
+      this.#pump.flush(this.#flushTimeoutMs).then(() => void this.close('user_initiated'));
     this.#lifetime.own('flush', {}, { drain: flushed });
     void this.#lifetime.drain('user_initiated');
   }
 
-  async #conversationEnds(): Promise<void> {
-    await this.#flush();
-    if (this.#lifetime.isClosing) return;
-    const unanswered = this.#lifetime.timer('answer', DRAIN_ANSWER_TIMEOUT_MS, () => {
-      if (!this.#conversation.isAgentSpeaking) this.#conversation.stopWaiting();
-    });
-    await this.#conversation.whenIdle();
-    unanswered.cancel();
-  }
-
-  #flush(): Promise<void> {
-    return this.#pump.flush(this.#options.flushTimeoutMs ?? DEFAULT_FLUSH_TIMEOUT_MS);
+  get #flushTimeoutMs(): number {
+    return this.#options.flushTimeoutMs ?? DEFAULT_FLUSH_TIMEOUT_MS;
   }
 
   #knowledge(resuming: Resuming): Knowledge {
@@ -315,66 +377,28 @@ export class AgentSession implements AsyncDisposable {
 
   /** The model is there, or is there again: what it does not know goes first, and what that means is told (R9). */
   #connected({ history }: LiveSetup, resuming: Resuming, recovered: Recovered | undefined): void {
-    this.#limits ??= new LimitWatch(this.#lifetime, limitsOf(this.#options), (limit, afterMs) =>
-      this.#limit(limit, afterMs),
-    );
+    this.#speech.connected();
     const unsent = this.#pump.takeResults();
     const continued = this.#continuity.continued(resuming, history.length, unsent);
     this.#pump.beginWith(continued.first);
     for (const result of continued.results) this.#tools.answer(result);
     this.#story.connected(resuming, recovered, continued);
     if (!continued.isGivenUp) return;
-    this.#emit({
+    this.#events.emit({
       type: 'warning',
       code: 'HOLDFAST_INPUT_GIVEN_UP',
       message: 'What the user said has ended every connection it was sent to, and is not sent again.',
     });
   }
 
-  #sent(input: ModelInput): void {
-    this.#continuity.sent(input);
-    if (input.type === 'audio') {
-      this.session.inputMs = (this.session.inputMs ?? 0) + input.audio.durationMs;
-      return;
-    }
-    this.#conversation.sent(input);
-    this.#journal?.changed();
+  #disconnected(): void {
+    this.#continuity.cut();
+    this.#speech.disconnected();
   }
 
-  #received(message: ModelOutput): void {
-    this.#limits?.active();
-    this.#continuity.receiving(message);
-    switch (message.type) {
-      case 'toolCall':
-        this.#tools.called(message.calls);
-        return;
-      case 'toolCallCancellation':
-        this.#tools.cancelled(message.ids);
-        break;
-      case 'resumption':
-        this.#continuity.resumable(message, this.#lifetime.clock.wallTime());
-        return;
-      case 'goAway':
-        this.#story.goAway(message);
-        this.#leg.goAway(message.timeLeftMs);
-        break;
-      default:
-    }
-    this.#conversation.received(message);
-    if (message.type === 'audio') return;
-    if (message.type === 'turnComplete') this.#leg.turnEnded();
-    if (message.type === 'usage') this.session.usage = addUsage(this.#usageBefore, this.#conversation.usage);
-    if (this.#continuity.received(message)) this.#leg.contextLost();
-    this.#journal?.changed();
-  }
-
-  #refused(input: ModelInput, error: unknown): void {
-    if (input.type !== 'toolResponse' && input.type !== 'history') this.#continuity.ring.refused();
-    this.#emit({
-      type: 'warning',
-      code: error instanceof HoldfastError ? error.code : 'HOLDFAST_INPUT_REFUSED',
-      message: `${this.model.id} cannot take this '${input.type}'; it was dropped: ${describeError(error)}`,
-    });
+  #ready(): void {
+    this.#pump.pump();
+    this.#speech.moveOn();
   }
 
   /** There will be no connection any more. */
@@ -385,24 +409,8 @@ export class AgentSession implements AsyncDisposable {
   }
 
   #limit(limit: LimitName, afterMs: number): void {
-    this.#emit({ type: 'limit', limit, afterMs });
+    this.#events.emit({ type: 'limit', limit, afterMs });
     void this.close('limit');
-  }
-
-  #emit(body: LiveEventBody): void {
-    const isUser = body.type === 'transcript' && body.speaker === 'user';
-    this.#lastSeq += 1;
-    const seq = this.#lastSeq;
-    const atMs = this.#lifetime.clock.wallTime();
-    const author = isUser ? 'user' : this.agent.name;
-    const { turn } = this.#conversation;
-    if (body.type === 'audio') {
-      // Written out, because there are fifty a second of this one, and a copy of unknown fields is ten times as slow.
-      const { type, audio, positionSamples } = body;
-      this.#emitter.emit('event', { type, audio, positionSamples, seq, atMs, author, turn });
-    } else {
-      this.#emitter.emit('event', { ...body, seq, atMs, author, turn });
-    }
   }
 
   #finish(report: CloseReport): SessionCloseReport {
@@ -412,8 +420,7 @@ export class AgentSession implements AsyncDisposable {
     // An error keeps every `this` of its stack alive until the stack is first read; whoever keeps the report has it.
     if (report.error instanceof Error) this.#lifetime.log.debug('ended', { stack: report.error.stack });
     if (report.reason === 'error') {
-      const { name, log } = this.#lifetime;
-      log.error('session failed', { owner: name, error: describeError(report.error) });
+      this.#lifetime.log.error('session failed', { owner: this.#path, error: describeError(report.error) });
     }
     const whole: SessionCloseReport = {
       ...report,
@@ -422,13 +429,17 @@ export class AgentSession implements AsyncDisposable {
       usage: this.#conversation.usage,
       connections: this.connections,
     };
-    this.#emitter.emit('close', whole);
-    this.#emitter.clear();
+    this.#events.close(whole);
     return whole;
   }
 }
 
-/** A function of its own, so that a listener whose promise never settles holds a logger and no session (clause C6). */
-function listenerFailed(log: Logger, owner: string): ListenerErrorHandler {
-  return (error, event) => log.error('listener failed', { owner, event, error: describeError(error) });
+function lifetimeOf(
+  { owner, log, closeTimeoutMs }: AgentSessionOptions,
+  name: string,
+  clock: Clock,
+): Lifetime {
+  const common = { closeTimeoutMs: closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS, logLevel: 'info' } as const;
+  if (owner !== undefined) return owner.child(name, { ...common, drain: (child) => child.closed });
+  return Lifetime.root({ name, clock, ...(log === undefined ? {} : { log }), ...common });
 }

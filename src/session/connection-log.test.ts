@@ -82,6 +82,16 @@ describe('the log of a connection', () => {
     });
   });
 
+  it('H4 log: a handle that is given up is quoted by what rejects it, and told of as the one it was', () => {
+    const { log, lines } = logged();
+    log.handleUpdated(HANDLE);
+    log.handleUpdated(undefined);
+    expect(log.withoutHandle(`unknown handle ${HANDLE}`)).not.toContain(HANDLE);
+    log.note({ ...CONNECTION_EVENTS.handleRejected, reason: `unknown handle ${HANDLE}` });
+    expect(JSON.stringify(lines)).not.toContain(HANDLE);
+    expect(lines.at(-1)?.[2]).toMatchObject({ handle: expect.stringMatching(/^Cihj/) as string });
+  });
+
   it('tells a handle once, and that there is none after it was rejected', () => {
     const { log, lines } = logged();
     log.handleUpdated(undefined);

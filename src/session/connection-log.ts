@@ -41,6 +41,8 @@ export class ConnectionLog {
   readonly #log: Logger;
   readonly #owner: string;
   #handle: string | undefined;
+  /** The handle that was there last: it is quoted by who rejects it, when it is not used any more. */
+  #latest: string | undefined;
 
   /** `owner` is the name the live session is logged under. */
   constructor(log: Logger, owner: string) {
@@ -62,25 +64,27 @@ export class ConnectionLog {
   handleUpdated(handle: string | undefined): void {
     if (handle === this.#handle) return;
     this.#handle = handle;
+    this.#latest = handle ?? this.#latest;
     const fields = { handle: handle === undefined ? 'none' : redactHandle(handle) };
     this.#write('info', 'resumption handle updated', fields);
   }
 
   /** A text of the provider without the handle in it. */
   withoutHandle(text: string): string {
-    return withoutHandle(text, this.#handle);
+    return withoutHandle(text, this.#latest);
   }
 
   /** Whether a lost connection can be resumed is what one wants to know of it first. */
   #handleField({ state }: ConnectionEventBody): LogFields {
     if (state !== 'lost' && state !== 'handleRejected') return {};
-    return { handle: this.#handle === undefined ? 'none' : redactHandle(this.#handle) };
+    const handle = state === 'lost' ? this.#handle : this.#latest;
+    return { handle: handle === undefined ? 'none' : redactHandle(handle) };
   }
 
   #write(level: 'info' | 'warn', message: string, fields: LogFields): void {
     const told = Object.entries(fields).flatMap(([name, value]): [string, unknown][] => {
       if (value === undefined) return [];
-      return [[name, typeof value === 'string' ? withoutHandle(value, this.#handle) : value]];
+      return [[name, typeof value === 'string' ? this.withoutHandle(value) : value]];
     });
     this.#log[level](message, { owner: this.#owner, ...Object.fromEntries(told) });
   }

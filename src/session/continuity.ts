@@ -117,6 +117,7 @@ export class Continuity {
       this.#options.resumption.notNow();
       return;
     }
+    if (lastConsumedIndex !== undefined) this.ring.isCounted();
     this.#options.resumption.issued({
       handle,
       atMs: wallTimeMs,

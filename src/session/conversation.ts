@@ -1,6 +1,9 @@
-import type { Content, LiveEventBody, Part, Usage } from '../protocol/index.ts';
+import type { Content, LiveEventBody, Usage } from '../protocol/index.ts';
 import { textContent } from '../protocol/index.ts';
+import { AgentWords } from './agent-words.ts';
 import type { ModelInput, ModelOutput } from './live-model.ts';
+import type { Playout } from './playout.ts';
+import { SpokenText } from './spoken-text.ts';
 import { TakenBack } from './taken-back.ts';
 import { NO_USAGE, addUsage } from './usage.ts';
 
@@ -40,10 +43,12 @@ export class Conversation {
   #userPieces = '';
   /** Whole utterances that arrived beside the agent's turn, waiting to be placed before or after it. */
   #userHeld = '';
-  /** All text of the agent since the last commit; its parts have it too, each piece in its place. */
-  #agentText = '';
-  #agentTranscript = '';
-  #agentParts: Part[] = [];
+  /** What the agent has said since the last commit. */
+  readonly #agentWords = new AgentWords();
+  /** What of that was heard. */
+  readonly #spoken: SpokenText;
+  /** Whether what the agent says in the turn under way, or the next one, stays out of the history. */
+  #isOffRecord = false;
   #interrupted = false;
   /** Whether all of the answer under way has come; what is left of the turn is listening to it. */
   #isAnswerWhole = false;
@@ -60,9 +65,11 @@ export class Conversation {
   #restart: { readonly cutTurn: boolean; readonly isSaidAgain: boolean } | undefined;
   #idleWaiters: (() => void)[] = [];
 
-  constructor(history: Content[], emit: (event: LiveEventBody) => void) {
+  /** Without a playout, all that the agent said counts as heard. */
+  constructor(history: Content[], emit: (event: LiveEventBody) => void, playout?: Playout) {
     this.#history = history;
     this.#emit = emit;
+    this.#spoken = new SpokenText(history, playout);
     this.#takenBack = new TakenBack(history);
   }
 
@@ -92,6 +99,11 @@ export class Conversation {
     );
   }
 
+  /** Whether no answer is owed or being given. */
+  get isFloorOpen(): boolean {
+    return this.#floor === 'open';
+  }
+
   /** Resolves when no answer is owed or being given. */
   whenIdle(): Promise<void> {
     if (this.#floor === 'open') return Promise.resolve();
@@ -119,6 +131,22 @@ export class Conversation {
     }
   }
 
+  /** The model is asked to say something, and not by the user. */
+  asked(): void {
+    this.#owe();
+  }
+
+  /** Whether what the agent says next, up to the end of its turn, stays out of the history. */
+  goesOffRecord(isOffRecord: boolean): void {
+    this.#isOffRecord = isOffRecord;
+  }
+
+  /** The user interrupts an answer that goes on being heard to the end of what has come of it. */
+  talkedOver(): void {
+    this.#commitUser();
+    this.#commitAgent();
+  }
+
   /** Takes in one message of the model. Tool calls are committed here and run elsewhere. */
   received(output: ModelOutput): void {
     switch (output.type) {
@@ -129,12 +157,12 @@ export class Conversation {
         return;
       case 'text':
         this.#takeFloor();
-        if (output.thought !== true) this.#addText(output.text);
+        if (output.thought !== true) this.#agentWords.addText(output.text);
         this.#emit({ ...output, partial: true });
         return;
       case 'content':
         this.#takeFloor();
-        this.#agentParts.push(...output.content.parts);
+        this.#agentWords.addParts(output.content.parts);
         this.#emit(output);
         return;
       case 'transcript':
@@ -153,6 +181,7 @@ export class Conversation {
         return;
       case 'interrupted':
         this.#commitUser();
+        this.#spoken.interrupted(this.#floor === 'agent');
         this.#commitAgent();
         this.#interrupted = true;
         if (this.#floor === 'agent') this.#turnAnswered();
@@ -235,9 +264,8 @@ export class Conversation {
       this.#userPieces = '';
       this.#userHeld = '';
     }
-    this.#agentText = '';
-    this.#agentTranscript = '';
-    this.#agentParts = [];
+    this.#agentWords.take();
+    this.#spoken.begins(this.#outputSamples);
     // Who plays it drops what has not been heard of the old answer, because the new one begins from its beginning.
     if (restart.cutTurn) this.#emit({ type: 'interrupted', positionSamples: this.#outputSamples });
   }
@@ -274,6 +302,7 @@ export class Conversation {
     this.#isAnswerWhole = false;
     this.#hasCalled = false;
     this.#commitUser();
+    this.#spoken.begins(this.#outputSamples);
   }
 
   #completeTurn(reason: string | undefined): void {
@@ -281,6 +310,8 @@ export class Conversation {
     // Words that arrived beside an uninterrupted answer are the late transcript of the question before it.
     if (!interrupted) this.#commitUser();
     this.#commitAgent();
+    this.#spoken.turnEnded();
+    this.#isOffRecord = false;
     // A turn in which nothing was said has answered nothing: what led to it is sent to another connection.
     if (this.#floor === 'agent') this.#turnAnswered();
     this.#turnContents.push(...this.#nextContents);
@@ -310,19 +341,11 @@ export class Conversation {
     if (this.#floor !== 'agent') this.#commitUser();
   }
 
-  #hearAgent({ text, languageCode }: Extract<ModelOutput, { type: 'transcript' }>): void {
+  #hearAgent({ text, languageCode, words }: Extract<ModelOutput, { type: 'transcript' }>): void {
+    this.#agentWords.hear(text, words);
     if (text === '') return;
-    this.#agentTranscript += text;
     const language = languageCode === undefined ? {} : { languageCode };
     this.#emit({ type: 'transcript', speaker: 'agent', text, partial: true, ...language });
-  }
-
-  #addText(text: string): void {
-    this.#agentText += text;
-    const last = this.#agentParts.at(-1);
-    // Pieces grow into one part; what another kind of part stands between stays apart.
-    if (last?.text === undefined) this.#agentParts.push({ text });
-    else this.#agentParts[this.#agentParts.length - 1] = { ...last, text: last.text + text };
   }
 
   #endUtterance(): void {
@@ -348,18 +371,21 @@ export class Conversation {
   }
 
   #commitAgent(): void {
-    const text = this.#agentText;
-    const transcript = this.#agentTranscript.trim();
-    const parts = this.#agentParts;
     // Forgotten first: a listener of the events below may send, which commits again.
-    this.#agentText = '';
-    this.#agentTranscript = '';
-    this.#agentParts = [];
-    if (transcript !== '') parts.push({ text: transcript });
-    if (parts.length > 0) this.#write({ role: 'model', parts });
+    const { text, raw, words, parts } = this.#agentWords.take();
+    const said = raw.trim() === '' ? undefined : this.#spoken.said(raw, words, this.#outputSamples);
+    if (said !== undefined) parts.push({ text: said.text });
+    if (parts.length > 0 && !this.#isOffRecord) {
+      const cut = said?.cut === undefined ? {} : { cut: said.cut };
+      const content: Content = { role: 'model', parts, ...cut };
+      this.#write(content);
+      if (said !== undefined) this.#spoken.wrote(content, raw, words, this.#outputSamples);
+    }
     if (text !== '') this.#emit({ type: 'text', text, partial: false });
-    if (transcript !== '')
-      this.#emit({ type: 'transcript', speaker: 'agent', text: transcript, partial: false });
+    if (said !== undefined && said.text !== '') {
+      const cut = said.cut === undefined ? {} : { cut: said.cut };
+      this.#emit({ type: 'transcript', speaker: 'agent', text: said.text, partial: false, ...cut });
+    }
   }
 
   #write(content: Content): void {

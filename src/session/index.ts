@@ -1,9 +1,15 @@
 /** Live sessions: agents, tools, the queue in front of them and the engine behind. */
 export { Agent } from './agent.ts';
 export type { AgentOptions, Instructions } from './agent.ts';
-export { AgentSession, DRAIN_ANSWER_TIMEOUT_MS } from './agent-session.ts';
+export { AgentSession } from './agent-session.ts';
+export { DRAIN_ANSWER_TIMEOUT_MS } from './session-drain.ts';
 export type { AgentSessionState } from './agent-session.ts';
-export { DEFAULT_FLUSH_TIMEOUT_MS } from './agent-session-options.ts';
+export type { AgentSessionEventName } from './session-events.ts';
+export {
+  DEFAULT_FALSE_INTERRUPTION_TIMEOUT_MS,
+  DEFAULT_FLUSH_TIMEOUT_MS,
+  DEFAULT_USER_AWAY_TIMEOUT_MS,
+} from './agent-session-options.ts';
 export type { AgentSessionOptions } from './agent-session-options.ts';
 export { ConnectionCounter, NO_CONNECTIONS } from './connection-counts.ts';
 export type { ConnectionCounts } from './connection-counts.ts';
@@ -11,7 +17,14 @@ export * from './errors.ts';
 export { JOURNAL_COALESCE_MS, JOURNAL_OVERDUE_MS, JOURNAL_RETRY_MS } from './journal-writer.ts';
 export { DEFAULT_IDLE_TIMEOUT_MS, DEFAULT_MAX_DURATION_MS } from './limits.ts';
 export type { SessionLimits } from './limits.ts';
+export type { CutBy, SpokenWord } from './heard-text.ts';
 export type * from './live-model.ts';
+export { PLAYOUT_REPORT_GRACE_MS } from './playout.ts';
+export type { PlayoutPosition } from './playout.ts';
+export type { SpeechEnd, SpeechHandle, SpeechState } from './speech-handle.ts';
+export type { GenerateReplyOptions, SayOptions } from './speech-requests.ts';
+export { MAX_WAITING_SPEECHES, SPEECH_START_TIMEOUT_MS } from './speeches.ts';
+export type { AskedSpeech } from './speeches.ts';
 export type * from './stream-port.ts';
 export { DEFAULT_QUEUE_CAPACITY, LiveRequestQueue } from './live-request-queue.ts';
 export type { AdkLiveRequest, Blob } from './live-request-queue.ts';

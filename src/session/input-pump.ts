@@ -1,5 +1,5 @@
 import type { Lifetime, Timer } from '../kernel/index.ts';
-import type { FunctionResponse } from '../protocol/index.ts';
+import type { Content, FunctionResponse } from '../protocol/index.ts';
 import { audioMsOf } from './input-ring.ts';
 import type { InputRing, Unsent } from './input-ring.ts';
 import type { LiveRequestQueue } from './live-request-queue.ts';
@@ -46,12 +46,18 @@ export class InputPump {
   pump(): boolean {
     // A model may answer while it is sent to, and a listener of the answer may send: it goes in its turn.
     if (!this.#isMoving) this.#move();
-    return this.#isEmpty;
+    return this.isEmpty;
   }
 
   /** Sends what the model waits for, or keeps it until the connection takes it. */
   answer(input: ModelInput): void {
     this.#answers.push(input);
+    this.pump();
+  }
+
+  /** Sends a message of this side's own as if the client had said it, also when the queue was closed. */
+  say(content: Content): void {
+    this.#ring.push({ type: 'content', content, turnComplete: true });
     this.pump();
   }
 
@@ -62,7 +68,7 @@ export class InputPump {
 
   /** Takes out the results that were not sent yet: another connection may not know their calls. */
   takeResults(): FunctionResponse[] {
-    const results = this.#answers.flatMap((input) => (input.type === 'toolResponse' ? input.responses : []));
+    const results = this.#answers.flatMap(resultsOf);
     this.#answers = [];
     return results;
   }
@@ -86,7 +92,8 @@ export class InputPump {
     return { requests: requests + queued.length, audioMs: audioMs + audioMsOf(queued) };
   }
 
-  get #isEmpty(): boolean {
+  /** Whether nothing is left to send. */
+  get isEmpty(): boolean {
     return (
       this.#first === undefined &&
       this.#ring.waiting === 0 &&
@@ -103,7 +110,7 @@ export class InputPump {
     } finally {
       this.#isMoving = false;
     }
-    if (this.#isEmpty) {
+    if (this.isEmpty) {
       this.#flushed?.();
       this.#flushed = undefined;
     } else if (this.#leg.isConnected) this.#tryLater();
@@ -150,4 +157,11 @@ export class InputPump {
       this.pump();
     });
   }
+}
+
+/** The results an answer holds, whether it answers calls or tells of them as history. */
+function resultsOf(answer: ModelInput): readonly FunctionResponse[] {
+  if (answer.type === 'toolResponse') return answer.responses;
+  if (answer.type !== 'history') return [];
+  return answer.turns.flatMap(({ parts }) => parts.flatMap(({ functionResponse }) => functionResponse ?? []));
 }

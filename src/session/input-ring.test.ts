@@ -330,4 +330,17 @@ describe('InputRing', () => {
     while (ring.waiting > 0) ring.sent(0);
     expect([ring.rewind(), ring.waiting]).toEqual(['nothing', 0]);
   });
+
+  it('R8 the latest piece is never dropped before it was sent, however long it is and little is kept', () => {
+    for (const maxAudioMs of [0, 10, 30]) {
+      const ring = new InputRing(true, maxAudioMs);
+      for (const durationMs of [20, 20, 60_000, 20]) {
+        const audio = AudioChunk.fromSamples(new Int16Array(durationMs * 16), 16_000);
+        ring.push({ type: 'audio', audio });
+        expect(ring.peek()).toEqual({ type: 'audio', audio });
+        ring.sent(0);
+      }
+      expect(ring.abandon()).toEqual({ requests: 0, audioMs: 0 });
+    }
+  });
 });

@@ -72,6 +72,9 @@ export class InputRing {
   #backlogEnd = 0;
   #sinceBacklogMs = 0;
   #replays = 0;
+  /** Whether anything of what was sent and is kept is a word: a mark, a message, audio that can be heard. */
+  #hasWord = false;
+  #keepsSilence = false;
   /** Audio dropped since the last answer that the connection has had. */
   #droppedMs = 0;
   /** Audio dropped that no connection has had, and nobody was told of. */
@@ -130,8 +133,18 @@ export class InputRing {
     kept.wasSent = true;
     kept.sentAs = index;
     // A picture shows a moment that would be over when it was sent again.
-    if (!this.#keeps || kept.input.type === 'image') this.#remove(this.#next);
-    else this.#next += 1;
+    if (!this.#keeps || kept.input.type === 'image') {
+      this.#remove(this.#next);
+      return;
+    }
+    this.#next += 1;
+    this.#hasWord ||= isWord(kept.input);
+    if (!this.#hasWord && !this.#keepsSilence) this.#dropSilence();
+  }
+
+  /** The provider counts what it has had: from now on silence is sent again as well, so that the counts agree. */
+  isCounted(): void {
+    this.#keepsSilence = true;
   }
 
   /** The agent begins to answer what it was sent so far, but for what the user is in the middle of. */
@@ -269,7 +282,7 @@ export class InputRing {
     let word = 0;
     while (word < this.#next) {
       const input = this.#kept[word]?.input;
-      if (input === undefined || input.type !== 'audio' || isAudible(input.audio)) break;
+      if (input === undefined || isWord(input)) break;
       word += 1;
     }
     return word === this.#next ? word : this.#withLeadIn(word);
@@ -298,13 +311,28 @@ export class InputRing {
     if (count === 0) return;
     for (const { durationMs } of this.#kept.splice(0, count)) this.#uncount(durationMs);
     this.#next -= count;
+    this.#hasWord = this.#kept.slice(0, this.#next).some(({ input }) => isWord(input));
   }
 
-  /** Never what is not audio or a picture: a message is small, and whoever sent it was told that it is taken. */
+  /** A caller who says nothing costs nothing: of the silence before the first word no more than its lead-in is kept. */
+  #dropSilence(): void {
+    let silentMs = 0;
+    for (let index = 0; index < this.#next; index += 1) silentMs += this.#kept[index]?.durationMs ?? 0;
+    for (let first = this.#kept[0]; first !== undefined && this.#next > 0; first = this.#kept[0]) {
+      silentMs -= first.durationMs;
+      if (silentMs < LEAD_IN_MS) return;
+      this.#remove(0);
+    }
+  }
+
+  /**
+   * Never what is not audio or a picture: a message is small, and whoever sent it was told that it is taken. And never
+   * the latest: no connection has had it yet, however long it is, and however little is to be kept.
+   */
   #dropOldestAudio(): boolean {
     const index = this.#kept.findIndex(({ durationMs }) => durationMs > 0);
     const oldest = this.#kept[index];
-    if (oldest === undefined) return false;
+    if (oldest === undefined || index === this.#kept.length - 1) return false;
     if (oldest.input.type === 'audio') {
       if (index < this.#next) this.#droppedMs += oldest.durationMs;
       else this.#lostMs += oldest.durationMs;
@@ -335,6 +363,7 @@ export class InputRing {
     if (kept !== undefined) this.#uncount(kept.durationMs);
     // One in, one out is what nearly always happens where nothing is kept.
     if (this.#kept.length === 1) this.#kept.pop();
+    else if (index === 0) this.#kept.shift();
     else this.#kept.splice(index, 1);
     if (index < this.#next) this.#next -= 1;
   }
@@ -347,12 +376,17 @@ export function audioMsOf(inputs: readonly LiveRequest[]): number {
   return audioMs;
 }
 
+function isWord(input: ClientInput): boolean {
+  return input.type !== 'audio' || isAudible(input.audio);
+}
+
 function durationOf(input: ClientInput): number {
   if (input.type === 'audio') return input.audio.durationMs;
   return input.type === 'image' ? PICTURE_MS : 0;
 }
 
-function isAudible(audio: AudioChunk): boolean {
+/** Whether somebody, or something, can be heard in it. */
+export function isAudible(audio: AudioChunk): boolean {
   for (const sample of audio.samples) if (sample > AUDIBLE_SAMPLE || sample < -AUDIBLE_SAMPLE) return true;
   return false;
 }

@@ -280,14 +280,15 @@ describe('JournalWriter, at the end', () => {
     expect(scene.writes).toHaveLength(1);
   });
 
-  it('C3 close: a store that fails is named in the report, with what it said', async () => {
+  it('C3 close: a store that fails is named in the report, and what it said is the cause of what is told', async () => {
     const scene = await Scene.open();
     scene.journal.answer = 'fail';
     scene.say('1');
     const { steps } = await close(scene);
-    expect(steps).toEqual([
-      expect.objectContaining({ name: 'journal', outcome: 'failed', error: expect.any(TypeError) }),
-    ]);
+    const cause: unknown = expect.any(TypeError);
+    const error: unknown = expect.objectContaining({ code: 'HOLDFAST_STORE', cause });
+    expect(steps).toEqual([expect.objectContaining({ name: 'journal', outcome: 'failed', error })]);
+    expect(String(steps[0]?.error)).not.toContain('secret words');
     expect(scene.clock.pendingTimers).toBe(0);
   });
 

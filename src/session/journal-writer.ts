@@ -1,6 +1,7 @@
 import { HoldfastError, describeError } from '../kernel/index.ts';
 import type { ClosingStep, Lifetime, Timer } from '../kernel/index.ts';
 import type { Content, FunctionCall, Usage } from '../protocol/index.ts';
+import { StoreError } from './session-store.ts';
 import type {
   Journal,
   SessionChanges,
@@ -113,7 +114,8 @@ export class JournalWriter {
 
   /**
    * Writes what is left; resolves when it is written. The owner's close does so by itself.
-   * @throws what the store failed with.
+   * @throws what the store failed with; what is none of our errors is the cause of a StoreError, for it may quote what
+   * was written.
    */
   flush(): Promise<void> {
     if (this.#state.tag === 'writing') this.#state.again = true;
@@ -182,7 +184,7 @@ export class JournalWriter {
     overdue?.cancel();
     this.#recorded = after;
     this.#state = { tag: 'idle' };
-    if (this.#isFailing) this.#options.owner.log.info('journal goes on', { owner: this.#options.owner.name });
+    if (this.#isFailing) this.#options.owner.log.info('journal goes on', { owner: this.#options.owner.path });
     this.#isFailing = false;
     if (this.#flushes.length > 0) this.#write();
     else if (again) this.changed();
@@ -194,14 +196,14 @@ export class JournalWriter {
     const { again, overdue } = this.#state;
     overdue?.cancel();
     this.#state = { tag: 'idle' };
-    if (!this.#isFailing) owner.log.warn('journal write failed', { owner: owner.name, error: kindOf(error) });
+    if (!this.#isFailing) owner.log.warn('journal write failed', { owner: owner.path, error: kindOf(error) });
     this.#isFailing = true;
     // Who wants to flush and came while it was under way has a try of his own.
     if (again && this.#flushes.length > 0) {
       this.#write();
       return;
     }
-    this.#settleFlushes({ error });
+    this.#settleFlushes({ error: error instanceof HoldfastError ? error : storeError(error) });
     if (!owner.isClosing) this.#await('retry');
   }
 
@@ -222,7 +224,7 @@ export class JournalWriter {
   #tellWhenOverdue(): Timer {
     const { owner } = this.#options;
     return owner.timer('journal overdue', JOURNAL_OVERDUE_MS, () => {
-      owner.log.warn('journal write hangs', { owner: owner.name, afterMs: JOURNAL_OVERDUE_MS });
+      owner.log.warn('journal write hangs', { owner: owner.path, afterMs: JOURNAL_OVERDUE_MS });
     });
   }
 
@@ -241,7 +243,7 @@ export class JournalWriter {
       return json;
     } catch {
       const { owner } = this.#options;
-      if (!this.#isStateBroken) owner.log.warn('session state is no JSON', { owner: owner.name });
+      if (!this.#isStateBroken) owner.log.warn('session state is no JSON', { owner: owner.path });
       this.#isStateBroken = true;
       return this.#recorded.state;
     }
@@ -278,6 +280,12 @@ function firstDifference<Item>(was: readonly Item[], now: readonly Item[]): numb
 
 function copyOf(json: string): Record<string, unknown> {
   return JSON.parse(json) as Record<string, unknown>;
+}
+
+function storeError(cause: unknown): StoreError {
+  return new StoreError(`What is left could not be written down: ${kindOf(cause)}; see the cause.`, {
+    cause,
+  });
 }
 
 /** What is told of a failure: our own words, and of all others the kind alone, for they may quote what was written. */

@@ -6,12 +6,15 @@ import type {
   LiveRequest,
   Usage,
 } from '../protocol/index.ts';
+import type { SpokenWord } from './heard-text.ts';
 import type { StreamCapabilities, StreamConnection, StreamPort, StreamSink } from './stream-port.ts';
 
 /** What a model can do, as far as the session must know. */
 export interface LiveCapabilities extends StreamCapabilities {
   /** Whether turns of either side can be given as text in mid-session, without being answered. Default false. */
   readonly takesContent?: boolean;
+  /** Whether it speaks a text that it is given, word for word: its connections have `say`. Default false. */
+  readonly saysText?: boolean;
   /** The rate the model hears best; other rates are resampled before they are sent. */
   readonly inputRateHz: number;
   /** The rate the model speaks at. */
@@ -67,6 +70,8 @@ export type ModelOutput =
       readonly text: string;
       readonly finished: boolean;
       readonly languageCode?: string;
+      /** Where the agent's words are in the audio of its turn, where the provider tells; also with a text of its own. */
+      readonly words?: readonly SpokenWord[];
     }
   | { readonly type: 'toolCall'; readonly calls: readonly FunctionCall[] }
   | { readonly type: 'toolCallCancellation'; readonly ids: readonly string[] }
@@ -87,13 +92,33 @@ export type ModelOutput =
 /** Where a connection to a model delivers. */
 export type ModelSink = StreamSink<ModelOutput>;
 
-/** An open, set-up connection to a model. */
-export type LiveConnection = StreamConnection<ModelInput>;
+/** Something the agent is to say word for word. */
+export interface SayRequest {
+  readonly text: string;
+  /** False: what the user says meanwhile does not stop it. */
+  readonly interruptible: boolean;
+}
+
+/** An open, set-up connection to a model. Of what is optional here, each model has what it can do. */
+export interface LiveConnection extends StreamConnection<ModelInput> {
+  /**
+   * Stops the answer that is being given, or was asked for. The turn ends as one that the user has interrupted. A
+   * connection without it goes on, and what comes of that turn is dropped.
+   */
+  interrupt?(): void;
+  /** The turn under way, or the last one, was interrupted when so much of its audio had been heard. */
+  truncate?(playedMs: number): void;
+  /**
+   * Speaks a text as a turn of the agent, with its transcript, whatever the setup says of transcripts. Returns false
+   * when it cannot now. For models with `saysText`.
+   */
+  say?(request: SayRequest): boolean;
+}
 
 /**
  * A realtime model, or anything that behaves like one. `connect` seeds the history too: when it resolves, the model is
  * ready for input.
  */
-export interface LiveModel extends StreamPort<LiveSetup, ModelInput, ModelOutput> {
+export interface LiveModel extends StreamPort<LiveSetup, ModelInput, ModelOutput, LiveConnection> {
   readonly capabilities: LiveCapabilities;
 }

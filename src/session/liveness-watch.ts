@@ -71,7 +71,8 @@ export class LivenessWatch {
       this.#dead('silent');
     } else {
       if (this.#probedAtMs === undefined && nowMs - this.#heardAtMs >= probeAfterMs) this.#probe(nowMs);
-      this.#again();
+      // Who is asked may find out that the connection is gone.
+      if (!this.#scope.isClosing) this.#again();
     }
   }
 

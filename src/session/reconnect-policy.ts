@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { InvalidOptionError, retryDelayMs } from '../kernel/index.ts';
 import type { Random, RetryPolicy } from '../kernel/index.ts';
-import type { LiveCapabilities } from './live-model.ts';
+import type { StreamCapabilities } from './stream-port.ts';
 
 /** The first attempt is made at once, because most losses are a blink; at 30 s a caller is still there (clause R3). */
 export const DEFAULT_RECONNECT_DELAYS_MS: readonly number[] = [
@@ -123,10 +123,10 @@ export function parseReconnect(options: ReconnectOptions | undefined): GivenPoli
   throw new InvalidOptionError(`The reconnect policy cannot work. ${problems.join('; ')}`);
 }
 
-/** The same for a model. @throws InvalidOptionError as `parseReconnect` does. */
+/** The same for a provider. @throws InvalidOptionError as `parseReconnect` does. */
 export function resolveReconnect(
   options: ReconnectOptions | undefined,
-  { resumption, probeTimeoutMs }: LiveCapabilities,
+  { resumption, probeTimeoutMs }: StreamCapabilities,
 ): ReconnectPolicy | undefined {
   const policy = parseReconnect(options);
   if (policy === undefined) return undefined;

@@ -15,6 +15,8 @@ export interface Outage {
   readonly kind: 'start' | 'loss' | 'swap';
   /** What ended it, where it was not us. */
   readonly error?: Error;
+  /** Whether what is replaced had been healthy: then this is a new outage (clause R4). */
+  readonly wasHealthy: boolean;
   /** The first attempt is made without a delay: what ended it was the handle, which is given up (clause R6). */
   readonly atOnce?: boolean;
 }
@@ -28,6 +30,8 @@ export interface RedialOptions {
   readonly resumption: Resumption;
   /** Whether the session has not been told to end. */
   mayReconnect(): boolean;
+  /** Whether anything waits to be sent. Without it, a connection that ended idle is dialled again at once. */
+  hasInput?(): boolean;
   changed(event: ConnectionEventBody): void;
   /** One attempt. */
   dial(resuming: Resuming, outage: Outage, attempt: number): Promise<void>;
@@ -37,23 +41,32 @@ export interface RedialOptions {
 export class Redial {
   readonly #options: RedialOptions;
   readonly #meters: ReconnectMeters;
+  /** Ends a rest. */
+  #wake: (() => void) | undefined;
 
   constructor(options: RedialOptions) {
     this.#options = options;
     this.#meters = new ReconnectMeters(options.policy, options.random);
   }
 
-  /** A connection is to be replaced; whether it had been healthy decides whether this is a new outage (clause R4). */
-  begins({ sinceMs }: Outage, wasHealthy: boolean): void {
-    this.#meters.lost(sinceMs, wasHealthy);
+  /** Something waits to be sent, or it is certain that nothing ever will: who rests looks again. */
+  wake(): void {
+    this.#wake?.();
+  }
+
+  /** Whether not a single dial is left: a connection that is there is then not given up for another one. */
+  get isSpent(): boolean {
+    return this.#meters.used(this.#options.leg.clock.now()).redials >= this.#options.policy.maxRedials;
   }
 
   /**
    * Tries until there is a connection again. Returns why there will be none.
    * @throws ClosedError when the leg is closed meanwhile.
    */
-  async run(outage: Outage): Promise<Error | undefined> {
+  async run(told: Outage): Promise<Error | undefined> {
     const { leg, resumption, changed, dial } = this.#options;
+    const outage = told.cause === 'idle' ? await this.#rested(told) : told;
+    this.#meters.lost(outage.sinceMs, outage.wasHealthy);
     let { error, atOnce = false } = outage;
     for (;;) {
       leg.throwIfClosing();
@@ -63,6 +76,9 @@ export class Redial {
       if (delayMs > 0) {
         changed({ type: 'connection', state: 'waiting', attempt, delayMs: Math.round(delayMs) });
         await leg.sleep(delayMs);
+      } else if (attempt > 1 && !atOnce) {
+        // A policy without delays on a model that fails at once must not keep everybody else from running.
+        await leg.sleep(0);
       }
       // A session that has been told to end, however gently, dials no more for what it lost (clause C1).
       if (outage.kind !== 'swap' && !this.#options.mayReconnect()) return error ?? endedError();
@@ -78,6 +94,25 @@ export class Redial {
         error = failure;
       }
     }
+  }
+
+  /**
+   * Waits until there is something to send: whom nobody speaks to would let go of the next connection as well (S2).
+   * Nothing was missing meanwhile, so the outage begins with the end of the rest.
+   */
+  async #rested(outage: Outage): Promise<Outage> {
+    const { leg, hasInput, mayReconnect } = this.#options;
+    while (hasInput?.() === false && mayReconnect()) {
+      leg.throwIfClosing();
+      const woken = Promise.withResolvers<void>();
+      leg.own('rest', woken, { stop: ({ resolve }) => resolve() });
+      this.#wake = woken.resolve;
+      await woken.promise;
+      this.#wake = undefined;
+      leg.release(woken);
+    }
+    leg.throwIfClosing();
+    return { ...outage, sinceMs: leg.clock.now() };
   }
 
   /** Returns whether the next attempt may be made at once: what failed was the handle. */

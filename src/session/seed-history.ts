@@ -6,7 +6,7 @@ import type { Content, FunctionCall, FunctionResponse } from '../protocol/index.
  *
  * In the stored history results stand where they came, perhaps behind what was said meanwhile. A call whose result was
  * lost, with the process that ran it, gets one that says so (clause R10). Calls in `later` are left out: they are told
- * with their results, when there are any.
+ * with their results, when there are any. What of the agent's words was not heard was not said (clause S4).
  */
 export function seedHistory(
   history: readonly Content[],
@@ -22,10 +22,13 @@ export function seedHistory(
   const seed: Content[] = [];
   for (const content of history) {
     const parts = content.parts.filter(
-      ({ functionResponse, functionCall }) =>
-        functionResponse === undefined && (functionCall === undefined || !later.has(functionCall.id)),
+      ({ text, functionResponse, functionCall }) =>
+        text !== '' &&
+        functionResponse === undefined &&
+        (functionCall === undefined || !later.has(functionCall.id)),
     );
-    if (parts.length > 0) seed.push(parts.length === content.parts.length ? content : { ...content, parts });
+    const isWhole = parts.length === content.parts.length && content.cut === undefined;
+    if (parts.length > 0) seed.push(isWhole ? content : { role: content.role, parts });
     const calls = parts.flatMap(({ functionCall }) => functionCall ?? []);
     if (calls.length === 0) continue;
     const answers = calls.map((call) => ({

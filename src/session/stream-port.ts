@@ -19,6 +19,8 @@ export interface ConnectionEnd {
   /** The WebSocket close code, where there is a socket. */
   readonly code?: number;
   readonly reason: string;
+  /** The peer let go because it was sent nothing for a while: routine, and nobody's fault (clause S2). */
+  readonly isIdle?: boolean;
   /**
    * What the provider's words mean, where they mean more than a lost connection: a HandleRejectedError, an
    * OverloadedError, or what another attempt cannot cure, such as credentials, a quota, an invalid request.
@@ -53,7 +55,12 @@ export interface StreamConnection<Input> {
 }
 
 /** Whoever is talked to over connections that can be lost: a realtime model, a recogniser, a voice. */
-export interface StreamPort<Setup, Input, Output> {
+export interface StreamPort<
+  Setup,
+  Input,
+  Output,
+  Connection extends StreamConnection<Input> = StreamConnection<Input>,
+> {
   /** For logs and events: `echo`, `gemini:gemini-2.5-flash`. Holds no secret. */
   readonly id: string;
   readonly capabilities: StreamCapabilities;
@@ -64,5 +71,5 @@ export interface StreamPort<Setup, Input, Output> {
    * rejects with a ClosedError. Any other failure rejects with a typed error and leaves nothing open. The bound of
    * the whole is the caller's, who closes the scope when it is reached (clause R11).
    */
-  connect(setup: Setup, sink: StreamSink<Output>, scope: Lifetime): Promise<StreamConnection<Input>>;
+  connect(setup: Setup, sink: StreamSink<Output>, scope: Lifetime): Promise<Connection>;
 }

@@ -29,9 +29,9 @@ export const SEND_HIGH_WATER_BYTES = 1_048_576;
 /** How long a peer's last words are listened to when its connection is swapped; its socket has the same bound (C10). */
 export const FINISH_TIMEOUT_MS = 1_000;
 
-interface Connected<Input> {
+interface Connected<Connection> {
   readonly scope: Lifetime;
-  readonly connection: StreamConnection<Input>;
+  readonly connection: Connection;
   readonly sinceMs: number;
   readonly wasResumed: boolean;
   readonly liveness: LivenessWatch | undefined;
@@ -44,10 +44,10 @@ interface Connected<Input> {
  * - `connecting`: a dial is under way. - `connected`. - `finishing`: the goodbye of a swap was said; what the peer had
  * sent before it is still taken in. - `waiting`: between two attempts. - `ended`: there will be no connection any more.
  */
-type LegState<Input> =
+type LegState<Connection> =
   | { readonly tag: 'idle' | 'waiting' | 'ended' }
   | { readonly tag: 'connecting'; readonly scope: Lifetime }
-  | ({ readonly tag: 'connected' } & Connected<Input>)
+  | ({ readonly tag: 'connected' } & Connected<Connection>)
   | { readonly tag: 'finishing'; readonly finished: () => void };
 
 /** A new connection in the place of an old one. */
@@ -58,10 +58,15 @@ export interface Recovered {
   readonly gapMs: number;
 }
 
-export interface SupervisedLegOptions<Setup, Input, Output> {
+export interface SupervisedLegOptions<
+  Setup,
+  Input,
+  Output,
+  Connection extends StreamConnection<Input> = StreamConnection<Input>,
+> {
   /** What the leg is called in its owner: `model leg`. */
   readonly name: string;
-  readonly port: StreamPort<Setup, Input, Output>;
+  readonly port: StreamPort<Setup, Input, Output, Connection>;
   readonly owner: Lifetime;
   readonly connectTimeoutMs: number;
   /** Undefined: what is lost stays lost, and nothing is swapped. */
@@ -72,6 +77,11 @@ export interface SupervisedLegOptions<Setup, Input, Output> {
   setup(resuming: Resuming): Promise<Setup>;
   /** Whether a connection that is lost now is worth another one: the session has not been told to end. */
   mayReconnect(): boolean;
+  /**
+   * Whether anything waits to be sent. Where it is given, a connection that the peer let go of because it was idle is had
+   * again only then, and `wake` tells when to look (clause S2).
+   */
+  hasInput?(): boolean;
   /** Whether nobody is speaking and nothing is owed: the time to swap (clause R7). */
   isAtBoundary(): boolean;
   /** Whether the user's microphone is quiet, as far as that can be heard. */
@@ -100,11 +110,16 @@ export interface SupervisedLegOptions<Setup, Input, Output> {
  * Intent is read from this side's own state, never from a close code (clause R1): what ends after the owner began to
  * close was closed by us, everything else is lost and is, by the policy, had again.
  */
-export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
-  readonly #options: SupervisedLegOptions<Setup, Input, Output>;
+export class SupervisedLeg<
+  Setup,
+  Input,
+  Output,
+  Connection extends StreamConnection<Input> = StreamConnection<Input>,
+> implements Receiver<Output> {
+  readonly #options: SupervisedLegOptions<Setup, Input, Output, Connection>;
   readonly #leg: Lifetime;
   readonly #redial: Redial | undefined;
-  #state: LegState<Input> = { tag: 'idle' };
+  #state: LegState<Connection> = { tag: 'idle' };
   #wasConnected = false;
   readonly #swapMoment: SwapMoment;
   /** Whether deliveries wait: for the connection to be announced, for a send or another delivery to return. */
@@ -113,7 +128,7 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
   #isAnnouncing = false;
   readonly #held: (Output | Ended)[] = [];
 
-  constructor(options: SupervisedLegOptions<Setup, Input, Output>) {
+  constructor(options: SupervisedLegOptions<Setup, Input, Output, Connection>) {
     this.#options = options;
     this.#leg = options.owner.child(options.name);
     const { port, policy, random, resumption } = options;
@@ -129,6 +144,7 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
       random,
       resumption,
       mayReconnect: () => options.mayReconnect(),
+      ...(options.hasInput === undefined ? {} : { hasInput: options.hasInput }),
       changed: (event: ConnectionEventBody) => options.changed(event),
       dial: (resuming: Resuming, outage: Outage, attempt: number) => this.#dial(resuming, outage, attempt),
     };
@@ -173,6 +189,21 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
   }
 
   /**
+   * Asks something of the connection besides sending, where there is one. What it answers within the call is delivered
+   * after it.
+   */
+  ask<Answer>(question: (connection: Connection) => Answer): Answer | undefined {
+    if (this.#state.tag !== 'connected' || this.#leg.isClosing) return undefined;
+    const isOutermost = !this.#isHolding;
+    this.#isHolding = true;
+    try {
+      return question(this.#state.connection);
+    } finally {
+      if (isOutermost) this.#catchUp();
+    }
+  }
+
+  /**
    * Makes the first connection: resumes where the stored session has a handle, else starts afresh, which is tried
    * once. Whatever way it ends but well, nothing stays open.
    * @throws ClosedError when the leg is closed meanwhile, ConnectTimeoutError at the bound, or the model's own error.
@@ -188,8 +219,8 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
       const redial = this.#redial;
       if (resuming.tag === 'reseed' || redial === undefined || !isRecoverable(error)) throw error;
       const atOnce = redial.attemptFailed(resuming, error);
-      const outage: Outage = { cause: 'lost', kind: 'start', sinceMs: this.#leg.clock.now(), error, atOnce };
-      redial.begins(outage, false);
+      const sinceMs = this.#leg.clock.now();
+      const outage: Outage = { cause: 'lost', kind: 'start', sinceMs, wasHealthy: false, error, atOnce };
       const failure = await redial.run(outage);
       if (failure !== undefined) throw failure;
     }
@@ -200,17 +231,42 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
     this.#wantSwap('goAway', timeLeftMs);
   }
 
+  /**
+   * Gives the connection up for a new one, because its owner has no use for what it still has to say: what was asked of
+   * it is not wanted any more, and it cannot be told so. That says nothing against the provider, so no meter counts it
+   * unless the new one is not had at once (clause R4).
+   */
+  renew(): void {
+    const state = this.#state;
+    if (state.tag !== 'connected' || this.#leg.isClosing) return;
+    this.#options.resumption.disconnected(state.scope.clock.wallTime());
+    this.#state = { tag: 'waiting' };
+    void this.#renew(state.scope.close('renewed'));
+  }
+
   /** The provider has forgotten the conversation: the next connection is started with the history. */
   contextLost(): void {
     this.#options.resumption.drop('contextLost');
     this.#wantSwap('contextLost', undefined);
   }
 
+  /** There is something to send, or the last of it was: a leg that rests looks whether to dial, or to end. */
+  wake(): void {
+    this.#redial?.wake();
+  }
+
+  /** What was asked over the connection is not answered: it is given up, whatever its pongs say. */
+  unanswered(): void {
+    if (this.#state.tag !== 'connected' || this.#leg.isClosing) return;
+    this.#dead(this.#state.scope, 'silent', 'what was asked was not answered');
+  }
+
   /** A turn of the agent is over. */
   turnEnded(): void {
     const { resumption } = this.#options;
     resumption.fellBehind();
-    if (this.#state.tag !== 'connected' || !resumption.isUnconfirmed) return;
+    // Who was told that the turn is over may have ended the session over it.
+    if (!this.isConnected || this.#state.tag !== 'connected' || !resumption.isUnconfirmed) return;
     // What keeps a conversation says so after each of its turns.
     this.#state.scope.timer('handle confirmation', HANDLE_CONFIRM_MS, () => {
       if (resumption.isUnconfirmed) resumption.drop('handleUnconfirmed');
@@ -259,7 +315,7 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
     }
     if (state.tag !== 'connected') return;
     if (delivery instanceof Ended) {
-      this.#lost(state, delivery.end, 'lost');
+      this.#lost(state, delivery.end, delivery.end.isIdle === true ? 'idle' : 'lost');
       return;
     }
     state.liveness?.heard();
@@ -331,16 +387,12 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
     return { cause, isSwap: kind === 'swap', attempt, gapMs: Math.round(this.#leg.clock.now() - sinceMs) };
   }
 
-  #connectedState(
-    scope: Lifetime,
-    connection: StreamConnection<Input>,
-    wasResumed: boolean,
-  ): LegState<Input> {
+  #connectedState(scope: Lifetime, connection: Connection, wasResumed: boolean): LegState<Connection> {
     const { policy, port } = this.#options;
     const { inProcess = false, maxConnectionAgeMs } = port.capabilities;
     const isSupervised = policy !== undefined && !inProcess;
     const liveness = isSupervised
-      ? new LivenessWatch(scope, connection, policy, (cause) => this.#dead(scope, cause))
+      ? new LivenessWatch(scope, connection, policy, (cause) => this.#dead(scope, cause, WHY_DEAD[cause]))
       : undefined;
     const swap = isSupervised
       ? new SwapPlan(scope, policy, (cause, isUrgent) => this.#swapDue(scope, cause, isUrgent))
@@ -350,18 +402,14 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
     return { tag: 'connected', scope, connection, sinceMs, wasResumed, liveness, swap, hasProgress: false };
   }
 
-  #dead(scope: Lifetime, cause: 'silent' | 'stalled'): void {
+  #dead(scope: Lifetime, cause: 'silent' | 'stalled', reason: string): void {
     const state = this.#state;
     if (state.tag !== 'connected' || state.scope !== scope) return;
-    this.#lost(
-      state,
-      { reason: cause === 'silent' ? 'a probe was not answered' : 'nothing sent leaves' },
-      cause,
-    );
+    this.#lost(state, { reason }, cause);
   }
 
   /** The connection is gone: it is had again, or the session ends over it. */
-  #lost(connected: Connected<Input>, end: ConnectionEnd, cause: ConnectionCause): void {
+  #lost(connected: Connected<Connection>, end: ConnectionEnd, cause: ConnectionCause): void {
     const options = this.#options;
     const { scope } = connected;
     const error = lostError(options.port.id, end);
@@ -385,8 +433,7 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
     }
     const wasHealthy = this.#isHealthy(connected);
     const atOnce = hadHandle && error instanceof HandleRejectedError;
-    const outage: Outage = { cause, kind: 'loss', sinceMs: scope.clock.now(), error, atOnce };
-    this.#redial?.begins(outage, wasHealthy);
+    const outage: Outage = { cause, kind: 'loss', sinceMs: scope.clock.now(), wasHealthy, error, atOnce };
     if (connected.wasResumed && !wasHealthy) this.#redial?.resumedInVain(describeError(error));
     void this.#replace(closing, outage);
   }
@@ -405,7 +452,7 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
   }
 
   /** Whether a connection has shown that it is one (clause R4). */
-  #isHealthy({ hasProgress, sinceMs }: Connected<Input>): boolean {
+  #isHealthy({ hasProgress, sinceMs }: Connected<Connection>): boolean {
     const { policy, resumption } = this.#options;
     const isStable = this.#leg.clock.now() - sinceMs >= (policy?.stableAfterMs ?? Infinity);
     if (isStable) resumption.worked();
@@ -420,28 +467,60 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
   #swapDue(scope: Lifetime, cause: SwapCause, isUrgent: boolean): void {
     const state = this.#state;
     if (state.tag !== 'connected' || state.scope !== scope || this.#isHolding) return;
-    if (!this.#options.mayReconnect()) return;
+    if (!this.#options.mayReconnect() || this.#redial?.isSpent !== false) return;
     if (!isUrgent && !(this.#swapMoment.isNow && this.#isHealthy(state))) return;
     const sinceMs = scope.clock.now();
-    const outage: Outage = { cause, kind: 'swap', sinceMs };
+    const outage: Outage = { cause, kind: 'swap', sinceMs, wasHealthy: this.#isHealthy(state) };
     this.#options.resumption.disconnected(scope.clock.wallTime());
-    this.#redial?.begins(outage, this.#isHealthy(state));
     void this.#replace(this.#finish(state), outage);
   }
 
   /** Says goodbye, and takes in what the peer had sent before it heard that. */
-  async #finish({ scope, connection }: Connected<Input>): Promise<void> {
+  async #finish({ scope, connection }: Connected<Connection>): Promise<void> {
     if (connection.finish !== undefined) {
       const finished = Promise.withResolvers<void>();
       this.#state = { tag: 'finishing', finished: finished.resolve };
       scope.own('last words', finished, { stop: ({ resolve }) => resolve() });
       scope.timer('last words', FINISH_TIMEOUT_MS, finished.resolve);
-      connection.finish();
-      await finished.promise;
+      try {
+        connection.finish();
+        await finished.promise;
+      } catch (error) {
+        // One that cannot say goodbye is let go of without.
+        scope.log.warn('saying goodbye to a model failed', { error: describeError(error) });
+      }
     }
     this.#swapMoment.passed();
     if (this.#state.tag !== 'ended') this.#state = { tag: 'waiting' };
     await scope.close('swap');
+  }
+
+  /** Never rejects: how it fails is told to the session. */
+  async #renew(closing: Promise<unknown>): Promise<void> {
+    try {
+      // Whoever counts its connections would refuse the new one while the old one is there.
+      await closing;
+      if (this.#leg.isClosing) return;
+      this.#options.disconnected();
+      this.#options.changed({ type: 'connection', state: 'connecting', attempt: 1 });
+      const failure = await this.#dialOrRedial();
+      if (failure !== undefined) this.#fail(failure);
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new ClosedError(String(error)));
+    }
+  }
+
+  async #dialOrRedial(): Promise<Error | undefined> {
+    const sinceMs = this.#leg.clock.now();
+    try {
+      await this.#dial(this.#resuming());
+      return undefined;
+    } catch (error) {
+      this.#leg.throwIfClosing();
+      const redial = this.#redial;
+      if (redial === undefined || !isRecoverable(error)) throw error;
+      return redial.run({ cause: 'lost', kind: 'loss', sinceMs, wasHealthy: false, error });
+    }
   }
 
   /** Never rejects: how it fails is told to the session. */
@@ -465,5 +544,6 @@ export class SupervisedLeg<Setup, Input, Output> implements Receiver<Output> {
   }
 }
 
+const WHY_DEAD = { silent: 'a probe was not answered', stalled: 'nothing sent leaves' };
 const CONNECT_TIMEOUT = 'connect time-out';
 const CONNECTION_LOST = 'connection lost';

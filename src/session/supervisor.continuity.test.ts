@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { LiveRig, frame } from '../../test/support/live-rig.ts';
 import type { LiveRigOptions } from '../../test/support/live-rig.ts';
+import { systemClock } from '../kernel/index.ts';
 import { AudioChunk, textContent } from '../protocol/index.ts';
 import type { Content } from '../protocol/index.ts';
 import type { ScriptedConnection } from '../testing/scripted-model.ts';
+import { ConnectionLostError, HandleRejectedError } from './errors.ts';
 import { MAX_KEPT_MESSAGES } from './input-ring.ts';
 import { tool } from './tool.ts';
 
@@ -179,5 +181,96 @@ describe('The supervisor: once, in order, and in the history', () => {
     expect(told(rig.model.connection)).toHaveLength(MAX_KEPT_MESSAGES);
     expect(rig.history.filter((line) => line.includes('Note'))).toHaveLength(MAX_KEPT_MESSAGES + 5);
     await rig.session.close();
+  });
+
+  it('R10 a result that is told as history, and comes in an outage, is told to the next connection', async () => {
+    const run = Promise.withResolvers<unknown>();
+    const rig = await greeted({ tools: [tool({ name: 'it', description: '', execute: () => run.promise })] });
+    say(rig, 'Do it');
+    rig.model.connection.output({ type: 'toolCall', calls: [{ id: '1', name: 'it', args: {} }] });
+    await rig.clock.settle();
+    await lose(rig);
+    // This one does not know the call, and neither does its handle.
+    rig.model.connection.output({ type: 'resumption', handle: 'h2' });
+    rig.model.connection.end(LOST);
+    run.resolve('done');
+    await rig.clock.advance(5_000);
+    const results = rig.model.connection.inputs.flatMap((input) =>
+      input.type === 'history' ? input.turns.flatMap(({ parts }) => parts) : [],
+    );
+    expect(results.filter(({ functionResponse }) => functionResponse?.id === '1')).toHaveLength(1);
+    await rig.session.close();
+  });
+
+  it('H4 R6 what rejects a handle may quote it: no event does, and no line about it', async () => {
+    const handle = 'a-handle-that-nobody-may-see';
+    const rig = await greeted();
+    rig.model.connection.output({ type: 'resumption', handle });
+    const error = new HandleRejectedError(`Unknown handle ${handle}.`, { provider: 'scripted' });
+    rig.model.connection.end({ ...LOST, error });
+    await rig.clock.advance(5_000);
+    expect(rig.of('connection')).toContainEqual(expect.objectContaining({ state: 'handleRejected' }));
+    const lines = rig.book.lines.filter(({ level }) => level !== 'debug');
+    expect(JSON.stringify([rig.events, lines])).not.toContain(handle);
+    await rig.session.close();
+  });
+
+  it('R7 a connection that fails to say goodbye is swapped nevertheless', async () => {
+    const rig = await greeted();
+    rig.model.connection.finish = () => {
+      throw new Error('no goodbye');
+    };
+    rig.model.connection.output({ type: 'goAway', timeLeftMs: 5_000 });
+    await rig.clock.advance(10_000);
+    expect(rig.of('connection').at(-1)).toMatchObject({ state: 'swapped', how: 'resumed' });
+    expect(rig.model.openConnections).toBe(1);
+    await rig.session.close();
+  });
+
+  it('R4 R7 a connection is not given up for one that may not be dialled', async () => {
+    const rig = await greeted({ reconnect: { maxRedials: 0 } });
+    rig.model.connection.output({ type: 'goAway', timeLeftMs: 5_000 });
+    await rig.clock.advance(60_000);
+    expect(rig.session.state).toBe('live');
+    await lose(rig);
+    expect((await rig.session.closed).error).toMatchObject({
+      code: 'HOLDFAST_RECONNECT_EXHAUSTED',
+      meter: 'redials',
+    });
+  });
+
+  it('R3 a policy without delays and bounds leaves everybody else their turn', async () => {
+    const reconnect = { delaysMs: [0], jitterMs: 0, maxAttempts: Infinity, maxRedials: Infinity };
+    const rig = await greeted({ reconnect, clock: systemClock, limits: { maxDurationMs: 50 } });
+    const failure = new ConnectionLostError('It fails at once.', { provider: 'scripted' });
+    rig.model.connect = () => Promise.reject(failure);
+    rig.model.connection.end(LOST);
+    expect(await rig.session.closed).toMatchObject({ reason: 'limit' });
+    expect(rig.session.resources()).toEqual([]);
+  });
+
+  it('R12 a connection that ends as it is asked whether it is there is had again', async () => {
+    const rig = await greeted();
+    const { connection } = rig.model;
+    connection.probe = () => connection.end(LOST);
+    await rig.clock.advance(20_000);
+    expect(rig.model.dials).toHaveLength(2);
+    expect(rig.session.state).toBe('live');
+    await rig.session.close();
+  });
+
+  it('C3 R6 who ends the session at the end of a resumed turn ends it without an error', async () => {
+    for (const verb of ['close', 'abort', 'drain'] as const) {
+      const rig = await greeted();
+      await lose(rig);
+      rig.session.on('event', ({ type }) => {
+        if (type === 'turnComplete') void rig.session[verb]();
+      });
+      say(rig, 'One');
+      rig.model.connection.output({ type: 'text', text: 'First' }, WHOLE, COMPLETE);
+      await rig.clock.advance(5_000);
+      expect((await rig.session.closed).error).toBeUndefined();
+      expect(rig.history.slice(2)).toEqual(['user: One', 'model: First']);
+    }
   });
 });

@@ -1,6 +1,7 @@
-import { EnergyVad, type EnergyVadOptions, type VadEvent } from './energy-vad.ts';
+import { EnergyVad, type EnergyVadOptions } from './energy-vad.ts';
 import { Resampler } from './resample.ts';
 import { SampleFifo } from './sample-fifo.ts';
+import type { VadEvent } from './speech-gate.ts';
 
 /** Samples listened to at a time, so that one huge chunk cannot pile up what should have been trimmed or cut. */
 const SLICE_SAMPLES = 960;

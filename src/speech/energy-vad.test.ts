@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { InvalidOptionError } from '../kernel/errors.ts';
-import { EnergyVad, type EnergyVadOptions, type VadEvent } from './energy-vad.ts';
+import { EnergyVad, type EnergyVadOptions } from './energy-vad.ts';
+import type { VadEvent } from './speech-gate.ts';
 import { parseWav } from './wav.ts';
 
 const RATE_HZ = 16_000;

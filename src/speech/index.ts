@@ -41,16 +41,20 @@ export {
 } from './echo-brain.ts';
 export { EchoEar, type EchoEarListener, type EchoEarOptions, type Utterance } from './echo-ear.ts';
 export {
-  END_SILENCE_MS,
   END_THRESHOLD_DB,
   EnergyVad,
-  MINIMUM_SPEECH_MS,
-  PREFIX_PADDING_MS,
   QUIETEST_SPEECH_DBFS,
   START_THRESHOLD_DB,
+  VAD_WINDOW_MS,
   type EnergyVadOptions,
-  type VadEvent,
 } from './energy-vad.ts';
+export {
+  END_SILENCE_MS,
+  MINIMUM_SPEECH_MS,
+  PREFIX_PADDING_MS,
+  type SpeechTiming,
+  type VadEvent,
+} from './speech-gate.ts';
 export {
   MAX_LATE_PLAYOUT_MS,
   MAX_WAITING_VOICE_MS,
@@ -73,6 +77,13 @@ export { MAX_UNWRITTEN_RECORDING_BYTES, RecorderError } from './recording-writer
 export { resample, Resampler } from './resample.ts';
 export { MAX_RATE_HZ, MIN_RATE_HZ, SampleRateError } from './sample-rate.ts';
 export {
+  FIRST_CLAUSE_CHARACTERS,
+  MAX_SENTENCE_CHARACTERS,
+  MIN_SENTENCE_CHARACTERS,
+  SentenceSplitter,
+  type SentenceSplitterOptions,
+} from './sentence-splitter.ts';
+export {
   DUCK_ATTACK_MS,
   DUCK_HOLD_MS,
   DUCK_RELEASE_MS,
@@ -83,9 +94,65 @@ export {
   SoundMixer,
   type PlayOptions,
 } from './sound-mixer.ts';
+export { energyVad } from './energy-voice-activity.ts';
+export { FALLBACK_HOLD_MS, fallbackVad, type FallbackVadOptions } from './fallback-vad.ts';
+export {
+  MAX_VAD_DELAY_MS,
+  MAX_WAITING_VAD_MS,
+  modelVad,
+  SILENCE_PROBABILITY,
+  SPEECH_PROBABILITY,
+  type ModelVadOptions,
+  type ModelVadSetup,
+} from './model-vad.ts';
+export { sileroVad, type SileroVadOptions } from './silero-vad.ts';
+export type { SpeechModel, SpeechModelModule, SpeechModelStream } from './speech-model.ts';
+export { VAD_LOAD_TIMEOUT_MS, VAD_THREAD_RESTARTS, VAD_THREAD_STABLE_MS } from './vad-worker.ts';
 export { LOOP_CROSSFADE_MS, Sound, type SoundOptions } from './sound.ts';
 export { formatWav, MAX_WAV_BYTES, parseWav, WavFormatError, type WavAudio } from './wav.ts';
 export type * from './language-model.ts';
+export * from './language-models/index.ts';
 export type * from './speech-to-text.ts';
 export type * from './text-to-speech.ts';
+export {
+  DICTATED_NUMBERS,
+  END_OF_TURN_BY_ENDING,
+  heuristicTurnDetector,
+  LONGEST_DICTATED_DIGITS,
+} from './heuristic-turn-detector.ts';
+export {
+  FALSE_INTERRUPTION_MS,
+  MIN_INTERRUPTION_MS,
+  MIN_INTERRUPTION_WORDS,
+  type InterruptionSink,
+} from './interruption.ts';
+export {
+  MODEL_TURN_CHARACTERS,
+  modelTurnDetector,
+  type ModelTurnDetectorOptions,
+} from './model-turn-detector.ts';
+export {
+  boundedEndOfTurn,
+  END_OF_TURN_BOUND_MS,
+  MAX_ENDPOINTING_MS,
+  MIN_ENDPOINTING_MS,
+  silenceTurnDetector,
+  TURN_VAD_SILENCE_MS,
+  UNCERTAIN,
+  type SilenceTurnDetectorOptions,
+} from './turn-detector.ts';
+export { TURN_PHRASES, type TurnPhrases } from './turn-phrases.ts';
+export type { Transcript } from './turn-text.ts';
+export {
+  FINAL_TIMEOUT_MS,
+  MAX_TURN_MS,
+  TurnTracker,
+  USER_AWAY_MS,
+  type TurnEnd,
+  type TurnPolicy,
+  type TurnSink,
+  type TurnTrackerOptions,
+  type UserTurn,
+} from './turn-tracker.ts';
+export { VadUnavailableError } from './voice-activity.ts';
 export type * from './voice-activity.ts';

@@ -32,6 +32,9 @@ export type SttOutput =
       readonly languageCode?: string | undefined;
       readonly confidence?: number | undefined;
       readonly words?: readonly TimedWord[] | undefined;
+      /** Which part of the connection's audio it is the transcript of, silence included, where that is told. Milliseconds. */
+      readonly startMs?: number | undefined;
+      readonly endMs?: number | undefined;
     }
   /** The recogniser has heard the end of an utterance, all of which has been told as final. */
   | { readonly type: 'speechEnded'; readonly atMs?: number | undefined }

@@ -33,6 +33,8 @@ export interface TtsCapabilities extends StreamCapabilities {
   readonly words: boolean;
   /** Whether it begins to speak before the whole text is there; otherwise it is given whole sentences. */
   readonly streamsText: boolean;
+  /** Whether an utterance can be stopped on its wire; otherwise its connection is given up for a new one. */
+  readonly cancels: boolean;
 }
 
 /** Text to speech: text in pieces, audio in pieces. Stands under the supervisor of every leg (S1). */

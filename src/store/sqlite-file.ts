@@ -11,6 +11,9 @@ import { APPLICATION_ID, MIGRATIONS } from './sqlite-schema.ts';
  */
 export const SQLITE_BUSY_TIMEOUT_MS = 250;
 
+/** SQLite's word for what another process holds (sqlite.org/rescode.html#busy). */
+const BUSY = 5;
+
 /** The primary result codes of SQLite that have an advice of their own (sqlite.org/rescode.html). */
 const ADVICE: Readonly<Record<number, string>> = {
   5: 'another process holds it locked; end that one, or give another file',
@@ -35,7 +38,7 @@ export function openSqliteFile(path: string): DatabaseSync {
     const { DatabaseSync: Database } = process.getBuiltinModule('node:sqlite');
     const database = new Database(file, { enableForeignKeyConstraints: true });
     try {
-      database.exec(`PRAGMA busy_timeout = ${SQLITE_BUSY_TIMEOUT_MS}`);
+      setBusyTimeout(database, SQLITE_BUSY_TIMEOUT_MS);
       checkOwner(database, file);
       // Readers and the writer do not wait for each other; a process that is killed loses nothing it has written.
       database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
@@ -46,6 +49,17 @@ export function openSqliteFile(path: string): DatabaseSync {
       throw error;
     }
   });
+}
+
+/** Whether a failure was another process's writing, waited for in vain. */
+export function isBusy(error: unknown): boolean {
+  const { errcode } = Object(error) as { errcode?: unknown };
+  return typeof errcode === 'number' && kindOf(errcode) === BUSY;
+}
+
+/** How long the calls to come wait for another process that writes. */
+export function setBusyTimeout(database: DatabaseSync, timeoutMs: number): void {
+  database.exec(`PRAGMA busy_timeout = ${timeoutMs}`);
 }
 
 /** What `work` gives. @throws StoreError that says of any failure what to do about it. */
@@ -121,15 +135,21 @@ function numberIn(database: DatabaseSync, query: string): number {
 
 function adviceOf(error: unknown): string {
   const { errcode, code, message } = error as { errcode?: unknown; code?: unknown; message?: unknown };
-  // The byte below is the kind, what is above it the detail.
-  const advice = typeof errcode === 'number' ? ADVICE[errcode & 0xff] : undefined;
+  const advice = typeof errcode === 'number' ? ADVICE[kindOf(errcode)] : undefined;
   if (advice !== undefined) return advice;
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
     return 'this process may not write there; give it the right to, or give another file';
   }
-  if (code === 'ENOTDIR' || code === 'EEXIST') return 'a part of its path is no folder; give another file';
+  // Folders are made; what is still not there is behind a link to nowhere.
+  if (code === 'ENOTDIR' || code === 'EEXIST' || code === 'ENOENT')
+    return 'a part of its path is no folder; give another file';
   if (error instanceof TypeError && code === undefined)
     return 'there is something in the session that is no JSON';
   if (error instanceof SyntaxError) return 'what is written in it cannot be read; move it away';
   return `${String(message)}; see the cause of this error`;
+}
+
+/** Of a result code the byte below is the kind, and what is above it the detail. */
+function kindOf(errcode: number): number {
+  return errcode & 0xff;
 }

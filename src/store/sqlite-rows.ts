@@ -31,6 +31,7 @@ const STATEMENTS = {
   delete: `DELETE FROM sessions ${OF_KEY}`,
   touch: `UPDATE sessions SET updated_ms = ? ${OF_KEY} RETURNING number`,
   turns: 'SELECT content FROM turns WHERE session = ? ORDER BY position',
+  endOfTurns: 'SELECT coalesce(max(position) + 1, 0) AS position FROM turns WHERE session = ?',
   cutTurns: 'DELETE FROM turns WHERE session = ? AND position >= ?',
   addTurn: 'INSERT INTO turns (session, position, content) VALUES (?, ?, ?)',
   setState: 'UPDATE sessions SET state = ? WHERE number = ?',
@@ -84,10 +85,15 @@ export class SqliteRows {
     return this.#statements.turns.all(number).map(({ content }) => String(content));
   }
 
-  /** Puts `turns` in the place of all from `from` on. */
+  /**
+   * Puts `turns` in the place of all from `from` on, or behind all where there are fewer: a gap would be a place that no
+   * reader counts, and all that is written afterwards would be in the wrong one.
+   */
   replaceTurns(number: number, from: number, turns: readonly string[]): void {
-    this.#statements.cutTurns.run(number, from);
-    for (const [index, turn] of turns.entries()) this.#statements.addTurn.run(number, from + index, turn);
+    const { position } = this.#statements.endOfTurns.get(number) as { position: number };
+    const start = Math.min(from, position);
+    this.#statements.cutTurns.run(number, start);
+    for (const [index, turn] of turns.entries()) this.#statements.addTurn.run(number, start + index, turn);
   }
 
   setState(number: number, state: string): void {

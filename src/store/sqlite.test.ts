@@ -7,6 +7,7 @@ import {
   openSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -20,7 +21,7 @@ import { ClosedError } from '../kernel/index.ts';
 import { textContent } from '../protocol/index.ts';
 import { StoreError } from '../session/index.ts';
 import { SqliteSessionStore } from './sqlite.ts';
-import { guarded } from './sqlite-file.ts';
+import { SQLITE_BUSY_TIMEOUT_MS, guarded } from './sqlite-file.ts';
 import { MIGRATIONS } from './sqlite-schema.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-sqlite-'));
@@ -100,10 +101,13 @@ describe('SqliteSessionStore, its file', () => {
     expect(message).toMatch(words);
   });
 
-  it('is refused when a part of its path is a file', () => {
+  it('is refused when a part of its path is a file, or a link to nowhere', () => {
     const path = fresh();
     writeFileSync(path, '');
     expect(refusal(join(path, 'sessions.sqlite'))).toContain('a part of its path is no folder');
+    const link = fresh();
+    symlinkSync(join(folder, 'nowhere'), link);
+    expect(refusal(join(link, 'deep', 'sessions.sqlite'))).toContain('a part of its path is no folder');
   });
 
   it('is refused when a newer version has written it', async () => {
@@ -163,6 +167,26 @@ describe('SqliteSessionStore', () => {
     expect(await store.get(key)).toMatchObject({ history: [], state: {} });
     await store.record(key, { history });
     expect((await store.get(key))?.history).toHaveLength(1);
+  });
+
+  it('waits once for who holds the file, however many write, and again when it is free', async () => {
+    const path = fresh();
+    await using store = new SqliteSessionStore({ path });
+    await store.create(key);
+    const other = new DatabaseSync(path);
+    const record = () => store.record(key, { state: { a: 1 } });
+    for (let round = 1; round <= 2; round += 1) {
+      other.exec('BEGIN IMMEDIATE');
+      const startedAt = performance.now();
+      for (let write = 1; write <= 20; write += 1) await expect(record()).rejects.toThrow(/holds it locked/);
+      const waitedMs = performance.now() - startedAt;
+      expect(waitedMs).toBeGreaterThan(SQLITE_BUSY_TIMEOUT_MS * 0.8);
+      expect(waitedMs).toBeLessThan(SQLITE_BUSY_TIMEOUT_MS * 5);
+      expect(await store.get(key)).toMatchObject(key);
+      other.exec('ROLLBACK');
+      await record();
+    }
+    other.close();
   });
 
   it('C1 close: refuses everything after it, and closes once', async () => {

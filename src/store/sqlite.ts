@@ -12,7 +12,14 @@ import type {
   StoredResumption,
   StoredSession,
 } from '../session/index.ts';
-import { guarded, openSqliteFile, transaction } from './sqlite-file.ts';
+import {
+  SQLITE_BUSY_TIMEOUT_MS,
+  guarded,
+  isBusy,
+  openSqliteFile,
+  setBusyTimeout,
+  transaction,
+} from './sqlite-file.ts';
 import { SqliteRows } from './sqlite-rows.ts';
 import type { SessionRow } from './sqlite-rows.ts';
 
@@ -51,6 +58,8 @@ export class SqliteSessionStore implements SessionStore, AsyncDisposable {
   readonly #maxSessions: number;
   readonly #clock: Clock;
   readonly #random: Random;
+  /** Whether another process held the file for longer than a write waits, and no write has succeeded since. */
+  #isLocked = false;
 
   /** @throws StoreError when the file cannot be used; InvalidOptionError for an option that cannot work. */
   constructor({
@@ -153,7 +162,23 @@ export class SqliteSessionStore implements SessionStore, AsyncDisposable {
 
   /** What `work` does happens at one moment, as others see it and as it is kept. */
   #inOne<Result>(kind: 'read' | 'write', work: (rows: SqliteRows) => Result): Result {
-    return this.#guarded(() => transaction(this.#database, kind, () => work(this.#rows)));
+    return this.#guarded(() => {
+      try {
+        const result = transaction(this.#database, kind, () => work(this.#rows));
+        if (kind === 'write') this.#setLocked(false);
+        return result;
+      } catch (error) {
+        if (isBusy(error)) this.#setLocked(true);
+        throw error;
+      }
+    });
+  }
+
+  /** The event loop stands still while a write waits: a hundred live sessions wait once for who holds the file. */
+  #setLocked(isLocked: boolean): void {
+    if (this.#isLocked === isLocked) return;
+    this.#isLocked = isLocked;
+    setBusyTimeout(this.#database, isLocked ? 0 : SQLITE_BUSY_TIMEOUT_MS);
   }
 
   #guarded<Result>(work: () => Result): Result {

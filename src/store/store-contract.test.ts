@@ -118,6 +118,15 @@ describe.each(kinds)('$name', ({ open }) => {
     expect(cut).toMatchObject({ pendingCalls: [], usage, inputMs: 20 });
   });
 
+  it('H3 record: what begins behind the end goes to the end, and what comes later behind it', async () => {
+    const { store, later } = open({ clock });
+    await store.create(key);
+    // A session that was deleted and made anew, as another process has it live.
+    await store.record(key, { history: { from: 3, contents: [said('four')] } });
+    await store.record(key, { history: { from: 1, contents: [said('five')] } });
+    expect(texts(await later().get(key))).toEqual(['four', 'five']);
+  });
+
   it('H3 journal: what a live session wrote down is there when its process is not', async () => {
     const { store, later } = open({ clock });
     const session = await store.create({ ...key, state: { basket: ['rye'] } });

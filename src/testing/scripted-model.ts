@@ -9,16 +9,21 @@ import type {
   ModelInput,
   ModelOutput,
   ModelSink,
+  SayRequest,
 } from '../session/index.ts';
 
 export interface ScriptedModelOptions {
   /** Default `scripted`. */
   readonly id?: string;
   readonly capabilities?: Partial<LiveCapabilities>;
+  /** Whether its connections can be told to stop an answer. Default true. */
+  readonly isInterruptible?: boolean;
   /** Whether a dial is ready by itself; otherwise the test calls `accept` or `refuse`. Default true. */
   readonly acceptsAtOnce?: boolean;
   /** Called for each input a connection takes, within `send`: a model that answers at once. */
   onInput?(input: ModelInput, connection: ScriptedConnection): void;
+  /** Called for each text a connection is told to say, within `say`. */
+  onSay?(request: SayRequest, connection: ScriptedConnection): void;
 }
 
 /**
@@ -38,9 +43,11 @@ export class ScriptedModel implements LiveModel {
   /** Every dial, oldest first. */
   readonly dials: ScriptedConnection[] = [];
   readonly #acceptsAtOnce: boolean;
-  readonly #onInput: ScriptedModelOptions['onInput'];
+  readonly #isInterruptible: boolean;
+  readonly #options: ScriptedModelOptions;
 
   constructor(options: ScriptedModelOptions = {}) {
+    this.#options = options;
     this.id = options.id ?? 'scripted';
     this.capabilities = {
       resumption: false,
@@ -49,7 +56,7 @@ export class ScriptedModel implements LiveModel {
       ...options.capabilities,
     };
     this.#acceptsAtOnce = options.acceptsAtOnce ?? true;
-    this.#onInput = options.onInput?.bind(options);
+    this.#isInterruptible = options.isInterruptible ?? true;
   }
 
   /** The latest dial. @throws ClosedError when nothing was dialled yet. */
@@ -65,7 +72,8 @@ export class ScriptedModel implements LiveModel {
   }
 
   connect(setup: LiveSetup, sink: ModelSink, scope: Lifetime): Promise<LiveConnection> {
-    const dial = new ScriptedConnection(setup, sink, scope, this.#onInput);
+    const dial = new ScriptedConnection(setup, sink, scope, this.#options);
+    if (!this.#isInterruptible) delete dial.interrupt;
     this.dials.push(dial);
     if (this.#acceptsAtOnce) dial.accept();
     return dial.ready;
@@ -87,17 +95,26 @@ export class ScriptedConnection implements LiveConnection {
   answersProbes = true;
   /** How often the session has asked whether somebody is there. */
   probes = 0;
+  /** What it was told to say, oldest first. */
+  readonly said: SayRequest[] = [];
+  /** What `say` answers. */
+  takesSay = true;
+  /** How often it was told to stop an answer; the test plays what the model does about it. */
+  interrupts = 0;
+  /** How much of the last turn had been heard, each time it was told. */
+  readonly truncations: number[] = [];
   /** Whether a goodbye leaves the connection open until the test ends it; otherwise it ends at once. */
   finishes = false;
+  interrupt?: () => void = () => void (this.interrupts += 1);
   readonly #sink: ModelSink;
   readonly #ready = Promise.withResolvers<LiveConnection>();
-  readonly #onInput: ScriptedModelOptions['onInput'];
+  readonly #options: ScriptedModelOptions;
   #isOpen = true;
 
-  constructor(setup: LiveSetup, sink: ModelSink, scope: Lifetime, onInput?: ScriptedModelOptions['onInput']) {
+  constructor(setup: LiveSetup, sink: ModelSink, scope: Lifetime, options: ScriptedModelOptions = {}) {
     this.setup = setup;
     this.#sink = sink;
-    this.#onInput = onInput;
+    this.#options = options;
     // Whoever gives the dial up never asks how it went.
     this.#ready.promise.catch(() => undefined);
     scope.own('scripted connection', this, { stop: (connection) => connection.#letGo() });
@@ -136,8 +153,19 @@ export class ScriptedConnection implements LiveConnection {
   send(input: ModelInput): boolean {
     if (!this.takesInput || !this.#isOpen) return false;
     this.inputs.push(input);
-    this.#onInput?.(input, this);
+    this.#options.onInput?.(input, this);
     return true;
+  }
+
+  say(request: SayRequest): boolean {
+    if (!this.takesSay || !this.#isOpen) return false;
+    this.said.push(request);
+    this.#options.onSay?.(request, this);
+    return true;
+  }
+
+  truncate(playedMs: number): void {
+    this.truncations.push(playedMs);
   }
 
   probe(): void {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Lifetime, VirtualClock } from '../../src/kernel/index.ts';
 import { GEMINI_CLOSES, GeminiEmulator, parseFaultText } from '../../src/testing/index.ts';
-import { scriptsOfPage } from '../support/fault-page.ts';
+import { FaultPage } from '../support/fault-page.ts';
 import { GeminiWire, burst } from '../support/gemini-wire.ts';
 
 let clock: VirtualClock;
@@ -168,7 +168,9 @@ const DISASTERS: Readonly<Record<string, () => Promise<void>>> = {
 };
 
 describe('docs/emulator-faults.md: the ten most common disasters', () => {
-  const scripts = new Map(scriptsOfPage().map(({ heading, script }) => [heading, script]));
+  const scripts = new Map(
+    new FaultPage('docs/emulator-faults.md').scripts.map(({ heading, script }) => [heading, script]),
+  );
 
   it('has a script for each, and no other', () => {
     const numbered = [...scripts.keys()].filter((heading) => /^\d/.test(heading));

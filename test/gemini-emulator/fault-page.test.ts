@@ -6,39 +6,33 @@ import {
   MOMENTS_OF,
   faultSchema,
 } from '../../src/testing/emulators/gemini/fault-types.ts';
-import type { FaultMoment } from '../../src/testing/emulators/gemini/fault-types.ts';
 import { SERVER_MESSAGE_KINDS, parseFaultText } from '../../src/testing/index.ts';
-import { rowsOfTables, scriptsOfPage, words, wordsBelow } from '../support/fault-page.ts';
+import { FaultPage, momentsOf, words } from '../support/fault-page.ts';
 
-/** What a cell like "`close`, since open" means: the first moment, and all of them. */
-function momentsOf(cell: string): { readonly first: string | undefined; readonly all: Set<FaultMoment> } {
-  const named = words(cell) as FaultMoment[];
-  const more = cell.endsWith('all') ? [...FAULT_MOMENTS] : [];
-  const sinceOpen = cell.endsWith('since open') ? FAULT_MOMENTS.slice(FAULT_MOMENTS.indexOf('open')) : [];
-  return { first: named[0], all: new Set([...named, ...more, ...sinceOpen]) };
-}
+const page = new FaultPage('docs/emulator-faults.md');
 
 describe('docs/emulator-faults.md', () => {
-  const faults = rowsOfTables('type').map(([type = '', fields = '', moments = '']) => ({
+  const faults = page.rowsOfTables('type').map(([type = '', fields = '', moments = '']) => ({
     type: words(type)[0] ?? '',
     fields: words(fields),
-    moments: momentsOf(moments),
+    moments: momentsOf(moments, FAULT_MOMENTS),
   }));
 
   it('has a row for every moment, in order', () => {
-    expect(rowsOfTables('moment').map(([moment = '']) => words(moment)[0])).toEqual([...FAULT_MOMENTS]);
+    expect(page.rowsOfTables('moment').map(([moment = '']) => words(moment)[0])).toEqual([...FAULT_MOMENTS]);
   });
 
   it('has a row for every field of "when", in order', () => {
     expect(() => parseFaultText('- { when: { nothing: 1 }, what: { type: reset } }', 'x')).toThrow(
-      `there are: ${rowsOfTables('field')
+      `there are: ${page
+        .rowsOfTables('field')
         .map(([field = '']) => words(field)[0])
         .join(', ')}`,
     );
   });
 
   it('names every kind of message', () => {
-    expect(wordsBelow('Kinds of messages')).toEqual(expect.arrayContaining([...SERVER_MESSAGE_KINDS]));
+    expect(page.wordsBelow('Kinds of messages')).toEqual(expect.arrayContaining([...SERVER_MESSAGE_KINDS]));
   });
 
   it('has a row for every fault, in order', () => {
@@ -60,7 +54,7 @@ describe('docs/emulator-faults.md', () => {
     expect(fields).toEqual(known);
   });
 
-  it.each(scriptsOfPage())('shows a script that is one: $heading', ({ script, heading }) => {
+  it.each(page.scripts)('shows a script that is one: $heading', ({ script, heading }) => {
     expect(() => parseFaultText(script, heading)).not.toThrow();
   });
 });

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { Lifetime, VirtualClock } from '../../src/kernel/index.ts';
 import { GEMINI_CLOSES, GeminiEmulator, MAX_RECORDED_EVENTS } from '../../src/testing/index.ts';
 import type { GeminiEmulatorOptions, RecordedEvent } from '../../src/testing/index.ts';
-import { Recorder } from '../../src/testing/emulators/gemini/recorder.ts';
+import { Recorder } from '../../src/testing/emulators/recorder.ts';
 import { GEMINI_PATH, GeminiWire } from '../support/gemini-wire.ts';
 
 const TEXT = { generationConfig: { responseModalities: ['TEXT'] } };

@@ -130,7 +130,7 @@ export const brokenLeg: WayTable = {
         const { client, server } = call;
         client.socket.pause();
         const text = 'x'.repeat(100_000);
-        for (let said = 0; said < 200; said += 1) server.model.last.say({ type: 'text', text });
+        for (let said = 0; said < 200; said += 1) server.model.last.output({ type: 'text', text });
         await until('it was given up', () => call.reason !== undefined);
         client.socket.resume();
       },

@@ -121,7 +121,7 @@ export const liveClient: WayTable = {
         held.sendText('Hello');
         await until('the model is asked', () => test.model.last.received.length === 1);
         void held.drain();
-        test.model.last.say({ type: 'text', text: 'Hi' }, { type: 'turnComplete' });
+        test.model.last.output({ type: 'text', text: 'Hi' }, { type: 'turnComplete' });
       },
     }),
     client({

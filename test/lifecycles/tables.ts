@@ -11,6 +11,8 @@ import { requestQueue } from './request-queue.ts';
 import { serverEnds } from './server.ts';
 import { sessionFile } from './session-file.ts';
 import { sessionStates } from './session-states.ts';
+import { speechEmulators } from './speech-emulators.ts';
+import { speechEnds } from './speech.ts';
 import { textTurn } from './text-turn.ts';
 import { toolCall } from './tool-call.ts';
 import type { WayTable } from './way-table.ts';
@@ -24,6 +26,7 @@ export const tables: readonly WayTable[] = [
   modelLeg,
   connection,
   toolCall,
+  speechEnds,
   requestQueue,
   liveRun,
   clientLeg,
@@ -34,5 +37,6 @@ export const tables: readonly WayTable[] = [
   sessionFile,
   liveClient,
   geminiEmulator,
+  speechEmulators,
   faultProxy,
 ];

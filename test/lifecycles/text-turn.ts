@@ -67,7 +67,7 @@ async function play({ isLive = false, ask }: TurnWay, route: string): Promise<re
     clock,
     test,
     leaver,
-    answer: () => test.model.last.say({ type: 'text', text: 'Hi' }, { type: 'turnComplete' }),
+    answer: () => test.model.last.output({ type: 'text', text: 'Hi' }, { type: 'turnComplete' }),
   });
   const seen = await told;
   const goesOn = isLive && test.model.openConnections === 1;

@@ -44,7 +44,7 @@ describe('a server inside a server of your own', () => {
     const client = await new TestClient(url).opened();
     client.sendText('hello');
     await until('heard', () => model.connections.at(-1)?.received.length === 1);
-    model.last.say({ type: 'text', text: 'hi' }, { type: 'turnComplete' });
+    model.last.output({ type: 'text', text: 'hi' }, { type: 'turnComplete' });
     await until('answered', () => client.having('turnComplete').length === 1);
     const closed = holdfast.close();
     expect(await client.closed).toMatchObject({ code: 1012 });

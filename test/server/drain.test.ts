@@ -114,7 +114,7 @@ describe('draining a server', () => {
     await until('it is asked', () => test.model.connections[0]?.received.length === 1);
     const closed = test.server.drain();
     expect(test.server.liveSessions).toBe(1);
-    test.model.last.say({ type: 'text', text: 'well' }, { type: 'turnComplete' });
+    test.model.last.output({ type: 'text', text: 'well' }, { type: 'turnComplete' });
     expect((await answer).text).toContain('"text":"well"');
     await clock.advance(300);
     expect(await closed).toMatchObject({ cutCalls: 0 });

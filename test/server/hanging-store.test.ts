@@ -89,7 +89,7 @@ describe('a store that hangs', () => {
     store.save = never;
     const answer = turn(route);
     await until('the model is asked', () => test.model.connections[0]?.received.length === 1);
-    test.model.last.say({ type: 'text', text: 'Hi' }, { type: 'turnComplete' });
+    test.model.last.output({ type: 'text', text: 'Hi' }, { type: 'turnComplete' });
     await until('its live session has ended', () => test.model.openConnections === 0);
     await clock.advance(10_000);
     expect(await (await answer).text()).toContain('"text":"Hi"');

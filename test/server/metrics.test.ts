@@ -51,7 +51,7 @@ describe('GET /metrics', () => {
     const turn = { appName: 'demo', userId: 'u', newMessage: { parts: [{ text: 'hi' }] } };
     const answered = test.request('/run', { ...turn, sessionId: await test.createSession() });
     await until('it was said', () => test.model.connections[0]?.of('content').length === 1);
-    test.model.last.say({ type: 'turnComplete' });
+    test.model.last.output({ type: 'turnComplete' });
     expect((await answered).status).toBe(200);
     expect(await metricsOf(test)).toContain('\nholdfast_sessions_closed_total{reason="task_completed"} 1\n');
   });

@@ -44,10 +44,10 @@ describe('a stored session is live once at a time', () => {
     const third = ask(test, 'third');
     await until('the third one waits', () => test.server.liveSessions === 2);
     expect(test.model.connections).toHaveLength(1);
-    test.model.last.say({ type: 'text', text: 'one' }, { type: 'turnComplete' });
+    test.model.last.output({ type: 'text', text: 'one' }, { type: 'turnComplete' });
     expect((await first.answer).status).toBe(200);
     await asked(test, 2);
-    test.model.last.say({ type: 'text', text: 'three' }, { type: 'turnComplete' });
+    test.model.last.output({ type: 'text', text: 'three' }, { type: 'turnComplete' });
     expect((await third.answer).status).toBe(200);
     expect(JSON.stringify(test.model.last.setup.history)).toContain('one');
   });

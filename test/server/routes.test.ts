@@ -3,10 +3,13 @@ import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { HandleRejectedError, OverloadedError, ReconnectExhaustedError } from '../../src/session/errors.ts';
 import { startServer, until } from '../support/live-server.ts';
 
 const SESSIONS = '/apps/demo/users/u/sessions';
 const TURN = { appName: 'demo', userId: 'u', sessionId: 's1', newMessage: { parts: [{ text: 'hi' }] } };
+
+const USED = { attempts: 10, outageMs: 150_000, redials: 10 };
 
 const json = (text: string): Record<string, unknown> => JSON.parse(text) as Record<string, unknown>;
 
@@ -146,7 +149,7 @@ describe('run and run_sse', () => {
     await test.createSession();
     const answer = test.request('/run', TURN);
     await until('asked', () => test.model.connections[0]?.received.length === 1);
-    test.model.last.say(
+    test.model.last.output(
       { type: 'text', text: 'he' },
       { type: 'text', text: 'llo' },
       { type: 'turnComplete' },
@@ -168,7 +171,7 @@ describe('run and run_sse', () => {
     await test.createSession();
     const answer = test.request('/run_sse', { ...TURN, streaming: true });
     await until('asked', () => test.model.connections[0]?.received.length === 1);
-    test.model.last.say(
+    test.model.last.output(
       { type: 'text', text: 'he' },
       { type: 'text', text: 'llo' },
       { type: 'turnComplete' },
@@ -189,6 +192,19 @@ describe('run and run_sse', () => {
     const last = (await test.request('/run_sse', TURN)).text.trimEnd().split('\n\n').at(-1);
     expect(last).toMatch(/^data: \{"error":/);
     expect((await test.request('/run', TURN)).status).toBe(500);
+  });
+
+  it.each([
+    [502, new HandleRejectedError('Unknown handle.', { provider: 'scripted' })],
+    [502, new ReconnectExhaustedError('Given up.', 'attempts', USED, undefined)],
+    [503, new OverloadedError('Too much to do.', { provider: 'scripted' })],
+  ])('answer %i for what the provider is the cause of: %s', async (status, error) => {
+    await using test = await startServer();
+    await test.createSession();
+    test.model.beforeConnect = () => Promise.reject(error);
+    const answer = await test.request('/run', TURN);
+    expect(answer.status).toBe(status);
+    expect(json(answer.text)).toMatchObject({ code: error.code });
   });
 
   it('C7 a client that leaves ends the turn', async () => {
@@ -223,7 +239,7 @@ describe('run and run_sse', () => {
     await until('connected', () => test.model.connections.length === 1);
     const answer = test.request('/run', TURN);
     await until('asked', () => test.model.last.received.length === 1);
-    test.model.last.say({ type: 'text', text: 'both hear' }, { type: 'turnComplete' });
+    test.model.last.output({ type: 'text', text: 'both hear' }, { type: 'turnComplete' });
     expect((await answer).text).toContain('both hear');
     await until('the client hears it', () => client.texts.some((text) => text.includes('both hear')));
     expect(test.model.connections).toHaveLength(1);
@@ -237,11 +253,11 @@ describe('run and run_sse', () => {
     await until('asked', () => test.model.connections[0]?.received.length === 1);
     const second = test.request('/run', TURN);
     await until('accepted', () => test.server.liveSessions === 2);
-    test.model.last.say({ type: 'text', text: 'one' }, { type: 'turnComplete' });
+    test.model.last.output({ type: 'text', text: 'one' }, { type: 'turnComplete' });
     expect((await first).text).toContain('one');
     await until('asked again', () => test.model.connections[1]?.received.length === 1);
     expect(JSON.stringify(test.model.last.setup.history)).toContain('one');
-    test.model.last.say({ type: 'text', text: 'two' }, { type: 'turnComplete' });
+    test.model.last.output({ type: 'text', text: 'two' }, { type: 'turnComplete' });
     expect((await second).text).toContain('two');
   });
 });

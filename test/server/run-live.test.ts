@@ -13,7 +13,7 @@ describe('run_live, the ADK wire', () => {
     client.sendText('hello');
     client.send({ blob: { mime_type: 'audio/pcm;rate=16000', data: ramp(320, 16_000).base64 } });
     await until('the model was sent both', () => test.model.connections[0]?.received.length === 2);
-    test.model.last.say(
+    test.model.last.output(
       { type: 'audio', audio: ramp(480, 24_000) },
       { type: 'text', text: 'hi' },
       { type: 'turnComplete' },
@@ -86,7 +86,7 @@ describe('run_live, the ADK wire', () => {
     const older = await test.adk(id).opened();
     older.sendText('first');
     await until('heard', () => test.model.connections[0]?.received.length === 1);
-    test.model.last.say({ type: 'text', text: 'half an ans' });
+    test.model.last.output({ type: 'text', text: 'half an ans' });
     const newer = await test.adk(id).opened();
     expect(await older.closed).toEqual({ code: 4001, reason: 'replaced' });
     await until('the newer one is connected', () => test.model.connections.length === 2);
@@ -165,7 +165,7 @@ describe('run_live, bad input on the ADK wire', () => {
     await until('connected', () => test.model.connections.length === 1);
     client.socket.pause();
     const text = 'x'.repeat(100_000);
-    for (let said = 0; said < 200; said += 1) test.model.last.say({ type: 'text', text });
+    for (let said = 0; said < 200; said += 1) test.model.last.output({ type: 'text', text });
     await until('it was given up', () => test.server.liveSessions === 0);
     expect(test.model.openConnections).toBe(0);
   });
@@ -290,7 +290,7 @@ describe('run_live, holdfast.v1', () => {
     expect(client.messages[0]?.['resumeToken']).toMatch(/^[0-9a-f]{32}$/);
     client.send({ type: 'text', text: 'hello' });
     await until('heard', () => test.model.connections[0]?.received.length === 1);
-    test.model.last.say({ type: 'text', text: 'hi' }, { type: 'turnComplete' });
+    test.model.last.output({ type: 'text', text: 'hi' }, { type: 'turnComplete' });
     await until('answered', () => client.texts.some((text) => text.includes('turnComplete')));
     const seqs = client.having('type', 'event').map(({ event }) => (event as { seq: number }).seq);
     expect(seqs).toEqual(seqs.map((_, index) => index + 1));
@@ -304,7 +304,7 @@ describe('run_live, holdfast.v1', () => {
     await until('heard', () => test.model.connections[0]?.of('audio').length === 1);
     expect(test.model.last.of('audio')[0]?.audio.samples).toEqual(audio.samples);
     const answer = ramp(480, 24_000);
-    test.model.last.say({ type: 'audio', audio: answer }, { type: 'audio', audio: answer });
+    test.model.last.output({ type: 'audio', audio: answer }, { type: 'audio', audio: answer });
     await until('both came', () => client.binaries.length === 2);
     const frames = client.binaries.map((bytes) => decodeAudioFrame(bytes));
     expect(frames.map((frame) => frame?.positionSamples)).toEqual([0, 480]);

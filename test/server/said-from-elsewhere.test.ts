@@ -33,12 +33,12 @@ describe('a text turn that is said in a live session', () => {
     await test.createSession();
     const client = await test.welcomed('s1');
     await until('it is live', () => test.model.openConnections === 1);
-    test.model.last.say({ type: 'text', text: 'As I was say' });
+    test.model.last.output({ type: 'text', text: 'As I was say' });
     const answer = run(test);
     await until('it is asked', () => test.model.last.received.length === 1);
-    test.model.last.say({ type: 'interrupted' }, { type: 'turnComplete' });
+    test.model.last.output({ type: 'interrupted' }, { type: 'turnComplete' });
     await until('the end is told', () => client.texts.some((text) => text.includes('turnComplete')));
-    test.model.last.say({ type: 'text', text: 'Hi' }, { type: 'turnComplete' });
+    test.model.last.output({ type: 'text', text: 'Hi' }, { type: 'turnComplete' });
     expect(await answer).toContain('"text":"Hi"');
     expect(await answer).not.toContain('As I was say');
   });

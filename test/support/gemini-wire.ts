@@ -1,61 +1,13 @@
-import { WebSocket } from 'ws';
 import type { ClientOptions } from 'ws';
-
-type Json = Record<string, any>; // eslint-disable-line typescript/no-explicit-any -- any message of the wire
-
-interface Wait {
-  readonly check: () => boolean;
-  readonly resolve: () => void;
-}
+import { JsonWire } from './json-wire.ts';
+import type { Json } from './json-wire.ts';
 
 export const GEMINI_PATH = '/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent';
 
 /** A client that says exactly what a test tells it to, and remembers what it hears. */
-export class GeminiWire implements Disposable {
-  readonly socket: WebSocket;
-  readonly messages: Json[] = [];
-  /** Frames as they came, with their kind. */
-  readonly frames: { readonly binary: boolean; readonly text: string }[] = [];
-  closed: { readonly code: number; readonly reason: string } | undefined;
-  failure: string | undefined;
-  httpStatus: number | undefined;
-  retryAfter: string | undefined;
-  /** The body of an answer that was no upgrade. */
-  httpBody: string | undefined;
-  #waits: Wait[] = [];
-
+export class GeminiWire extends JsonWire {
   constructor(base: string, target = `${GEMINI_PATH}?key=any`, options: ClientOptions = {}) {
-    this.socket = new WebSocket(base.replace(/^http/, 'ws') + target, options);
-    this.socket.on('open', () => this.#changed());
-    this.socket.on('message', (data, binary) => {
-      const text = (data as Buffer).toString();
-      this.frames.push({ binary, text });
-      try {
-        this.messages.push(JSON.parse(text) as Json);
-      } catch {
-        this.messages.push({ notJson: text });
-      }
-      this.#changed();
-    });
-    this.socket.on('unexpected-response', (_, response) => {
-      this.httpStatus = response.statusCode;
-      this.retryAfter = response.headers['retry-after'];
-      const body: Buffer[] = [];
-      response.on('data', (bytes: Buffer) => body.push(bytes));
-      response.on('end', () => {
-        this.httpBody = Buffer.concat(body).toString();
-        this.socket.terminate();
-        this.#changed();
-      });
-    });
-    this.socket.on('error', (error) => {
-      this.failure = error.message;
-      this.#changed();
-    });
-    this.socket.on('close', (code, reason) => {
-      this.closed = { code, reason: reason.toString() };
-      this.#changed();
-    });
+    super(base + target, options);
   }
 
   /** A connection that is set up. */
@@ -65,10 +17,6 @@ export class GeminiWire implements Disposable {
     wire.send({ setup: { model: 'models/gemini-2.5-flash', ...setup } });
     await wire.message('setupComplete');
     return wire;
-  }
-
-  send(message: Json): void {
-    this.socket.send(JSON.stringify(message));
   }
 
   sendText(text: string): void {
@@ -82,21 +30,6 @@ export class GeminiWire implements Disposable {
       const data = Buffer.from(piece.buffer).toString('base64');
       this.send({ realtimeInput: { audio: { data, mimeType: 'audio/pcm;rate=16000' } } });
     }
-  }
-
-  /** Resolves when the condition holds; the test's own timeout is its bound. */
-  until(check: () => boolean): Promise<void> {
-    if (check()) return Promise.resolve();
-    return new Promise((resolve) => this.#waits.push({ check, resolve }));
-  }
-
-  opened(): Promise<void> {
-    return this.until(() => this.socket.readyState === WebSocket.OPEN);
-  }
-
-  async ended(): Promise<{ readonly code: number; readonly reason: string }> {
-    await this.until(() => this.closed !== undefined);
-    return this.closed!;
   }
 
   /** The n-th message that has this kind: a top-level key, or a key of `serverContent`. */
@@ -128,16 +61,6 @@ export class GeminiWire implements Disposable {
 
   said(kind: 'inputTranscription' | 'outputTranscription'): string {
     return this.messages.map(({ serverContent }) => serverContent?.[kind]?.text ?? '').join('');
-  }
-
-  [Symbol.dispose](): void {
-    this.socket.terminate();
-  }
-
-  #changed(): void {
-    const due = this.#waits.filter(({ check }) => check());
-    this.#waits = this.#waits.filter((wait) => !due.includes(wait));
-    for (const { resolve } of due) resolve();
   }
 }
 

@@ -27,7 +27,7 @@ export class ScriptedConnection implements LiveConnection {
     return true;
   }
 
-  say(...outputs: readonly ModelOutput[]): void {
+  output(...outputs: readonly ModelOutput[]): void {
     for (const output of outputs) this.#sink.output(output);
   }
 

@@ -33,6 +33,8 @@ export function describeEvent(event: ClientEvent): string {
       return event.timeLeftMs === undefined ? 'the model' : `the model, in ${event.timeLeftMs / 1_000} s`;
     case 'connection':
       return describeConnection(event);
+    case 'userState':
+      return event.state;
     case 'limit':
       return `${event.limit}, after ${event.afterMs / 1_000} s`;
     case 'warning':

@@ -109,6 +109,10 @@ class EchoConnection implements LiveConnection, EchoBrainSink {
     return true;
   }
 
+  interrupt(): void {
+    this.#brain.interrupt();
+  }
+
   speechStarted(): void {
     this.#output({ type: 'voiceActivity', activity: 'start' });
   }

@@ -1,5 +1,6 @@
 import type { AudioChunk, Content, FunctionResponse, Part } from '../../protocol/index.ts';
 import type { ModelInput } from '../../session/live-model.ts';
+import { idOnWire } from './call-ids.ts';
 import { saidTurns } from './said-turns.ts';
 import type { GeminiGeneration } from './model-generation.ts';
 
@@ -99,6 +100,6 @@ function clientContent(turns: readonly Content[], turnComplete: boolean): string
 
 /** A call that came without an id is answered without one. */
 function toolResponse(responses: readonly FunctionResponse[]): string {
-  const functionResponses = responses.map((response) => ({ ...response, id: response.id || undefined }));
+  const functionResponses = responses.map((response) => ({ ...response, id: idOnWire(response.id) }));
   return JSON.stringify({ toolResponse: { functionResponses } });
 }

@@ -275,3 +275,62 @@ describe('gemini: what a session must know of a model', () => {
     expect(() => gemini({ model, handleLifetimeMs: 0 })).toThrow('handleLifetimeMs must be more than 0');
   });
 });
+
+describe('gemini: what its ends tell', () => {
+  it('H4 gemini: a handle that the provider quotes is in no end and no error', async () => {
+    for (const issued of [undefined, 'the-second-secret-handle']) {
+      const handle = 'the-first-secret-handle';
+      const { clock, peer, ends } = await line({ setup: { resumptionHandle: handle } });
+      if (issued !== undefined) {
+        peer.send(JSON.stringify({ sessionResumptionUpdate: { newHandle: issued, resumable: true } }));
+        await clock.advance(2 * LATENCY_MS);
+      }
+      peer.close(1_008, `BidiGenerateContent session not found: ${issued ?? handle}`);
+      await clock.advance(2 * LATENCY_MS);
+      const [end] = ends;
+      expect(end?.error).toBeInstanceOf(HandleRejectedError);
+      const words = [end?.reason, end?.error?.message, JSON.stringify(end?.error)].join();
+      expect(words).toContain('session not found: the-… (');
+      expect(words).not.toContain(issued ?? handle);
+    }
+  });
+});
+
+describe('gemini: calls without an id', () => {
+  it('R10 gemini: each has one of its own, and is answered without one', async () => {
+    const frames: string[] = [];
+    const { clock, connection, peer, outputs } = await line({
+      handlers: {
+        message: (data, from) => {
+          frames.push(String(data));
+          if (String(data).startsWith('{"setup"')) from.send('{"setupComplete":{}}');
+        },
+      },
+    });
+    const functionCalls = [{ name: 'f' }, { name: 'f' }, { id: 'given', name: 'f' }];
+    for (const calls of [functionCalls, functionCalls.slice(0, 1)]) {
+      peer.send(JSON.stringify({ toolCall: { functionCalls: calls } }));
+    }
+    await clock.advance(2 * LATENCY_MS);
+    const ids = outputs.flatMap((output) =>
+      output.type === 'toolCall' ? output.calls.map(({ id }) => id) : [],
+    );
+    expect(new Set(ids).size).toBe(4);
+    expect(ids).not.toContain('');
+    const [id = ''] = ids;
+    const responses = [
+      { id, name: 'f', response: {} },
+      { id: 'given', name: 'f', response: {} },
+    ];
+    connection.send({ type: 'toolResponse', responses });
+    await clock.advance(2 * LATENCY_MS);
+    expect(JSON.parse(frames.at(-1) ?? '')).toEqual({
+      toolResponse: {
+        functionResponses: [
+          { name: 'f', response: {} },
+          { id: 'given', name: 'f', response: {} },
+        ],
+      },
+    });
+  });
+});

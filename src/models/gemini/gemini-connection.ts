@@ -1,5 +1,7 @@
 import type { Clock, Lifetime, Logger, MessageSocket, SocketEnd, SocketSink } from '../../kernel/index.ts';
+import { withoutHandle } from '../../session/connection-log.ts';
 import type { LiveConnection, ModelInput, ModelOutput, ModelSink } from '../../session/live-model.ts';
+import { CallIds } from './call-ids.ts';
 import { ConsumedInputs } from './consumed-inputs.ts';
 import { encodeAudio, encodeInput } from './encode-input.ts';
 import type { InputRules } from './encode-input.ts';
@@ -41,18 +43,23 @@ export class GeminiConnection implements LiveConnection, SocketSink, MessageRead
   readonly #settled = Promise.withResolvers<void>();
   /** Kinds of input that were left out, so that each is logged once. */
   readonly #leftOut = new Set<ModelInput['type']>();
+  readonly #callIds: CallIds;
   /** Undefined where the provider does not tell what it has consumed. */
   readonly #consumed: ConsumedInputs | undefined;
+  /** The handle this connection was set up with, or was given since: the provider's last words may quote it. */
+  #handle: string | undefined;
   /** Whether the message being read has told the sink anything. */
   #hasTold = false;
 
   constructor(config: GeminiConfig, opening: Opening, sink: ModelSink, { log, clock }: Lifetime) {
     this.#opening = opening;
+    this.#handle = opening.handle;
     this.#rules = { generation: config.generation, manualTurns: opening.manualTurns };
     this.#failures = config.failures;
     this.#sink = sink;
     this.#log = log;
     this.#clock = clock;
+    this.#callIds = new CallIds(clock.wallTime());
     this.#consumed = opening.isIndexed
       ? new ConsumedInputs(opening.historyFrame === undefined ? 0 : 1)
       : undefined;
@@ -119,19 +126,20 @@ export class GeminiConnection implements LiveConnection, SocketSink, MessageRead
     if (this.#state.tag === 'live') this.#sink.alive();
   }
 
-  closed(end: SocketEnd): void {
+  closed({ code, reason }: SocketEnd): void {
     const state = this.#state;
     if (state.tag === 'ended') return;
+    const end = { code, reason: withoutHandle(reason, this.#handle) };
     this.#state = { tag: 'ended', socket: state.socket };
     if (state.tag === 'finishing') {
-      this.#sink.ended({ ...end });
+      this.#sink.ended(end);
     } else if (state.tag === 'live') {
-      const { withHandle } = this.#opening;
+      const withHandle = this.#opening.handle !== undefined;
       const phase = this.#phaseSince(state.sinceMs);
       const error = liveError({ ...end, phase, withHandle }, this.#failures);
       this.#sink.ended({ ...end, ...(error === undefined ? {} : { error }) });
     } else {
-      this.#settled.reject(setupError(end, this.#opening.withHandle, this.#failures));
+      this.#settled.reject(setupError(end, this.#opening.handle !== undefined, this.#failures));
     }
   }
 
@@ -147,7 +155,12 @@ export class GeminiConnection implements LiveConnection, SocketSink, MessageRead
 
   output(message: ModelOutput): void {
     this.#hasTold = true;
-    this.#sink.output(message.type === 'resumption' ? this.#inputsOf(message) : message);
+    this.#sink.output(this.#asSessionKnowsIt(message));
+  }
+
+  #asSessionKnowsIt(message: ModelOutput): ModelOutput {
+    if (message.type === 'resumption') return this.#inputsOf(message);
+    return message.type === 'toolCall' ? { ...message, calls: this.#callIds.named(message.calls) } : message;
   }
 
   #counted(frames: number, isSent: boolean): boolean {
@@ -156,6 +169,7 @@ export class GeminiConnection implements LiveConnection, SocketSink, MessageRead
   }
 
   #inputsOf({ handle, lastConsumedIndex }: Extract<ModelOutput, { type: 'resumption' }>): ModelOutput {
+    this.#handle = handle ?? this.#handle;
     if (lastConsumedIndex === undefined || this.#consumed === undefined)
       return { type: 'resumption', handle };
     return {
@@ -166,7 +180,7 @@ export class GeminiConnection implements LiveConnection, SocketSink, MessageRead
   }
 
   #phaseSince(liveSinceMs: number): ConnectionPhase {
-    if (!this.#opening.withHandle) return 'live';
+    if (this.#opening.handle === undefined) return 'live';
     return this.#clock.now() - liveSinceMs < RESUMED_PHASE_MS ? 'resumed' : 'live';
   }
 

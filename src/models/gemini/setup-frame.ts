@@ -14,7 +14,8 @@ export interface Opening {
   readonly historyFrame: string | undefined;
   /** Whether the client marks turns: only then does the provider take activity marks, and only then no stream end. */
   readonly manualTurns: boolean;
-  readonly withHandle: boolean;
+  /** The handle that the conversation is resumed with. */
+  readonly handle: string | undefined;
   /** Whether the provider was asked to tell, with its handles, which frames they include. */
   readonly isIndexed: boolean;
 }
@@ -53,7 +54,7 @@ export function openingOf(config: GeminiConfig, live: LiveSetup): Opening {
     setupFrame: JSON.stringify({ setup: fields }),
     historyFrame: historyFrame(history, announced),
     manualTurns: realtimeInputConfig?.automaticActivityDetection?.disabled === true,
-    withHandle,
+    handle: live.resumptionHandle,
     isIndexed: setup.sessionResumption !== false && setup.sessionResumption?.transparent === true,
   };
 }

@@ -1,11 +1,11 @@
 import type { Lifetime } from '../../../kernel/index.ts';
 import { EchoAnswer } from '../../../speech/index.ts';
-import { AnswerPacer } from './answer-pacer.ts';
-import type { Pace } from './answer-pacer.ts';
+import { AnswerPacer } from '../answer-pacer.ts';
+import type { Pace } from '../answer-pacer.ts';
 import { describeEcho } from './brains/index.ts';
 import type { AnswerStep, WantedCall } from './brains/index.ts';
 import type { ToolResult } from './client-message.ts';
-import type { JsonObject } from './proto-json.ts';
+import type { JsonObject } from '../json-object.ts';
 import * as messages from './server-messages.ts';
 import type { EmulatedSetup } from './setup-message.ts';
 import { ToneVoice } from './tone-voice.ts';

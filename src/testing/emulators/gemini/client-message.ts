@@ -1,8 +1,9 @@
 import { isBase64, rateOfMimeType } from '../../../protocol/index.ts';
 import { MAX_RATE_HZ, MIN_RATE_HZ } from '../../../speech/index.ts';
 import { GEMINI_CLOSES, Refusal, invalid } from './refusals.ts';
-import { enumAt, isObject, listAt, normaliseFields, objectAt, textAt } from './proto-json.ts';
-import type { JsonObject } from './proto-json.ts';
+import { isObject, listAt, objectAt, textAt } from '../json-object.ts';
+import { enumAt, normaliseFields } from './proto-json.ts';
+import type { JsonObject } from '../json-object.ts';
 
 export interface ToolResult {
   /** Undefined only on Vertex, where the name will do. */

@@ -1,81 +1,23 @@
-import type { IncomingMessage } from 'node:http';
-import type { Clock } from '../../../kernel/index.ts';
+import type { LogFields } from '../../../kernel/index.ts';
 import { BYTES_PER_SAMPLE, base64ByteLength } from '../../../protocol/index.ts';
+import { EmulatedRecord, keep } from '../emulated-record.ts';
+import type { JsonObject } from '../json-object.ts';
 import type { ClientMessage, RealtimeInput, ToolResult, Turn } from './client-message.ts';
 import type { ConversationContext } from './conversation-context.ts';
-import type { Fault } from './fault-types.ts';
-import type { JsonObject } from './proto-json.ts';
-import type { Recorder } from './recorder.ts';
-import { redactHeaders, redactTarget } from './redaction.ts';
 import type { RequestTarget } from './request-target.ts';
 
-/** How far a connection came. `dialled`: its first bytes are there; `open`: a WebSocket; `ready`: set up; `closed`: its socket is gone. */
-export type ConnectionStage = 'dialled' | 'open' | 'ready' | 'closed';
-
-/** How a connection ended, as seen from the server. */
-export interface ConnectionEnding {
-  /** Who ended it first. */
-  readonly by: 'client' | 'emulator';
-  /** The code the emulator sent, or the client's; 1005: a frame without one; 1006: no frame at all. */
-  readonly code: number;
-  readonly reason: string;
-}
-
-/** Milliseconds of the emulator's clock; undefined: it did not come to that. */
-export interface ConnectionTimes {
-  readonly dialledAtMs: number;
-  readonly openedAtMs?: number;
-  readonly setupAtMs?: number;
-  readonly readyAtMs?: number;
-  readonly closedAtMs?: number;
-}
-
-/** Texts and tool results kept for looking at; a load test sends more than anybody reads. */
-const MAX_KEPT = 1_000;
-
 /** What an emulator saw of one connection. */
-export class ConnectionRecord {
-  /** Counted from 1, in the order of dialling. */
-  readonly number: number;
-  readonly #clock: Clock;
-  readonly #changed: () => void;
-  readonly #recorder: Recorder | undefined;
-  #stage: ConnectionStage = 'dialled';
-  #times: ConnectionTimes;
-  #ending: ConnectionEnding | undefined;
+export class ConnectionRecord extends EmulatedRecord {
   #target: RequestTarget | undefined;
   #setup: JsonObject | undefined;
   #resumedFrom: string | undefined;
   #resumedContext = { turns: 0, inputSamples: 0 };
   #inputSamples = 0;
-  #sentMessages = 0;
   readonly #messages = { setup: 0, clientContent: 0, realtimeInput: 0, toolResponse: 0 };
   readonly #inputs = { audio: 0, video: 0, text: 0, activityStart: 0, activityEnd: 0, audioStreamEnd: 0 };
   readonly #turns: Turn[] = [];
   readonly #texts: string[] = [];
   readonly #toolResults: ToolResult[] = [];
-
-  constructor(number: number, clock: Clock, changed: () => void, recorder: Recorder | undefined) {
-    this.number = number;
-    this.#recorder = recorder;
-    this.#clock = clock;
-    this.#changed = changed;
-    this.#times = { dialledAtMs: clock.now() };
-    recorder?.add('dialled', number, {});
-  }
-
-  get stage(): ConnectionStage {
-    return this.#stage;
-  }
-
-  get times(): ConnectionTimes {
-    return this.#times;
-  }
-
-  /** Undefined while the socket is there. */
-  get ending(): ConnectionEnding | undefined {
-    return this.#ending;
-  }
 
   get api(): RequestTarget['api'] | undefined {
     return this.#target?.api;
@@ -131,64 +73,39 @@ export class ConnectionRecord {
     return this.#toolResults;
   }
 
-  /** Messages that went out. */
-  get sentMessages(): number {
-    return this.#sentMessages;
-  }
-
-  /** The request to upgrade is there, or the plain request that took its place. */
-  requested({ method, url = '', headers }: Pick<IncomingMessage, 'method' | 'url' | 'headers'>): void {
-    this.#recorder?.add('request', this.number, {
-      method,
-      target: redactTarget(url),
-      headers: redactHeaders(headers),
-    });
-  }
-
   opened(target: RequestTarget): void {
     this.#target = target;
-    this.#recorder?.add('open', this.number, { api: target.api, version: target.version });
-    this.#advance('open', { openedAtMs: this.#clock.now() });
+    this.record('open', { api: target.api, version: target.version });
+    this.advance('open', { openedAtMs: this.now });
   }
 
   ready(resumedFrom: string | undefined, context: ConversationContext): void {
-    this.#recorder?.add('ready', this.number, { resumed: resumedFrom !== undefined });
+    this.record('ready', { resumed: resumedFrom !== undefined });
     this.#resumedFrom = resumedFrom;
     this.#resumedContext = { turns: context.turns.length, inputSamples: context.inputSamples };
-    this.#advance('ready', { readyAtMs: this.#clock.now() });
+    this.advance('ready', { readyAtMs: this.now });
   }
 
-  closed(ending: ConnectionEnding): void {
-    this.#recorder?.add('closed', this.number, { ...ending });
-    this.#ending = ending;
-    this.#advance('closed', { closedAtMs: this.#clock.now() });
+  describe(): JsonObject {
+    const { number, stage, api, times, ending, resumedFrom, rememberedAtSetup, setup } = this;
+    const { messages, inputs, inputSamples, sentMessages } = this;
+    const came = { messages, inputs, inputSamples, sentMessages };
+    return { number, stage, api, times, ending, resumedFrom, rememberedAtSetup, ...came, setup };
   }
 
-  /** A frame is there, not yet read. */
-  heard(text: string): void {
-    this.#recorder?.message('in', this.number, text);
-  }
-
-  /** A fault happens. */
-  suffered(fault: Fault): void {
-    this.#recorder?.add('fault', this.number, { fault });
+  summary(): LogFields {
+    return { inputSamples: this.#inputSamples, received: this.#messages };
   }
 
   received(message: ClientMessage): void {
     this.#messages[message.kind] += 1;
     if (message.kind === 'setup') {
       this.#setup = message.setup;
-      this.#times = { ...this.#times, setupAtMs: this.#clock.now() };
+      this.note({ setupAtMs: this.now });
     } else if (message.kind === 'clientContent') keep(this.#turns, message.turns);
     else if (message.kind === 'toolResponse') keep(this.#toolResults, message.results);
     else for (const input of message.inputs) this.#receivedInput(input);
-    this.#changed();
-  }
-
-  sent(text: string): void {
-    this.#recorder?.message('out', this.number, text);
-    this.#sentMessages += 1;
-    this.#changed();
+    this.changed();
   }
 
   #receivedInput(input: RealtimeInput): void {
@@ -197,14 +114,4 @@ export class ConnectionRecord {
       this.#inputSamples += Math.floor(base64ByteLength(input.base64) / BYTES_PER_SAMPLE);
     } else if (input.kind === 'text') keep(this.#texts, [input.text]);
   }
-
-  #advance(stage: ConnectionStage, times: Partial<ConnectionTimes>): void {
-    this.#stage = stage;
-    this.#times = { ...this.#times, ...times };
-    this.#changed();
-  }
-}
-
-function keep<Item>(list: Item[], items: readonly Item[]): void {
-  list.push(...items.slice(0, MAX_KEPT - list.length));
 }

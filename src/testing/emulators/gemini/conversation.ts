@@ -9,7 +9,7 @@ import type { ClientMessage, RealtimeInput, ToolResult, Turn } from './client-me
 import { countTokens } from './conversation-context.ts';
 import type { ConversationContext } from './conversation-context.ts';
 import { GEMINI_CLOSES, invalid } from './refusals.ts';
-import type { CloseFrame } from './refusals.ts';
+import type { CloseFrame } from '../close-frame.ts';
 import * as messages from './server-messages.ts';
 import type { EmulatedSetup } from './setup-message.ts';
 

@@ -10,22 +10,25 @@ import type { ConnectionRecord } from './connection-record.ts';
 import { Conversation } from './conversation.ts';
 import { ConversationContext } from './conversation-context.ts';
 import { EmulatedSession } from './emulated-session.ts';
-import type { EmulatedSocket } from './emulated-socket.ts';
+import type { EmulatedSocket } from '../emulated-socket.ts';
 import type { ServiceProfile } from './emulator-options.ts';
-import { INSTEAD, combine, happen } from './fault-effects.ts';
-import type { FaultTarget, MomentOutcome } from './fault-effects.ts';
-import { ConnectionFaults } from './fault-plan.ts';
-import type { FaultPlan } from './fault-plan.ts';
+import { GEMINI_EFFECTS } from './fault-effects.ts';
+import type { GeminiFaultTarget } from './fault-effects.ts';
+import { combine, happen } from '../fault-effects.ts';
+import type { MomentOutcome } from '../fault-effects.ts';
+import type { FaultPlan } from '../fault-plan.ts';
+import type { MessageHabits } from '../message-outlet.ts';
+import { FaultyLink } from '../faulty-link.ts';
 import type { Fault, FaultMoment } from './fault-types.ts';
 import type { EphemeralTokens } from './ephemeral-tokens.ts';
-import { MessageOutlet } from './message-outlet.ts';
-import { Peer } from './peer.ts';
 import { GEMINI_CLOSES, Refusal, invalid } from './refusals.ts';
-import type { CloseFrame } from './refusals.ts';
-import { objectAt, textAt } from './proto-json.ts';
-import type { JsonObject } from './proto-json.ts';
+import type { CloseFrame } from '../close-frame.ts';
+import { objectAt, textAt } from '../json-object.ts';
+import type { JsonObject } from '../json-object.ts';
 import type { RequestTarget } from './request-target.ts';
 import type { Redeemed, ResumptionHandles } from './resumption-handles.ts';
+import { inSnakeCase } from './snake-case.ts';
+import { kindsOf } from './message-kinds.ts';
 import * as messages from './server-messages.ts';
 import { parseSetup } from './setup-message.ts';
 import type { EmulatedSetup } from './setup-message.ts';
@@ -34,7 +37,7 @@ import type { EmulatedSetup } from './setup-message.ts';
 export interface EmulatedService {
   readonly profile: ServiceProfile;
   readonly random: Random;
-  readonly faults: FaultPlan;
+  readonly faults: FaultPlan<Fault>;
   readonly handles: ResumptionHandles;
   readonly brain: Brain;
   readonly tokens: EphemeralTokens;
@@ -54,15 +57,19 @@ type State =
 
 const SETUP_FIRST = 'setup must be the first message and only the first';
 
+const HABITS: MessageHabits<Fault> = {
+  kindsOf,
+  // An object in snake_case is an object.
+  rewrite: (message, { type }) => (type === 'snakeCase' ? (inSnakeCase(message) as JsonObject) : message),
+};
+
 /** One connection, from the TCP accept to its end: the order of the protocol's messages. */
 export class EmulatedConnection {
   readonly record: ConnectionRecord;
   readonly #service: EmulatedService;
   readonly #scope: Lifetime;
-  readonly #peer: Peer;
-  readonly #faults: ConnectionFaults;
-  readonly #faultTarget: FaultTarget;
-  readonly #outlet: MessageOutlet;
+  readonly #link: FaultyLink<Fault>;
+  readonly #faultTarget: GeminiFaultTarget;
   #state: State = { tag: 'dialled' };
   #clientMessages = 0;
 
@@ -71,50 +78,26 @@ export class EmulatedConnection {
     this.#service = service;
     this.record = record;
     this.#scope = scope;
-    this.#peer = new Peer(tcp, scope, service.profile.frames, {
+    this.#link = new FaultyLink<Fault>(tcp, record, scope, {
+      plan: service.faults,
+      frames: service.profile.frames,
+      habits: HABITS,
+      others: () => service.open.size - (service.open.has(this) ? 1 : 0),
+      happen: (fault) => happen(fault, this.#faultTarget, GEMINI_EFFECTS),
       lost: () => this.#over(),
-      ended: (ending) => {
-        record.closed(ending);
-        const { times, inputSamples, messages: received } = record;
-        const durationMs = Math.round(scope.clock.now() - times.dialledAtMs);
-        scope.log.info('client gone', {
-          connection: record.number,
-          ...ending,
-          durationMs,
-          inputSamples,
-          received,
-        });
-      },
     });
     this.#faultTarget = this.#makeFaultTarget();
-    scope.log.info('client dialled', { connection: record.number });
-    this.#faults = new ConnectionFaults(service.faults, {
-      number: record.number,
-      scope,
-      others: () => service.open.size - (service.open.has(this) ? 1 : 0),
-      happen: (fault) => void this.apply(fault),
-    });
-    this.#outlet = new MessageOutlet(
-      scope,
-      this.#peer,
-      this.#faults,
-      (fault) => this.apply(fault),
-      (text) => record.sent(text),
-    );
     this.#reached('dial');
   }
 
   /** Whether the client can still be heard: its session may not be resumed elsewhere meanwhile. */
   get isConnected(): boolean {
-    return this.#state.tag === 'talking' && this.#peer.isOpen;
+    return this.#state.tag === 'talking' && this.#link.peer.isOpen;
   }
 
   /** Makes a fault happen now. */
   apply(fault: Fault): MomentOutcome {
-    if (!this.#peer.isThere) return INSTEAD;
-    this.record.suffered(fault);
-    this.#scope.log.info('fault', { connection: this.record.number, fault: fault.type });
-    return happen(fault, this.#faultTarget);
+    return this.#link.apply(fault);
   }
 
   /** Takes the upgrade request; `accept` answers it with a WebSocket. */
@@ -125,13 +108,13 @@ export class EmulatedConnection {
   ): void {
     this.record.requested(request);
     if (this.#reached('upgrade').tag === 'instead') {
-      if (this.#peer.isThere) this.#peer.leaveUnanswered();
+      if (this.#link.peer.isThere) this.#link.peer.leaveUnanswered();
     } else if (target === undefined) {
-      this.#peer.refuse(404, `There is no ${request.url?.split('?')[0] ?? ''} here.`);
+      this.#link.peer.refuse(404, `There is no ${request.url?.split('?')[0] ?? ''} here.`);
     } else if (target.api === 'vertex' && !this.#isAccepted(target)) {
-      this.#peer.refuse(401, 'Request had invalid authentication credentials.');
+      this.#link.peer.refuse(401, 'Request had invalid authentication credentials.');
     } else if (this.#isFull && this.#service.profile.maxSessionsAnswer === 'status') {
-      this.#peer.refuse(429, GEMINI_CLOSES.quota.reason, { 'Retry-After': '1' });
+      this.#link.peer.refuse(429, GEMINI_CLOSES.quota.reason, { 'Retry-After': '1' });
     } else {
       const isFull = this.#isFull;
       accept((socket) => this.#opened(socket, target, isFull));
@@ -154,20 +137,15 @@ export class EmulatedConnection {
 
   #opened(socket: EmulatedSocket, target: RequestTarget, isFull: boolean): void {
     this.#state = { tag: 'awaitingSetup', target };
-    this.#peer.upgraded(socket);
+    this.#link.upgraded(socket);
     this.#service.open.add(this);
     this.record.opened(target);
-    socket.clientClosing = (answer) => {
-      const outcome = this.#reached('close');
-      if (outcome.tag !== 'later') answer();
-      else if (!this.#scope.isClosing) this.#scope.timer('close echo', outcome.ms, answer);
-    };
     socket.on('message', (data) => this.#take(data));
     this.#armLifetime();
     if (this.#reached('open').tag !== 'goOn') return;
     // The service accepts the WebSocket first and looks at the key then.
-    if (!this.#isAccepted(target)) this.#peer.closeWith(GEMINI_CLOSES.keyNotValid);
-    else if (isFull) this.#peer.closeWith(GEMINI_CLOSES.quota);
+    if (!this.#isAccepted(target)) this.#link.peer.closeWith(GEMINI_CLOSES.keyNotValid);
+    else if (isFull) this.#link.peer.closeWith(GEMINI_CLOSES.quota);
   }
 
   #armLifetime(): void {
@@ -179,7 +157,7 @@ export class EmulatedConnection {
         this.#send(messages.goAway(connectionLifetimeMs - goAwayAtMs));
       });
     }
-    this.#scope.timer('lifetime', connectionLifetimeMs, () => this.#peer.closeWith(lifetimeClose));
+    this.#scope.timer('lifetime', connectionLifetimeMs, () => this.#link.peer.closeWith(lifetimeClose));
   }
 
   #take(data: RawData): void {
@@ -190,7 +168,7 @@ export class EmulatedConnection {
       this.#takeMessage(parseClientMessage(text));
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      this.#peer.closeWith(error.frame);
+      this.#link.peer.closeWith(error.frame);
     }
   }
 
@@ -204,7 +182,7 @@ export class EmulatedConnection {
     }
     if (state.tag !== 'talking') throw new Refusal(invalid(SETUP_FIRST));
     this.#clientMessages += 1;
-    this.#faults.countMessage();
+    this.#link.faults.countMessage();
     if (this.#reached('clientMessage').tag !== 'instead') state.conversation.take(message);
   }
 
@@ -212,7 +190,7 @@ export class EmulatedConnection {
     const { profile } = this.#service;
     this.#state = { tag: 'settingUp', target };
     const resuming = (textAt(objectAt(json, 'sessionResumption') ?? {}, 'handle') ?? '') !== '';
-    this.#faults.setUp(resuming);
+    this.#link.faults.setUp(resuming);
     const outcomes = [this.#reached('setup')];
     const setup = parseSetup(this.#admit(json, target, resuming), target.api, profile.generation);
     if (setup.resumption?.handle !== undefined) outcomes.push(this.#reached('resume'));
@@ -233,7 +211,9 @@ export class EmulatedConnection {
     const { tokens } = this.#service;
     if (api !== 'constrained' || credential === undefined || !tokens.has(credential)) return setup;
     const used = tokens.use(credential, setup, resuming);
-    this.#scope.timer('token', used.leftMs, () => this.#peer.closeWith(GEMINI_CLOSES.tokenExpiredMeanwhile));
+    this.#scope.timer('token', used.leftMs, () =>
+      this.#link.peer.closeWith(GEMINI_CLOSES.tokenExpiredMeanwhile),
+    );
     return used.setup;
   }
 
@@ -243,7 +223,7 @@ export class EmulatedConnection {
     const resumed = handle === undefined ? undefined : this.#redeem(handle, setup.model);
     if (this.#state.tag !== 'settingUp') return;
     const session = resumed?.session ?? this.#newSession(setup.model);
-    const limitReached = (): void => this.#peer.closeWith(this.#service.profile.sessionLimitClose);
+    const limitReached = (): void => this.#link.peer.closeWith(this.#service.profile.sessionLimitClose);
     session.hold(this, this.#scope, setup.compression === undefined ? limitReached : undefined);
     const context = resumed?.context ?? ConversationContext.empty;
     const conversation = this.#converse(setup, context, session, target.api === 'vertex');
@@ -267,18 +247,18 @@ export class EmulatedConnection {
       case 'resumed':
         return redeemed;
       case 'malformed':
-        this.#peer.closeWith(GEMINI_CLOSES.invalidHandle);
+        this.#link.peer.closeWith(GEMINI_CLOSES.invalidHandle);
         return undefined;
       case 'unknown':
-        this.#peer.closeWith(this.#service.profile.unknownHandleClose);
+        this.#link.peer.closeWith(this.#service.profile.unknownHandleClose);
         return undefined;
       case 'stillConnected':
-        this.#peer.closeWith(GEMINI_CLOSES.internal);
+        this.#link.peer.closeWith(GEMINI_CLOSES.internal);
         return undefined;
       case 'otherModel':
         // As measured: the setup is answered as if all were well.
-        this.#outlet.sendText(JSON.stringify(messages.setupComplete(randomId(this.#service.random))));
-        this.#peer.closeWith(GEMINI_CLOSES.internal);
+        this.#link.outlet.sendText(JSON.stringify(messages.setupComplete(randomId(this.#service.random))));
+        this.#link.peer.closeWith(GEMINI_CLOSES.internal);
         return undefined;
     }
   }
@@ -301,7 +281,7 @@ export class EmulatedConnection {
       contextTokens: profile.contextTokens,
       vertex,
       send: (message: JsonObject) => this.#send(message),
-      refuse: (frame: CloseFrame) => this.#peer.closeWith(frame),
+      refuse: (frame: CloseFrame) => this.#link.peer.closeWith(frame),
       reached: (moment: FaultMoment) => this.#reached(moment).tag === 'goOn',
       issueHandle: (known: ConversationContext) =>
         handles.issue(session, known, profile.handleTtlMs[vertex ? 'vertex' : 'gemini']),
@@ -313,12 +293,11 @@ export class EmulatedConnection {
 
   /** Gives faults their chance, and says what is left of what was about to happen. */
   #reached(moment: FaultMoment): MomentOutcome {
-    const outcome = combine(this.#faults.at(moment).map((fault) => this.apply(fault)));
-    return this.#peer.isThere ? outcome : INSTEAD;
+    return this.#link.reached(moment);
   }
 
   #send(message: JsonObject): void {
-    if (this.#state.tag === 'talking') this.#outlet.send(message);
+    if (this.#state.tag === 'talking') this.#link.outlet.send(message);
   }
 
   #over(): void {
@@ -330,14 +309,14 @@ export class EmulatedConnection {
     state.session.letGo(this, this.#scope.clock.now());
   }
 
-  #makeFaultTarget(): FaultTarget {
+  #makeFaultTarget(): GeminiFaultTarget {
     return {
-      peer: this.#peer,
-      sendText: (text) => this.#outlet.sendText(text),
+      peer: this.#link.peer,
+      sendText: (text) => this.#link.outlet.sendText(text),
       goAway: (message, then) => {
-        this.#outlet.sendText(JSON.stringify(message));
+        this.#link.outlet.sendText(JSON.stringify(message));
         if (then === undefined) return;
-        this.#scope.timer('goAway', then.afterMs, () => this.#peer.closeWith(then));
+        this.#scope.timer('goAway', then.afterMs, () => this.#link.peer.closeWith(then));
       },
       cancelToolCalls: () => {
         if (this.#state.tag === 'talking') this.#state.conversation.cancelCalls();

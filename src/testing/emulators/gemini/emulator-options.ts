@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { InvalidOptionError } from '../../../kernel/index.ts';
-import type { Clock, Lifetime, Logger, Random } from '../../../kernel/index.ts';
+import type { Random } from '../../../kernel/index.ts';
 import { BRAINS, checkDialogue } from './brains/index.ts';
 import type { BrainChoice, BrainName, Dialogue, WantedCall } from './brains/index.ts';
 import type { FaultScript } from './fault-script.ts';
 import { GEMINI_CLOSES } from './refusals.ts';
-import type { CloseFrame } from './refusals.ts';
+import type { CloseFrame } from '../close-frame.ts';
+import type { HostOptions } from '../provider-emulator.ts';
 import { DEFAULT_HANDLE_TTL_MS, VERTEX_HANDLE_TTL_MS } from './resumption-handles.ts';
 import type { ModelGeneration } from './setup-message.ts';
 
@@ -37,7 +38,7 @@ export const DEFAULT_GENERATION_SPEED = 4;
 /** Tokens a context holds, says the vendor's documentation. */
 export const DEFAULT_CONTEXT_TOKENS = 128_000;
 
-export interface GeminiEmulatorOptions {
+export interface GeminiEmulatorOptions extends HostOptions {
   /** Default 0: any free port. */
   readonly port?: number;
   /** Default `127.0.0.1`. */
@@ -112,12 +113,7 @@ export interface GeminiEmulatorOptions {
   readonly recordAudio?: boolean;
   /** Whether to accept the compression clients offer. Default false. */
   readonly compression?: boolean;
-  /** Where time comes from, unless an owner brings its clock. Default: the machine's. */
-  readonly clock?: Clock;
   readonly random?: Random;
-  readonly log?: Logger;
-  /** Who owns the emulator; it closes with it. Default: nobody. */
-  readonly owner?: Lifetime;
 }
 
 const positive = z.number().positive().max(1e9);

@@ -1,9 +1,9 @@
 import { randomId } from '../../../kernel/index.ts';
 import type { Clock, Random } from '../../../kernel/index.ts';
 import { GEMINI_CLOSES, Refusal } from './refusals.ts';
-import { isObject, objectAt, textAt } from './proto-json.ts';
-import type { JsonObject } from './proto-json.ts';
-import { withField, withoutField } from './message-alterations.ts';
+import { isObject, objectAt, textAt } from '../json-object.ts';
+import type { JsonObject } from '../json-object.ts';
+import { withField, withoutField } from '../message-alterations.ts';
 
 /** How long a token is good, and how long it opens new sessions, where its request does not say: documented. */
 export const DEFAULT_TOKEN_TTL_MS = 30 * 60_000;

@@ -1,15 +1,13 @@
-import { parseFaultScript } from './fault-script.ts';
+import { geminiFaults } from './fault-script.ts';
 import type { FaultScript } from './fault-script.ts';
-import { SourceText } from './source-text.ts';
-
-const WHAT = 'fault script';
 
 /**
  * A fault script from a file: YAML, or JSON, which is YAML too.
  * @throws InvalidOptionError when the file cannot be read, is neither, or is no fault script; it names the line.
  */
 export function readFaultScript(path: string): FaultScript {
-  return checked(SourceText.read(path, WHAT), path);
+  // Checked by the one who read it.
+  return geminiFaults.readFile(path) as FaultScript;
 }
 
 /**
@@ -17,14 +15,5 @@ export function readFaultScript(path: string): FaultScript {
  * @throws InvalidOptionError when it is neither, or no fault script; the message names the line and what is accepted.
  */
 export function parseFaultText(text: string, name: string): FaultScript {
-  return checked(new SourceText(text, WHAT, name), name);
-}
-
-function checked(source: SourceText, name: string): FaultScript {
-  parseFaultScript(source.content, (path) => {
-    const { line, column } = source.placeOf(path);
-    return `line ${line}, column ${column} of ${name}`;
-  });
-  // Checked in the line above.
-  return source.content as FaultScript;
+  return geminiFaults.readText(text, name) as FaultScript;
 }

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { InvalidOptionError, seededRandom } from '../../../kernel/index.ts';
-import { FaultPlan } from './fault-plan.ts';
-import { parseFaultScript } from './fault-script.ts';
+import { FaultPlan } from '../fault-plan.ts';
+import { geminiFaults } from './fault-script.ts';
+
+const parseFaultScript = geminiFaults.parseScript.bind(geminiFaults);
 
 describe('fault script', () => {
   it('gives each fault the moment that fits it', () => {
@@ -39,7 +41,7 @@ describe('fault script', () => {
 
 describe('fault plan', () => {
   it('draws by connection, by occurrence, and as often as it may', () => {
-    const plan = new FaultPlan(seededRandom(1));
+    const plan = new FaultPlan(geminiFaults, seededRandom(1));
     plan.add([
       { when: { connection: 2, on: 'turn', nth: 3 }, what: { type: 'silence' } },
       { when: { on: 'turn', times: 2 }, what: { type: 'reset' } },

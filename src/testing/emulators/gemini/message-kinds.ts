@@ -1,5 +1,5 @@
-import { isObject } from './proto-json.ts';
-import type { JsonObject } from './proto-json.ts';
+import { isObject } from '../json-object.ts';
+import type { JsonObject } from '../json-object.ts';
 
 /** What a message of the service can be about: its top-level keys, and those of `serverContent`. */
 export const SERVER_MESSAGE_KINDS = [

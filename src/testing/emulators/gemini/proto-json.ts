@@ -1,7 +1,6 @@
+import { isObject } from '../json-object.ts';
+import type { JsonObject } from '../json-object.ts';
 import { Refusal, invalid } from './refusals.ts';
-
-/** A JSON object as it came, keys in camelCase. */
-export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** What stands under these keys is the user's own data: its keys are left alone. */
 const USER_DATA = new Set(['args', 'response', 'parameters', 'parametersJsonSchema', 'responseJsonSchema']);
@@ -9,10 +8,6 @@ const USER_DATA = new Set(['args', 'response', 'parameters', 'parametersJsonSche
 /** Whether what stands under a key is the user's own data. */
 export function isUserData(key: string): boolean {
   return USER_DATA.has(key);
-}
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /**
@@ -27,21 +22,6 @@ export function normaliseFields(value: unknown): unknown {
     fields[name] = isUserData(name) ? field : normaliseFields(field);
   }
   return fields;
-}
-
-export function objectAt(value: JsonObject, field: string): JsonObject | undefined {
-  const found = value[field];
-  return isObject(found) ? found : undefined;
-}
-
-export function listAt(value: JsonObject, field: string): readonly unknown[] {
-  const found = value[field];
-  return Array.isArray(found) ? found : [];
-}
-
-export function textAt(value: JsonObject, field: string): string | undefined {
-  const found = value[field];
-  return typeof found === 'string' ? found : undefined;
 }
 
 /**

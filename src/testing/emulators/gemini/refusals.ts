@@ -1,10 +1,5 @@
 import { fitCloseReason } from '../../../protocol/index.ts';
-
-/** How a connection is ended with a close frame. `code` undefined sends an empty frame: the peer reads 1005. */
-export interface CloseFrame {
-  readonly code?: number | undefined;
-  readonly reason?: string | undefined;
-}
+import type { CloseFrame } from '../close-frame.ts';
 
 /**
  * The closes of the real service, as its users have met them. Public reports and client sources are where they come

@@ -4,7 +4,7 @@ import { ANSWER_RATE_HZ } from '../../../speech/index.ts';
 import { totalTokens } from './conversation-context.ts';
 import type { TokenCount } from './conversation-context.ts';
 import { formatDuration } from './proto-json.ts';
-import type { JsonObject } from './proto-json.ts';
+import type { JsonObject } from '../json-object.ts';
 import type { ModelGeneration } from './setup-message.ts';
 
 /** The messages of the service, as it writes them: camelCase, durations as texts, 64-bit numbers as texts. */

@@ -1,6 +1,7 @@
 import { GEMINI_CLOSES, Refusal, invalid } from './refusals.ts';
-import { enumAt, isObject, listAt, objectAt, textAt } from './proto-json.ts';
-import type { JsonObject } from './proto-json.ts';
+import { isObject, listAt, objectAt, textAt } from '../json-object.ts';
+import { enumAt } from './proto-json.ts';
+import type { JsonObject } from '../json-object.ts';
 import type { RequestTarget } from './request-target.ts';
 
 /** Which of the service's two habits a model has: from 3.x on, content is taken as initial history only. */

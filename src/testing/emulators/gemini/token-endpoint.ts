@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { errorBody } from './emulated-socket.ts';
+import { errorBody } from '../emulated-socket.ts';
 import { TokenRequestError } from './ephemeral-tokens.ts';
 import type { EphemeralTokens } from './ephemeral-tokens.ts';
-import { isObject, normaliseFields } from './proto-json.ts';
+import { isObject } from '../json-object.ts';
+import { normaliseFields } from './proto-json.ts';
 
 /** Repeated slashes count as one, and a gateway's path may stand before it, as with the WebSocket. */
 const PATH = /(^|\/)v1alpha\/+auth_tokens$/;

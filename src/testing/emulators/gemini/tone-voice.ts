@@ -1,13 +1,11 @@
+import { CHARACTER_MS, toneSample } from '../tone.ts';
 import { ANSWER_CHUNK_SAMPLES, ANSWER_RATE_HZ } from '../../../speech/index.ts';
 
-/** How long a character sounds, in milliseconds: about the pace of speech. */
-const CHARACTER_MS = 60;
 /** Long enough to interrupt, short enough to wait for. */
 const SHORTEST_MS = 400;
 const LONGEST_MS = 6_000;
-/** The pitch of a low voice, in hertz, and its loudness as a share of full scale. */
+/** The pitch of a low voice, in hertz. */
 const PITCH_HZ = 160;
-const LOUDNESS = 0.25;
 
 /** A text as audio: a hum as long as reading it aloud would take. It makes no attempt at words; transcripts do. */
 export class ToneVoice {
@@ -30,8 +28,7 @@ export class ToneVoice {
   nextChunk(): Int16Array {
     const chunk = new Int16Array(Math.min(ANSWER_CHUNK_SAMPLES, this.#totalSamples - this.#spoken));
     for (let index = 0; index < chunk.length; index += 1) {
-      const seconds = (this.#spoken + index) / ANSWER_RATE_HZ;
-      chunk[index] = Math.round(Math.sin(2 * Math.PI * PITCH_HZ * seconds) * LOUDNESS * 32_767);
+      chunk[index] = toneSample(this.#spoken + index, ANSWER_RATE_HZ, PITCH_HZ);
     }
     this.#spoken += chunk.length;
     return chunk;

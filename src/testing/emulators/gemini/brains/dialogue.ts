@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { InvalidOptionError } from '../../../../kernel/index.ts';
-import { SourceText } from '../source-text.ts';
+import { SourceText } from '../../source-text.ts';
 
 /** Longest a dialogue may wait before it answers, in milliseconds: an hour. */
 const MAX_WAIT_MS = 3_600_000;

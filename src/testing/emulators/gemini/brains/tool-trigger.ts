@@ -1,5 +1,5 @@
 import type { WantedCall } from './brain.ts';
-import { isObject } from '../proto-json.ts';
+import { isObject } from '../../json-object.ts';
 
 /** How a test asks the emulated model to call a function: a line of the form `call get_weather {"city":"Bern"}`. */
 const CALL = /^call\s+([A-Za-z_][\w.:-]*)(?:\s+(\{.*\}))?\s*$/;

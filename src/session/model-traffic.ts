@@ -1,0 +1,104 @@
+import type { Usage } from '../protocol/index.ts';
+import type { AgentSpeech } from './agent-speech.ts';
+import type { ConnectionStory } from './connection-story.ts';
+import type { Continuity } from './continuity.ts';
+import type { Conversation } from './conversation.ts';
+import type { ModelInput, ModelOutput } from './live-model.ts';
+import type { SessionEvents } from './session-events.ts';
+import type { StoredSession } from './session-store.ts';
+import type { ToolExchange } from './tool-exchange.ts';
+import { NO_USAGE, addUsage } from './usage.ts';
+
+export interface ModelTrafficOptions {
+  readonly session: StoredSession;
+  readonly conversation: Conversation;
+  readonly continuity: Continuity;
+  readonly speech: AgentSpeech;
+  readonly tools: ToolExchange;
+  readonly story: ConnectionStory;
+  readonly events: SessionEvents;
+  /** What the connection has to know of what it brings. */
+  readonly leg: {
+    goAway(timeLeftMs: number | undefined): void;
+    turnEnded(): void;
+    contextLost(): void;
+  };
+  wallTime(): number;
+  /** Something came. */
+  active(): void;
+  /** Something of the session is to be written down. */
+  changed(): void;
+}
+
+/** What goes to the model and what comes from it, handed to everybody it concerns, in order. */
+export class ModelTraffic {
+  readonly #options: ModelTrafficOptions;
+  /** What the answers of earlier live sessions have cost. */
+  readonly #usageBefore: Usage;
+
+  constructor(options: ModelTrafficOptions) {
+    this.#options = options;
+    this.#usageBefore = options.session.usage ?? NO_USAGE;
+  }
+
+  /** The connection took it. */
+  sent(input: ModelInput): void {
+    const { session, continuity, conversation, speech, changed } = this.#options;
+    continuity.sent(input);
+    if (input.type === 'audio') {
+      session.inputMs = (session.inputMs ?? 0) + input.audio.durationMs;
+      return;
+    }
+    speech.sent(input);
+    conversation.sent(input);
+    changed();
+  }
+
+  /** The model cannot take it, ever. */
+  refused(input: ModelInput, error: unknown): void {
+    const { continuity, events } = this.#options;
+    if (input.type !== 'toolResponse' && input.type !== 'history') continuity.ring.refused();
+    events.refused(input.type, error);
+  }
+
+  received(message: ModelOutput): void {
+    const { session, conversation, continuity, speech, leg, active, changed } = this.#options;
+    active();
+    continuity.receiving(message);
+    if (speech.receives(message)) {
+      continuity.received(message);
+      changed();
+      return;
+    }
+    if (this.#isElsewhere(message)) return;
+    conversation.received(message);
+    if (message.type === 'audio') return;
+    if (message.type === 'turnComplete') leg.turnEnded();
+    if (message.type === 'usage') session.usage = addUsage(this.#usageBefore, conversation.usage);
+    if (continuity.received(message)) leg.contextLost();
+    speech.moveOn();
+    changed();
+  }
+
+  /** Whether the conversation is not told, or is told by somebody else. */
+  #isElsewhere(message: ModelOutput): boolean {
+    const { tools, continuity, story, leg, wallTime } = this.#options;
+    switch (message.type) {
+      case 'toolCall':
+        tools.called(message.calls);
+        return true;
+      case 'resumption':
+        continuity.resumable(message, wallTime());
+        return true;
+      case 'toolCallCancellation':
+        tools.cancelled(message.ids);
+        return false;
+      case 'goAway':
+        story.goAway(message);
+        leg.goAway(message.timeLeftMs);
+        return false;
+      default:
+        return false;
+    }
+  }
+}

@@ -1,0 +1,104 @@
+import type { Clock } from '../kernel/index.ts';
+import type { AudioChunk } from '../protocol/index.ts';
+
+/**
+ * For how long a client that tells what it has heard may be behind the clock. What it has not told by then counts as
+ * heard: it tells five times a second, so it is not playing any more, or no longer tells.
+ */
+export const PLAYOUT_REPORT_GRACE_MS = 2_000;
+
+/** How much of the agent's voice has been heard, in samples of the session's output. */
+export interface PlayoutPosition {
+  readonly rateHz: number;
+  /** How much was sent so far. */
+  readonly sentSamples: number;
+  /** How much of it has been heard, or dropped because of an interruption. */
+  readonly heardSamples: number;
+  /** Who plays it tells how much of it has been heard. From then on the clock is only asked when that falls silent. */
+  reported(positionSamples: number): void;
+}
+
+interface Report {
+  readonly positionSamples: number;
+  readonly atMs: number;
+}
+
+/**
+ * How much of the agent's voice has been heard, in samples of the session's output.
+ *
+ * Who plays it tells by `reported`. As long as nobody does it is taken to be played as it comes, at its own pace: late by
+ * what the network takes, and never by more. A frame costs a look at the clock, and neither a timer nor a promise (S5).
+ */
+export class Playout implements PlayoutPosition {
+  readonly rateHz: number;
+  readonly #clock: Clock;
+  #reportedTo: (() => void) | undefined;
+  #sentSamples = 0;
+  /** When everything will have been heard, at the pace of the clock. */
+  #endsAtMs = 0;
+  #report: Report | undefined;
+  /** What lies before has been heard or dropped. */
+  #settledSamples = 0;
+
+  constructor(clock: Clock, rateHz: number) {
+    this.#clock = clock;
+    this.rateHz = rateHz;
+  }
+
+  get sentSamples(): number {
+    return this.#sentSamples;
+  }
+
+  get heardSamples(): number {
+    const nowMs = this.#clock.now();
+    const report = this.#report;
+    if (report === undefined) {
+      const leftMs = Math.max(0, this.#endsAtMs - nowMs);
+      const heard = this.#sentSamples - Math.ceil((leftMs * this.rateHz) / 1_000);
+      return Math.max(this.#settledSamples, heard);
+    }
+    if (nowMs >= this.#overdueAtMs(report)) return this.#sentSamples;
+    return Math.max(this.#settledSamples, report.positionSamples);
+  }
+
+  /** How long it takes until `positionSamples` have been heard, as far as that can be known. */
+  leftMs(positionSamples: number): number {
+    if (this.heardSamples >= positionSamples) return 0;
+    const nowMs = this.#clock.now();
+    const report = this.#report;
+    if (report !== undefined) return this.#overdueAtMs(report) - nowMs;
+    return Math.max(0, this.#endsAtMs - nowMs - this.msOf(this.#sentSamples - positionSamples));
+  }
+
+  /** So many samples in milliseconds. */
+  msOf(samples: number): number {
+    return (samples * 1_000) / this.rateHz;
+  }
+
+  reported(positionSamples: number): void {
+    const positionNow = Math.max(this.#report?.positionSamples ?? 0, positionSamples);
+    this.#report = { positionSamples: Math.min(positionNow, this.#sentSamples), atMs: this.#clock.now() };
+    this.#reportedTo?.();
+  }
+
+  /** Calls `told` after each report, until it is given nothing. */
+  onReport(told: (() => void) | undefined): void {
+    this.#reportedTo = told;
+  }
+
+  /** More of the voice is on its way to whoever plays it. */
+  sent(audio: AudioChunk): void {
+    this.#endsAtMs = Math.max(this.#endsAtMs, this.#clock.now()) + audio.durationMs;
+    this.#sentSamples += audio.sampleCount;
+  }
+
+  /** What has not been heard will not be. */
+  dropped(): void {
+    this.#endsAtMs = this.#clock.now();
+    this.#settledSamples = this.#sentSamples;
+  }
+
+  #overdueAtMs({ atMs }: Report): number {
+    return Math.max(this.#endsAtMs, atMs) + PLAYOUT_REPORT_GRACE_MS;
+  }
+}

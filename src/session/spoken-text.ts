@@ -1,0 +1,123 @@
+import type { Content, Part } from '../protocol/index.ts';
+import { heardByShare, heardByWords } from './heard-text.ts';
+import type { CutBy, SpokenWord } from './heard-text.ts';
+import type { Playout } from './playout.ts';
+
+/** What the agent said in one go, in words, and the audio they were said in. */
+interface Piece {
+  content: Content;
+  readonly part: number;
+  raw: string;
+  words: readonly SpokenWord[];
+  readonly utteranceFrom: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** How the agent's words stand in the history. */
+export interface Said {
+  readonly text: string;
+  readonly cut?: CutBy;
+}
+
+/**
+ * The agent's words that may not have been heard yet. When the user interrupts, what the history says was spoken is cut
+ * to what was heard (clause S4), also where it was written down before, and where its words come only afterwards.
+ */
+export class SpokenText {
+  readonly #history: Content[];
+  readonly #playout: Playout | undefined;
+  #pieces: Piece[] = [];
+  /** Where the audio of the utterance begins, and that of what was not written down yet. */
+  #utteranceFrom = 0;
+  #from = 0;
+  /** How much had been heard when the turn under way was interrupted. */
+  #heardAt: number | undefined;
+
+  /** Without a playout everything counts as heard. */
+  constructor(history: Content[], playout: Playout | undefined) {
+    this.#history = history;
+    this.#playout = playout;
+  }
+
+  /** The agent begins to speak. */
+  begins(positionSamples: number): void {
+    this.#heardAt = undefined;
+    this.#utteranceFrom = positionSamples;
+    this.#from = positionSamples;
+  }
+
+  /**
+   * The words of what was spoken up to `to` are to be written down, as part number `parts.length` of a content. Undefined
+   * where they belong to words that were cut already, and with them were put right.
+   */
+  said(raw: string, words: readonly SpokenWord[], to: number): Said | undefined {
+    const last = this.#pieces.at(-1);
+    if (this.#heardAt !== undefined && last !== undefined && to === this.#from) {
+      last.raw += raw;
+      last.words = [...last.words, ...words];
+      this.#cut(last, this.#heardAt);
+      return undefined;
+    }
+    const said = this.#heardAt === undefined ? undefined : this.#heard({ ...this.#range(to), raw, words });
+    return said ?? { text: raw.trim() };
+  }
+
+  /** They were written down as the last part of `content`. */
+  wrote(content: Content, raw: string, words: readonly SpokenWord[], to: number): void {
+    const playout = this.#playout;
+    const range = this.#range(to);
+    this.#from = to;
+    if (playout === undefined || range.to === range.from) return;
+    const heard = playout.heardSamples;
+    this.#pieces = this.#pieces.filter((piece) => piece.to > heard);
+    if (to > heard || this.#heardAt !== undefined)
+      this.#pieces.push({ ...range, content, part: content.parts.length - 1, raw, words });
+  }
+
+  /** The user interrupts: what has not been heard is not heard any more. */
+  interrupted(isMidTurn: boolean): void {
+    const heard = this.#playout?.heardSamples;
+    if (heard === undefined || this.#heardAt !== undefined) return;
+    for (const piece of this.#pieces) this.#cut(piece, heard);
+    if (isMidTurn) this.#heardAt = heard;
+    else this.#pieces = [];
+  }
+
+  turnEnded(): void {
+    if (this.#heardAt !== undefined) this.#pieces = [];
+    this.#heardAt = undefined;
+  }
+
+  #range(to: number): Pick<Piece, 'utteranceFrom' | 'from' | 'to'> {
+    return { utteranceFrom: this.#utteranceFrom, from: this.#from, to };
+  }
+
+  #cut(piece: Piece, heardSamples: number): void {
+    const index = this.#history.lastIndexOf(piece.content);
+    if (index === -1) return;
+    const said = this.#heard(piece, heardSamples);
+    if (said === undefined && piece.content.cut === undefined) return;
+    const parts: Part[] = [...piece.content.parts];
+    parts[piece.part] = { ...parts[piece.part], text: said?.text ?? piece.raw.trim() };
+    piece.content = {
+      role: 'model',
+      parts,
+      ...(said?.cut === undefined ? {} : { cut: said.cut }),
+    };
+    this.#history[index] = piece.content;
+  }
+
+  /** Undefined where all of it was heard, or it is not known in which audio it was said. */
+  #heard(
+    { raw, words, utteranceFrom, from, to }: Omit<Piece, 'content' | 'part'>,
+    heardSamples = this.#heardAt ?? Infinity,
+  ): Said | undefined {
+    if (heardSamples >= to || from === to) return undefined;
+    if (words.length > 0 && this.#playout !== undefined) {
+      const heardMs = this.#playout.msOf(heardSamples - utteranceFrom);
+      return { text: heardByWords(raw, words, heardMs).trim(), cut: 'words' };
+    }
+    return { text: heardByShare(raw.trim(), (heardSamples - from) / (to - from)), cut: 'share' };
+  }
+}
