@@ -5,3 +5,7 @@ export { sttReconnectPolicy } from './stt-reconnect-policy.ts';
 export type { SttReconnectOptions } from './stt-reconnect-policy.ts';
 export { SAME_PLACE_MS } from './told-finals.ts';
 export type { SttEvent } from './transcripts.ts';
+export { MAX_FAILED_REPLIES, REPLY_FAILED } from './cascade-connection.ts';
+export { cascade } from './cascade-model.ts';
+export type { CascadeOptions } from './cascade-model.ts';
+export { MAX_TOOL_ROUNDS } from './reply.ts';

@@ -4,7 +4,7 @@ import type { AudioChunk, Content, FunctionCall, FunctionResponse, Usage } from 
 import type { ToolDeclaration } from '../../session/live-model.ts';
 import type { FinishReason, LanguageModel, TimedWord } from '../../speech/index.ts';
 import { heardText } from './heard-text.ts';
-import type { Voice } from './parts.ts';
+import type { SpokenUtterance, TtsLeg } from './tts-leg.ts';
 
 /** How often one answer may call tools and go on: a model that calls for ever is stopped. */
 export const MAX_TOOL_ROUNDS = 10;
@@ -13,6 +13,8 @@ export const MAX_TOOL_ROUNDS = 10;
 export interface ReplySink {
   text(piece: string): void;
   audio(audio: AudioChunk): void;
+  /** Where in the audio its words are. */
+  words(words: readonly TimedWord[]): void;
   toolCalls(calls: readonly FunctionCall[]): void;
   usage(usage: Usage): void;
   /** All of it has been made; what is left is listening to it. */
@@ -33,7 +35,7 @@ export interface ReplyOptions {
   /** The conversation before it. */
   readonly history: readonly Content[];
   /** Undefined: it is given in text only. */
-  readonly voice: Voice | undefined;
+  readonly voice: Pick<TtsLeg, 'say'> | undefined;
   readonly owner: Lifetime;
   readonly sink: ReplySink;
 }
@@ -48,6 +50,7 @@ type ReplyState = 'generating' | 'calling' | 'speaking' | 'playing' | 'over';
 export class Reply {
   readonly name: string;
   readonly #options: ReplyOptions;
+  readonly #utterance: SpokenUtterance | undefined;
   readonly #scope: Lifetime;
   #state: ReplyState = 'generating';
   /** What it has added to the conversation: texts with calls, and their results. */
@@ -70,6 +73,13 @@ export class Reply {
     this.#scope = options.owner.child(`reply ${options.name}`, {
       phase: 'settle',
       drain: (child) => child.closed,
+    });
+    // At once, so that utterances are spoken in the order of their replies.
+    this.#utterance = options.voice?.say({
+      audio: (audio) => this.#spoke(audio),
+      words: (words) => this.#wordsTold(words),
+      done: () => this.#spoken(undefined),
+      failed: (error) => this.#spoken(error),
     });
     this.#generate();
   }
@@ -94,19 +104,21 @@ export class Reply {
     return others;
   }
 
-  spoke(audio: AudioChunk): void {
+  #spoke(audio: AudioChunk): void {
     if (this.isOver) return;
     this.#startedPlayingAtMs ??= this.#scope.clock.now();
     this.#audioMs += audio.durationMs;
     this.#options.sink.audio(audio);
   }
 
-  words(words: readonly TimedWord[]): void {
+  #wordsTold(words: readonly TimedWord[]): void {
+    if (this.isOver) return;
     this.#words.push(...words);
+    this.#options.sink.words(words);
   }
 
   /** The voice has spoken all of it, or has given it up. */
-  spoken(error: Error | undefined): void {
+  #spoken(error: Error | undefined): void {
     if (error !== undefined) this.#end({ tag: 'failed', error });
     else if (this.#state === 'speaking') this.#play();
   }
@@ -114,7 +126,6 @@ export class Reply {
   /** The user speaks: nothing more of it is wanted. What was not heard was not said. */
   interrupt(): void {
     if (this.isOver) return;
-    this.#options.voice?.cancel(this.name);
     this.#text = this.#heardText();
     this.#end({ tag: 'cut' });
   }
@@ -148,7 +159,7 @@ export class Reply {
     this.#text += piece;
     this.#spokenText += piece;
     this.#options.sink.text(piece);
-    this.#options.voice?.say(this.name, piece);
+    this.#utterance?.text(piece);
   }
 
   called(call: FunctionCall): void {
@@ -168,8 +179,8 @@ export class Reply {
     }
     this.#commit();
     this.#state = 'speaking';
-    if (this.#options.voice === undefined || this.#spokenText === '') this.#play();
-    else this.#options.voice.end(this.name);
+    if (this.#utterance === undefined || this.#spokenText === '') this.#play();
+    else this.#utterance.end();
   }
 
   failed(error: unknown): void {
@@ -210,7 +221,7 @@ export class Reply {
       this.#text = last.parts[0]?.text ?? '';
       this.#said.pop();
     }
-    if (this.#options.voice === undefined || this.#text === '') return this.#text;
+    if (this.#utterance === undefined || this.#text === '') return this.#text;
     const heardMs = this.#scope.clock.now() - (this.#startedPlayingAtMs ?? Infinity);
     const before = this.#spokenText.length - this.#text.length;
     const heard = heardText(this.#spokenText, this.#words, heardMs, this.#audioMs);
@@ -222,6 +233,7 @@ export class Reply {
     this.#commit();
     this.#state = 'over';
     this.#playedOut?.cancel();
+    this.#utterance?.cancel();
     const reason = how.tag === 'whole' ? 'answered' : how.tag;
     void this.#scope.close(reason);
     this.#options.sink.over(this.#said, how);
