@@ -7,8 +7,14 @@
  */
 export { ClosedError, HoldfastError, InvalidOptionError, Lifetime, TimeoutError } from './kernel/index.ts';
 export type { Clock, CloseReport, ErrorCode, Logger, Random, StepReport } from './kernel/index.ts';
-export { SttLeg, sttReconnectPolicy } from './models/cascade/index.ts';
-export type { SttEvent, SttLegOptions, SttLegSink, SttReconnectOptions } from './models/cascade/index.ts';
+export { SttLeg, cascade, sttReconnectPolicy } from './models/cascade/index.ts';
+export type {
+  CascadeOptions,
+  SttEvent,
+  SttLegOptions,
+  SttLegSink,
+  SttReconnectOptions,
+} from './models/cascade/index.ts';
 export * from './models/echo/index.ts';
 export { gemini } from './models/gemini/index.ts';
 export type {

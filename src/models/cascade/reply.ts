@@ -3,7 +3,7 @@ import type { Lifetime, Timer } from '../../kernel/index.ts';
 import type { AudioChunk, Content, FunctionCall, FunctionResponse, Usage } from '../../protocol/index.ts';
 import type { ToolDeclaration } from '../../session/live-model.ts';
 import type { FinishReason, LanguageModel, TimedWord } from '../../speech/index.ts';
-import { heardText } from './heard-text.ts';
+import { heardByShare, heardByWords } from '../../session/heard-text.ts';
 import type { SpokenUtterance, TtsLeg } from './tts-leg.ts';
 
 /** How often one answer may call tools and go on: a model that calls for ever is stopped. */
@@ -224,8 +224,11 @@ export class Reply {
     if (this.#utterance === undefined || this.#text === '') return this.#text;
     const heardMs = this.#scope.clock.now() - (this.#startedPlayingAtMs ?? Infinity);
     const before = this.#spokenText.length - this.#text.length;
-    const heard = heardText(this.#spokenText, this.#words, heardMs, this.#audioMs);
-    return this.#state === 'playing' || heardMs < this.#audioMs ? heard.slice(before) : this.#text;
+    const heard =
+      this.#words.length > 0
+        ? heardByWords(this.#spokenText, this.#words, heardMs)
+        : heardByShare(this.#spokenText, this.#audioMs === 0 ? 0 : heardMs / this.#audioMs);
+    return heard.slice(before);
   }
 
   #end(how: ReplyEnd): void {
