@@ -4,10 +4,10 @@ import type { Logger } from '../kernel/index.ts';
 import {
   CONTROL_PREFIX,
   GeminiEmulator,
-  LanguageModelEmulator,
   SpeechToTextEmulator,
   TextToSpeechEmulator,
 } from '../testing/index.ts';
+import type { LanguageModelEmulator } from '../testing/index.ts';
 import { addEmulateLlmOptions, startLanguageModelEmulator } from './emulate-llm.ts';
 import type { EmulateLlmFlags } from './emulate-llm.ts';
 import { addEmulateOptions, emulatorOptions } from './emulate-options.ts';
