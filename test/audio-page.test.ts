@@ -1,12 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import * as speech from '../src/speech/index.ts';
 import { CHECKOUT } from './support/checkout.ts';
-import { runProgram } from './support/run-program.ts';
+import { expectPageProgram } from './support/page-program.ts';
 
 const PAGE = readFileSync(join(CHECKOUT, 'docs/audio.md'), 'utf8');
 const ROW = /^\| `([A-Z_]+)`\s+\| (\S.*?)\s+\| (.+?)\s+\|$/gm;
@@ -17,19 +14,9 @@ const TOLD =
 
 describe('docs/audio.md', () => {
   it('shows a program that prints what the page says, and leaves a recording', async () => {
-    const program = /```ts\n(.*?)```/s.exec(PAGE)?.[1] ?? expect.unreachable('the page has no program');
-    const printed = /```text\n(.*?)```/s.exec(PAGE)?.[1];
-    const folder = await mkdtemp(join(tmpdir(), 'audio-page-'));
-    try {
-      const file = join(folder, 'program.mts');
-      const source = pathToFileURL(join(CHECKOUT, 'src/index.ts')).href;
-      await writeFile(file, program.replace(`'holdfast'`, `'${source}'`));
-      const run = await runProgram(process.execPath, [file], { cwd: folder, env: {} });
-      expect(run).toEqual({ status: 0, stdout: printed, stderr: '' });
-      expect(statSync(join(folder, 'calls/1.wav')).size).toBeGreaterThanOrEqual(44);
-    } finally {
-      await rm(folder, { recursive: true });
-    }
+    await expectPageProgram(PAGE, (folder) =>
+      expect(statSync(join(folder, 'calls/1.wav')).size).toBeGreaterThanOrEqual(44),
+    );
   });
 
   it('lists every figure of these parts with its value', () => {

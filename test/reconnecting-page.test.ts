@@ -1,13 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { resolveReconnect } from '../src/session/index.ts';
 import type { LiveCapabilities, ReconnectOptions } from '../src/session/index.ts';
 import { CHECKOUT } from './support/checkout.ts';
-import { runProgram } from './support/run-program.ts';
+import { expectPageProgram } from './support/page-program.ts';
 
 const PAGE = readFileSync(join(CHECKOUT, 'docs/reconnecting.md'), 'utf8');
 const EVENTS = readFileSync(join(CHECKOUT, 'src/protocol/live-event.ts'), 'utf8');
@@ -46,20 +43,7 @@ async function evaluated(program: string): Promise<unknown> {
 
 describe('docs/reconnecting.md', () => {
   it('shows a program that prints what the page says', async () => {
-    const printed = /```text\n(.*?)```/s.exec(PAGE)?.[1];
-    const folder = await mkdtemp(join(tmpdir(), 'reconnecting-page-'));
-    const sourceOf = (entry: string): string => pathToFileURL(join(CHECKOUT, 'src', entry)).href;
-    try {
-      const file = join(folder, 'program.mts');
-      const source = programs[0]!
-        .replaceAll(`'holdfast'`, `'${sourceOf('index.ts')}'`)
-        .replaceAll(`'holdfast/testing'`, `'${sourceOf('testing/index.ts')}'`);
-      await writeFile(file, source);
-      const run = await runProgram(process.execPath, [file], { cwd: folder, env: {} });
-      expect(run).toEqual({ status: 0, stdout: printed, stderr: '' });
-    } finally {
-      await rm(folder, { recursive: true });
-    }
+    await expectPageProgram(PAGE);
   });
 
   it('shows policies that are accepted, and mean what is said of them', async () => {

@@ -1,8 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import * as cascade from '../src/models/cascade/index.ts';
 import { kindOfEnd } from '../src/models/stt/end-rows.ts';
@@ -10,7 +7,7 @@ import { DEEPGRAM_ENDS } from '../src/models/stt/deepgram/deepgram-wire.ts';
 import * as stt from '../src/models/stt/index.ts';
 import { GATEWAY_STT_ENDS } from '../src/models/stt/livekit/gateway-stt-wire.ts';
 import { CHECKOUT } from './support/checkout.ts';
-import { runProgram } from './support/run-program.ts';
+import { expectPageProgram } from './support/page-program.ts';
 
 const PAGE = readFileSync(join(CHECKOUT, 'docs/speech.md'), 'utf8');
 const SECTION = /^## Speech to text\n(.*?)(?=^## |$(?![^]))/ms.exec(PAGE)?.[1] ?? '';
@@ -18,21 +15,7 @@ const FIGURE = /^\| `([A-Z_]+)`\s+\| (\d[\d ]*?)\s+\| (.+?)\s+\|$/gm;
 
 describe('docs/speech.md, speech to text', () => {
   it('shows a program that prints what the page says', async () => {
-    const program = /```ts\n(.*?)```/s.exec(SECTION)?.[1] ?? expect.unreachable('the page has no program');
-    const printed = /```text\n(.*?)```/s.exec(SECTION)?.[1];
-    const folder = await mkdtemp(join(tmpdir(), 'speech-page-'));
-    const sourceOf = (entry: string): string => pathToFileURL(join(CHECKOUT, 'src', entry)).href;
-    try {
-      const file = join(folder, 'program.mts');
-      const source = program
-        .replaceAll(`'holdfast'`, `'${sourceOf('index.ts')}'`)
-        .replaceAll(`'holdfast/testing'`, `'${sourceOf('testing/index.ts')}'`);
-      await writeFile(file, source);
-      const run = await runProgram(process.execPath, [file], { cwd: folder, env: {} });
-      expect(run).toEqual({ status: 0, stdout: printed, stderr: '' });
-    } finally {
-      await rm(folder, { recursive: true });
-    }
+    await expectPageProgram(SECTION);
   });
 
   it('lists every figure of these parts with its value', () => {

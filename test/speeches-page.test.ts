@@ -1,8 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { AudioChunk } from '../src/protocol/index.ts';
 import * as session from '../src/session/index.ts';
@@ -10,7 +7,7 @@ import { Speech } from '../src/session/speech-handle.ts';
 import type { SpeechEnd } from '../src/session/speech-handle.ts';
 import { LiveRig } from './support/live-rig.ts';
 import { CHECKOUT } from './support/checkout.ts';
-import { runProgram } from './support/run-program.ts';
+import { expectPageProgram } from './support/page-program.ts';
 
 const PAGE = readFileSync(join(CHECKOUT, 'docs/speeches.md'), 'utf8');
 const programs = [...PAGE.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, text = '']) => text);
@@ -24,20 +21,7 @@ const ENDS: Readonly<Record<SpeechEnd, true>> = {
 
 describe('docs/speeches.md', () => {
   it('shows a program that prints what the page says', async () => {
-    const printed = /```text\n(.*?)```/s.exec(PAGE)?.[1];
-    const folder = await mkdtemp(join(tmpdir(), 'speeches-page-'));
-    const sourceOf = (entry: string): string => pathToFileURL(join(CHECKOUT, 'src', entry)).href;
-    try {
-      const file = join(folder, 'program.mts');
-      const source = programs[0]!
-        .replaceAll(`'holdfast'`, `'${sourceOf('index.ts')}'`)
-        .replaceAll(`'holdfast/testing'`, `'${sourceOf('testing/index.ts')}'`);
-      await writeFile(file, source);
-      const run = await runProgram(process.execPath, [file], { cwd: folder, env: {} });
-      expect(run).toEqual({ status: 0, stdout: printed, stderr: '' });
-    } finally {
-      await rm(folder, { recursive: true });
-    }
+    await expectPageProgram(PAGE);
   });
 
   it('lets the agent go on after an interruption without a word, as shown', async () => {

@@ -1,8 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import * as fallback from '../src/speech/fallback-vad.ts';
 import * as heuristic from '../src/speech/heuristic-turn-detector.ts';
@@ -14,7 +11,7 @@ import * as detector from '../src/speech/turn-detector.ts';
 import * as tracker from '../src/speech/turn-tracker.ts';
 import * as worker from '../src/speech/vad-worker.ts';
 import { CHECKOUT } from './support/checkout.ts';
-import { runProgram } from './support/run-program.ts';
+import { expectPageProgram } from './support/page-program.ts';
 
 const PAGE = readFileSync(join(CHECKOUT, 'docs/turns.md'), 'utf8');
 const ROW = /^\| `([A-Z_]+)`\s+\| ([\d .]+?)\s+\| (.+?)\s+\|$/gm;
@@ -32,18 +29,7 @@ const ROOMS = {
 
 describe('docs/turns.md', () => {
   it('shows a program that prints what the page says', async () => {
-    const program = /```ts\n(.*?)```/s.exec(PAGE)?.[1] ?? expect.unreachable('the page has no program');
-    const printed = /```text\n(.*?)```/s.exec(PAGE)?.[1];
-    const folder = await mkdtemp(join(tmpdir(), 'turns-page-'));
-    try {
-      const file = join(folder, 'program.mts');
-      const source = pathToFileURL(join(CHECKOUT, 'src/index.ts')).href;
-      await writeFile(file, program.replace(`'holdfast'`, `'${source}'`));
-      const run = await runProgram(process.execPath, [file], { cwd: folder, env: {} });
-      expect(run).toEqual({ status: 0, stdout: printed, stderr: '' });
-    } finally {
-      await rm(folder, { recursive: true });
-    }
+    await expectPageProgram(PAGE);
   });
 
   it('lists every figure of these parts with its value', () => {

@@ -1,8 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import {
   MAX_WAITING_TTS_CHARACTERS,
@@ -17,7 +14,7 @@ import {
   MIN_SENTENCE_CHARACTERS,
 } from '../src/speech/index.ts';
 import { CHECKOUT } from './support/checkout.ts';
-import { runProgram } from './support/run-program.ts';
+import { expectPageProgram } from './support/page-program.ts';
 
 const PAGE = readFileSync(join(CHECKOUT, 'docs/speech.md'), 'utf8');
 /** What the page says of voices. */
@@ -25,18 +22,7 @@ const SECTION = /^## Text to speech\n[^]*?(?=^## |(?![^]))/m.exec(PAGE)?.[0] ?? 
 
 describe('docs/speech.md, text to speech', () => {
   it('shows a program that prints what the page says', async () => {
-    const program = /```ts\n(.*?)```/s.exec(SECTION)?.[1] ?? expect.unreachable('there is no program');
-    const printed = /```text\n(.*?)```/s.exec(SECTION)?.[1];
-    const folder = await mkdtemp(join(tmpdir(), 'voices-page-'));
-    try {
-      const file = join(folder, 'program.mts');
-      const source = pathToFileURL(join(CHECKOUT, 'src/index.ts')).href;
-      await writeFile(file, program.replace(`'holdfast'`, `'${source}'`));
-      const run = await runProgram(process.execPath, [file], { cwd: folder, env: {} });
-      expect(run).toEqual({ status: 0, stdout: printed, stderr: '' });
-    } finally {
-      await rm(folder, { recursive: true });
-    }
+    await expectPageProgram(SECTION);
   });
 
   it('tells the figures of sentences', () => {
