@@ -80,8 +80,9 @@ async function call(
 const of = <Type extends LiveEventType>(type: Type): LiveEventOf<Type>[] =>
   events.filter((event): event is LiveEventOf<Type> => event.type === type);
 
-const until = (condition: () => boolean): Promise<void> =>
-  expect.poll(condition, { timeout: 10_000, interval: 10 }).toBe(true);
+async function until(condition: () => boolean): Promise<void> {
+  await expect.poll(condition, { timeout: 10_000, interval: 10 }).toBe(true);
+}
 
 /** Speaks in real time, and is then silent until `isOver`. */
 async function speak(words: string, isOver: () => boolean): Promise<void> {

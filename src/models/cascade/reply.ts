@@ -237,8 +237,7 @@ export class Reply {
     this.#state = 'over';
     this.#playedOut?.cancel();
     this.#utterance?.cancel();
-    const reason = how.tag === 'whole' ? 'answered' : how.tag;
-    void this.#scope.close(reason);
+    void this.#scope.close(how.tag);
     this.#options.sink.over(this.#said, how);
   }
 }
