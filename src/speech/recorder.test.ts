@@ -1,11 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ClosedError, InvalidOptionError, Lifetime, VirtualClock } from '../kernel/index.ts';
 import type { Clock, Timer } from '../kernel/index.ts';
+import { isCollected, settledBytes } from '../../test/support/garbage.ts';
 import { readStereoWav } from '../../test/support/stereo-wav.ts';
 import {
   MAX_AGENT_AHEAD_MS,
@@ -332,8 +331,6 @@ describe('what the file is worth', () => {
     'S5 holds no more memory after an hour of a call than after its first minutes',
     { timeout: 60_000 },
     async () => {
-      setFlagsFromString('--expose-gc');
-      const collect = runInNewContext('gc') as () => void;
       const passing = new PassingClock();
       await using call = Lifetime.root({ name: 'call', clock: passing });
       const nothing: RecordingSink = {
@@ -344,11 +341,6 @@ describe('what the file is worth', () => {
       const recorder = new Recorder({ owner: call, to: nothing });
       const frame = new Int16Array(480).fill(900);
       const burst = new Int16Array(24_000).fill(800);
-      const held = (): number => {
-        collect();
-        const { heapUsed, arrayBuffers } = process.memoryUsage();
-        return heapUsed + arrayBuffers;
-      };
       const minute = async (): Promise<void> => {
         for (let at = 0; at < 3_000; at += 1) {
           passing.pass(20);
@@ -359,9 +351,9 @@ describe('what the file is worth', () => {
         }
       };
       for (let i = 0; i < 3; i += 1) await minute();
-      const before = held();
+      const before = await settledBytes();
       for (let i = 0; i < 57; i += 1) await minute();
-      expect(held() - before).toBeLessThan(1_000_000);
+      expect((await settledBytes()) - before).toBeLessThan(1_000_000);
       expect(recorder.stats).toMatchObject({ lostMs: 0, droppedUserMs: 0, droppedAgentMs: 0 });
       expect(recorder.stats.durationMs).toBeGreaterThan(3_599_000);
     },
@@ -461,8 +453,6 @@ describe('a disk that fails', () => {
   });
 
   it('C6 keeps no owner in memory while a write hangs', async () => {
-    setFlagsFromString('--expose-gc');
-    const collect = runInNewContext('gc') as () => void;
     const outside: unknown[] = [];
     file.stall = new Promise((resolve) => outside.push(resolve));
     let session: Lifetime | undefined = Lifetime.root({ name: 'session', clock });
@@ -475,15 +465,7 @@ describe('a disk that fails', () => {
     await closing;
     session = undefined;
     recorder = undefined;
-    const isGone = async (): Promise<boolean> => {
-      for (let round = 0; round < 20; round += 1) {
-        await new Promise((resolve) => setImmediate(resolve));
-        collect();
-        if (weak.every((ref) => ref.deref() === undefined)) return true;
-      }
-      return false;
-    };
-    expect(await isGone()).toBe(true);
+    for (const ref of weak) expect(await isCollected(ref)).toBe(true);
     expect(file.closes).toBe(1);
   });
 

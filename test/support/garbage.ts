@@ -14,11 +14,23 @@ export async function isCollected(ref: WeakRef<object>): Promise<boolean> {
   return false;
 }
 
-/** Bytes in use after everything that can be collected was. */
+/** Bytes of the heap in use after everything that can be collected was. */
 export async function settledHeapBytes(): Promise<number> {
+  await settle();
+  return process.memoryUsage().heapUsed;
+}
+
+/** The same, with the memory of array buffers. */
+export async function settledBytes(): Promise<number> {
+  await settle();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
+/** More than once: array buffers are freed beside the program, and the next collection waits until those of the last are. */
+async function settle(): Promise<void> {
   for (let round = 0; round < 3; round += 1) {
     await new Promise((resolve) => setImmediate(resolve));
     collect();
   }
-  return process.memoryUsage().heapUsed;
 }
