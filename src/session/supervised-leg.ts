@@ -241,7 +241,7 @@ export class SupervisedLeg<
     if (state.tag !== 'connected' || this.#leg.isClosing) return;
     this.#options.resumption.disconnected(state.scope.clock.wallTime());
     this.#state = { tag: 'waiting' };
-    void this.#renew(state.scope.close('renewed'));
+    void this.#replace(state.scope.close('renewed'), () => this.#dialOrRedial());
   }
 
   /** The provider has forgotten the conversation: the next connection is started with the history. */
@@ -435,7 +435,7 @@ export class SupervisedLeg<
     const atOnce = hadHandle && error instanceof HandleRejectedError;
     const outage: Outage = { cause, kind: 'loss', sinceMs: scope.clock.now(), wasHealthy, error, atOnce };
     if (connected.wasResumed && !wasHealthy) this.#redial?.resumedInVain(describeError(error));
-    void this.#replace(closing, outage);
+    void this.#replace(closing, () => this.#redial?.run(outage));
   }
 
   /** Whether a loss is the end of the session (the table of clause R). */
@@ -472,7 +472,7 @@ export class SupervisedLeg<
     const sinceMs = scope.clock.now();
     const outage: Outage = { cause, kind: 'swap', sinceMs, wasHealthy: this.#isHealthy(state) };
     this.#options.resumption.disconnected(scope.clock.wallTime());
-    void this.#replace(this.#finish(state), outage);
+    void this.#replace(this.#finish(state), () => this.#redial?.run(outage));
   }
 
   /** Says goodbye, and takes in what the peer had sent before it heard that. */
@@ -495,22 +495,8 @@ export class SupervisedLeg<
     await scope.close('swap');
   }
 
-  /** Never rejects: how it fails is told to the session. */
-  async #renew(closing: Promise<unknown>): Promise<void> {
-    try {
-      // Whoever counts its connections would refuse the new one while the old one is there.
-      await closing;
-      if (this.#leg.isClosing) return;
-      this.#options.disconnected();
-      this.#options.changed({ type: 'connection', state: 'connecting', attempt: 1 });
-      const failure = await this.#dialOrRedial();
-      if (failure !== undefined) this.#fail(failure);
-    } catch (error) {
-      this.#fail(error instanceof Error ? error : new ClosedError(String(error)));
-    }
-  }
-
   async #dialOrRedial(): Promise<Error | undefined> {
+    this.#options.changed({ type: 'connection', state: 'connecting', attempt: 1 });
     const sinceMs = this.#leg.clock.now();
     try {
       await this.#dial(this.#resuming());
@@ -524,13 +510,17 @@ export class SupervisedLeg<
   }
 
   /** Never rejects: how it fails is told to the session. */
-  async #replace(closing: Promise<unknown>, outage: Outage): Promise<void> {
+  async #replace(
+    closing: Promise<unknown>,
+    dial: () => Promise<Error | undefined> | undefined,
+  ): Promise<void> {
     try {
-      // The old one is let go of first: a provider refuses to resume what it still sees connected (clause R7).
+      // The old one is let go of first: a provider refuses to resume what it still sees connected (clause R7), and who
+      // counts its connections would refuse the new one.
       await closing;
       if (this.#leg.isClosing) return;
       this.#options.disconnected();
-      const failure = await this.#redial?.run(outage);
+      const failure = await dial();
       if (failure !== undefined) this.#fail(failure);
     } catch (error) {
       this.#fail(error instanceof Error ? error : new ClosedError(String(error)));
