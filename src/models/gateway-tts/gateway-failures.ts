@@ -7,6 +7,7 @@ import {
   QuotaError,
 } from '../../session/errors.ts';
 import type { ProviderError, ProviderFailure } from '../../session/errors.ts';
+import { asSentence } from '../../session/provider-error.ts';
 
 /** IANA's "try again later". */
 const TRY_AGAIN_LATER_CODE = 1_013;
@@ -38,22 +39,25 @@ export function saidError(code: number | undefined, message: string, provider: s
 export function setupError({ code, reason }: SocketEnd, provider: string): ProviderError {
   const what = `The inference gateway closed the connection before it was set up: ${code} ${reason}`;
   const failure = { provider, closeCode: code, closeReason: reason };
-  return endError({ code, reason }, provider) ?? new ConnectionLostError(sentence(what), failure);
+  return endError({ code, reason }, provider) ?? new ConnectionLostError(asSentence(what.trim()), failure);
 }
 
 /** What a close means, where it means more than that the connection is lost. */
 export function endError({ code, reason }: SocketEnd, provider: string): ProviderError | undefined {
   if (code !== TRY_AGAIN_LATER_CODE) return undefined;
-  return new OverloadedError(sentence(`The inference gateway has too much to do: ${code} ${reason}`), {
-    provider,
-    closeCode: code,
-    closeReason: reason,
-  });
+  return new OverloadedError(
+    asSentence(`The inference gateway has too much to do: ${code} ${reason}`.trim()),
+    {
+      provider,
+      closeCode: code,
+      closeReason: reason,
+    },
+  );
 }
 
 /** Statuses of HTTP are what the gateway's errors are numbered by as well, but for its own above a thousand. */
 function errorOf(code: number | undefined, what: string, failure: ProviderFailure): ProviderError {
-  const text = sentence(what);
+  const text = asSentence(what.trim());
   switch (code) {
     case 401:
     case 403:
@@ -76,9 +80,4 @@ function errorOf(code: number | undefined, what: string, failure: ProviderFailur
     default:
       return new ConnectionLostError(`${text} Another attempt may go better.`, failure);
   }
-}
-
-function sentence(text: string): string {
-  const trimmed = text.trim();
-  return /[.!?]$/.test(trimmed) ? trimmed : `${trimmed}.`;
 }

@@ -1,13 +1,7 @@
 import type { DialError, SocketEnd } from '../../kernel/index.ts';
-import {
-  AuthenticationError,
-  ConnectionLostError,
-  HandleRejectedError,
-  InvalidRequestError,
-  OverloadedError,
-  QuotaError,
-} from '../../session/errors.ts';
+import { AuthenticationError, ConnectionLostError } from '../../session/errors.ts';
 import type { ProviderError, ProviderFailure } from '../../session/errors.ts';
+import { providerError } from '../../session/provider-error.ts';
 import { classifyClose, classifyRefusal } from './close-classification.ts';
 import type { ClassifiedEnd } from './close-classification.ts';
 import type { CloseRow, EndKind, RefusalRow } from './end-rows.ts';
@@ -24,7 +18,8 @@ export interface FailureReading {
 export function refusalError(error: DialError, { provider, refusals }: FailureReading): ProviderError {
   const { httpStatus, retryAfterMs, body = '' } = error.refusal;
   const told = httpStatus === undefined ? error.message : `HTTP ${httpStatus} ${explanationIn(body)}`.trim();
-  return errorOf(classifyRefusal(httpStatus, body, refusals), `Gemini refused the connection: ${told}`, {
+  const kind = classifyRefusal(httpStatus, body, refusals);
+  return providerError(kind, `Gemini refused the connection: ${told}`, ADVICE, {
     provider,
     httpStatus,
     retryAfterMs,
@@ -36,9 +31,10 @@ export function refusalError(error: DialError, { provider, refusals }: FailureRe
 export function setupError(end: SocketEnd, withHandle: boolean, reading: FailureReading): ProviderError {
   const { provider, closes } = reading;
   const kind = classifyClose({ ...end, phase: 'setup', withHandle }, closes);
-  return errorOf(
+  return providerError(
     kind,
     `Gemini closed the connection before it was set up: ${said(end)}`,
+    ADVICE,
     failureOf(end, provider),
   );
 }
@@ -48,7 +44,7 @@ export function liveError(end: ClassifiedEnd, reading: FailureReading): Provider
   const { provider, closes } = reading;
   const kind = classifyClose(end, closes);
   if (kind === 'connection-lost') return undefined;
-  return errorOf(kind, `Gemini ended the connection: ${said(end)}`, failureOf(end, provider));
+  return providerError(kind, `Gemini ended the connection: ${said(end)}`, ADVICE, failureOf(end, provider));
 }
 
 /** No credentials could be had. */
@@ -72,36 +68,15 @@ function said({ code, reason }: SocketEnd): string {
   return reason === '' ? `${code}` : `${code} ${reason}`;
 }
 
-/** What happened, and what to do about it. */
-function errorOf(kind: EndKind, what: string, failure: ProviderFailure): ProviderError {
-  const text = /[.!?]$/.test(what) ? what : `${what}.`;
-  switch (kind) {
-    case 'authentication':
-      return new AuthenticationError(
-        `${text} Check the API key or token, and what it may be used for.`,
-        failure,
-      );
-    case 'quota':
-      return new QuotaError(`${text} Wait, or raise the quota of the project.`, failure);
-    case 'invalid-request':
-      return new InvalidRequestError(
-        `${text} Check the model's name, the modalities, the setup, and where the service is offered; sending the same again ends the same.`,
-        failure,
-      );
-    case 'handle-rejected':
-      return new HandleRejectedError(
-        `${text} The resumption handle is no longer good: start fresh, with the history.`,
-        failure,
-      );
-    case 'overloaded':
-      return new OverloadedError(
-        `${text} The service has too much to do: wait before the next attempt.`,
-        failure,
-      );
-    case 'connection-lost':
-      return new ConnectionLostError(`${text} Another attempt may go better.`, failure);
-  }
-}
+const ADVICE: Readonly<Record<EndKind, string>> = {
+  authentication: 'Check the API key or token, and what it may be used for.',
+  quota: 'Wait, or raise the quota of the project.',
+  'invalid-request':
+    "Check the model's name, the modalities, the setup, and where the service is offered; sending the same again ends the same.",
+  'handle-rejected': 'The resumption handle is no longer good: start fresh, with the history.',
+  overloaded: 'The service has too much to do: wait before the next attempt.',
+  'connection-lost': 'Another attempt may go better.',
+};
 
 const EXPLANATION_CHARACTERS = 200;
 

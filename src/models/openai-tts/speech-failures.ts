@@ -6,14 +6,13 @@ import {
   QuotaError,
 } from '../../session/errors.ts';
 import type { ProviderError, ProviderFailure } from '../../session/errors.ts';
+import { asSentence } from '../../session/provider-error.ts';
 
 const EXPLANATION_CHARACTERS = 200;
 
 /** An answer that is not speech. `body` is the beginning of what it says. */
 export function answerError(status: number, body: string, failure: ProviderFailure): ProviderError {
-  const text = `The speech service answered HTTP ${status} ${explanationIn(body)}`
-    .trim()
-    .replace(/[^.!?]$/, '$&.');
+  const text = asSentence(`The speech service answered HTTP ${status} ${explanationIn(body)}`.trim());
   switch (status) {
     case 401:
     case 403:

@@ -1,12 +1,6 @@
 import { InvalidOptionError } from '../../kernel/index.ts';
-import {
-  AuthenticationError,
-  ConnectionLostError,
-  InvalidRequestError,
-  OverloadedError,
-  QuotaError,
-} from '../../session/errors.ts';
 import type { ProviderError, ProviderFailure } from '../../session/errors.ts';
+import { providerError } from '../../session/provider-error.ts';
 
 const KINDS = [
   'connection-lost',
@@ -105,26 +99,16 @@ function checkRows(name: string, rows: readonly SttEndRow[] = []): readonly SttE
   return rows;
 }
 
+const ADVICE = {
+  authentication: 'Check the key or token, and what it may be used for.',
+  quota: 'Look at the plan and the balance of the account.',
+  'invalid-request':
+    'Check the model, the language and the format of the audio; the same again ends the same.',
+  overloaded: "The service, or the account's share of it, is full: wait before the next attempt.",
+  'connection-lost': 'Another attempt may go better.',
+} as const;
+
 /** What happened, and what to do about it. */
 export function errorOfEnd(kind: SttEndKind, what: string, failure: ProviderFailure): ProviderError {
-  const text = /[.!?]$/.test(what) ? what : `${what}.`;
-  switch (kind) {
-    case 'authentication':
-      return new AuthenticationError(`${text} Check the key or token, and what it may be used for.`, failure);
-    case 'quota':
-      return new QuotaError(`${text} Look at the plan and the balance of the account.`, failure);
-    case 'invalid-request':
-      return new InvalidRequestError(
-        `${text} Check the model, the language and the format of the audio; the same again ends the same.`,
-        failure,
-      );
-    case 'overloaded':
-      return new OverloadedError(
-        `${text} The service, or the account's share of it, is full: wait before the next attempt.`,
-        failure,
-      );
-    case 'idle':
-    case 'connection-lost':
-      return new ConnectionLostError(`${text} Another attempt may go better.`, failure);
-  }
+  return providerError(kind === 'idle' ? 'connection-lost' : kind, what, ADVICE, failure);
 }

@@ -1,16 +1,20 @@
 import { HoldfastError, describeError } from '../../kernel/index.ts';
 import type { Clock } from '../../kernel/index.ts';
-import {
-  AuthenticationError,
-  ConnectionLostError,
-  InvalidRequestError,
-  OverloadedError,
-  QuotaError,
-} from '../../session/errors.ts';
+import { ConnectionLostError } from '../../session/errors.ts';
 import type { ProviderFailure } from '../../session/errors.ts';
+import { providerError } from '../../session/provider-error.ts';
 import { UnreadableCall } from './ai-answer.ts';
 
-type FailureKind = 'authentication' | 'quota' | 'invalid-request' | 'overloaded' | 'connection-lost';
+const ADVICE = {
+  authentication: 'Check the API key, and what it may be used for.',
+  quota: 'Wait, or raise the quota.',
+  'invalid-request':
+    "Check the model's name, the tools and the settings; sending the same again ends the same.",
+  overloaded: 'The service has too much to do: wait before the next attempt.',
+  'connection-lost': 'Another attempt may go better.',
+} as const;
+
+type FailureKind = keyof typeof ADVICE;
 
 /** Whose words are read, and with which clock dates in them are. */
 export interface FailureReading {
@@ -52,7 +56,8 @@ export function failureOf(error: unknown, reading: FailureReading): HoldfastErro
   const status = httpStatus === undefined ? '' : ` with HTTP ${httpStatus}`;
   // What a server says of credentials it refuses may hold them.
   const words = kind === 'authentication' ? '' : explanationIn(thrown, error, reading.secret);
-  return errorOf(kind, `'${reading.provider}' failed${status}${words === '' ? '' : `: ${words}`}`, failure);
+  const what = `'${reading.provider}' failed${status}${words === '' ? '' : `: ${words}`}`;
+  return providerError(kind, what, ADVICE, failure);
 }
 
 function asThrown(error: unknown): Thrown {
@@ -138,29 +143,6 @@ function codeBelow(error: unknown): string | undefined {
     at = cause;
   }
   return undefined;
-}
-
-/** What happened, and what to do about it. */
-function errorOf(kind: FailureKind, what: string, failure: ProviderFailure): HoldfastError {
-  const text = /[.!?]$/.test(what) ? what : `${what}.`;
-  switch (kind) {
-    case 'authentication':
-      return new AuthenticationError(`${text} Check the API key, and what it may be used for.`, failure);
-    case 'quota':
-      return new QuotaError(`${text} Wait, or raise the quota.`, failure);
-    case 'invalid-request':
-      return new InvalidRequestError(
-        `${text} Check the model's name, the tools and the settings; sending the same again ends the same.`,
-        failure,
-      );
-    case 'overloaded':
-      return new OverloadedError(
-        `${text} The service has too much to do: wait before the next attempt.`,
-        failure,
-      );
-    case 'connection-lost':
-      return new ConnectionLostError(`${text} Another attempt may go better.`, failure);
-  }
 }
 
 /** The model has said nothing for too long. */
