@@ -1,4 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
+import type { Command } from 'commander';
+import { parsePort } from './serve-options.ts';
 
 /** A day: nobody waits longer for anything of an emulator. */
 export const LONGEST_MS = 86_400_000;
@@ -8,6 +10,20 @@ export function option(flags: string, description: string): Option {
   const made = new Option(flags, description);
   const name = made.attributeName().replaceAll(/[A-Z]/g, (letter) => `_${letter}`);
   return made.env(`HOLDFAST_EMULATE_${name.toUpperCase()}`);
+}
+
+/** Adds the flags every provider's emulator has: where it listens, and what goes wrong. */
+export function addPlaceAndFaults(command: Command, port: number): Command {
+  return command
+    .addOption(option('--port <port>', '0 takes a free one').argParser(parsePort).default(port))
+    .addOption(option('--host <address>', 'address to listen on').default('127.0.0.1'))
+    .addOption(option('--faults <file>', 'what goes wrong, and when: a fault script in YAML or JSON'))
+    .addOption(
+      option(
+        '--seed <number>',
+        "how the fault script's probabilities fall; default: its own, or any",
+      ).argParser(numberFrom(0, Number.MAX_SAFE_INTEGER)),
+    );
 }
 
 /** The flags of these names that were given. */

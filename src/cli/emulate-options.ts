@@ -8,8 +8,15 @@ import {
   readFaultScript,
 } from '../testing/index.ts';
 import type { BrainName, ConnectionLimits, GeminiEmulatorOptions } from '../testing/index.ts';
-import { LONGEST_MS, numberFrom, option, present, seeded, wholeFrom } from './emulate-flags.ts';
-import { parsePort } from './serve-options.ts';
+import {
+  LONGEST_MS,
+  addPlaceAndFaults,
+  numberFrom,
+  option,
+  present,
+  seeded,
+  wholeFrom,
+} from './emulate-flags.ts';
 
 /** Not the port of `holdfast web`, so that both run side by side. */
 export const DEFAULT_EMULATOR_PORT = 8_080;
@@ -50,18 +57,7 @@ export function addEmulateOptions(command: Command): Command {
 }
 
 function addService(command: Command): Command {
-  return command
-    .addOption(
-      option('--port <port>', '0 takes a free one').argParser(parsePort).default(DEFAULT_EMULATOR_PORT),
-    )
-    .addOption(option('--host <address>', 'address to listen on').default('127.0.0.1'))
-    .addOption(option('--faults <file>', 'what goes wrong, and when: a fault script in YAML or JSON'))
-    .addOption(
-      option(
-        '--seed <number>',
-        "how the fault script's probabilities fall; default: its own, or any",
-      ).argParser(numberFrom(0, Number.MAX_SAFE_INTEGER)),
-    )
+  return addPlaceAndFaults(command, DEFAULT_EMULATOR_PORT)
     .addOption(
       option('--frames <kind>', 'frames of the messages sent')
         .choices(['binary', 'text', 'mixed'])

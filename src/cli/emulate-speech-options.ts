@@ -1,8 +1,15 @@
 import type { Command } from 'commander';
 import { DEFAULT_SPEAKING_PACE, readSttFaults, readTranscripts, readTtsFaults } from '../testing/index.ts';
 import type { SpeechToTextEmulatorOptions, TextToSpeechEmulatorOptions } from '../testing/index.ts';
-import { LONGEST_MS, numberFrom, option, present, seeded, wholeFrom } from './emulate-flags.ts';
-import { parsePort } from './serve-options.ts';
+import {
+  LONGEST_MS,
+  addPlaceAndFaults,
+  numberFrom,
+  option,
+  present,
+  seeded,
+  wholeFrom,
+} from './emulate-flags.ts';
 
 /** Beside those of `holdfast web` and of the Gemini emulator, so that all of them run side by side. */
 export const DEFAULT_STT_PORT = 8_081;
@@ -67,16 +74,7 @@ export function addTtsOptions(command: Command): Command {
 }
 
 function addShared(command: Command, port: number): Command {
-  return command
-    .addOption(option('--port <port>', '0 takes a free one').argParser(parsePort).default(port))
-    .addOption(option('--host <address>', 'address to listen on').default('127.0.0.1'))
-    .addOption(option('--faults <file>', 'what goes wrong, and when: a fault script in YAML or JSON'))
-    .addOption(
-      option(
-        '--seed <number>',
-        "how the fault script's probabilities fall; default: its own, or any",
-      ).argParser(numberFrom(0, Number.MAX_SAFE_INTEGER)),
-    )
+  return addPlaceAndFaults(command, port)
     .addOption(option('--key <key...>', 'keys and tokens that are good; default: every one'))
     .addOption(
       option(
