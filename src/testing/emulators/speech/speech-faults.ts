@@ -34,17 +34,11 @@ export const speechFaults = [
 /** The faults every speech service has, in the order of their tables. */
 export const commonFaults = [...transportFaults, ...socketFaults] as const;
 
-/** Faults of one message. Messages of speech services are about one thing each, so none are merged. */
-export const speechMessageFaults = [
-  messageFaults[0],
-  messageFaults[1],
-  messageFaults[2],
-  messageFaults[4],
-  messageFaults[5],
-  messageFaults[6],
-  messageFaults[7],
-  messageFaults[8],
-] as const;
+/** Without the merging of messages: those of speech services are about one thing each. */
+const [duplicate, delay, swapWithNext, , ...otherMessageFaults] = messageFaults;
+
+/** Faults of one message. */
+export const speechMessageFaults = [duplicate, delay, swapWithNext, ...otherMessageFaults] as const;
 
 export type SpeechFault = Readonly<z.infer<(typeof speechFaults)[number]>>;
 export type ErrorFault = Extract<SpeechFault, { type: 'error' }>;
