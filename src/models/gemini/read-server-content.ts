@@ -1,7 +1,7 @@
 import type { ModelOutput } from '../../session/live-model.ts';
 import { audioOf, outputRateOf } from './audio-payload.ts';
-import { asList, asObject, asText, restOf } from './json-shape.ts';
-import type { JsonObject } from './json-shape.ts';
+import { asList, asObject, asText, restOf } from '../json-shape.ts';
+import type { JsonObject } from '../json-shape.ts';
 
 interface OutputReader {
   output(message: ModelOutput): void;

@@ -1,7 +1,15 @@
 import { isUtf8 } from 'node:buffer';
 import type { ModelOutput } from '../../session/live-model.ts';
-import { asCount, asDurationMs, asList, asObject, asText, restOf, withCamelCaseNames } from './json-shape.ts';
-import type { JsonObject } from './json-shape.ts';
+import {
+  asCount,
+  asDurationMs,
+  asList,
+  asObject,
+  asText,
+  restOf,
+  withCamelCaseNames,
+} from '../json-shape.ts';
+import type { JsonObject } from '../json-shape.ts';
 import { readServerContent } from './read-server-content.ts';
 import { scanAudio } from './scan-audio.ts';
 import { usageOf } from './usage-metadata.ts';

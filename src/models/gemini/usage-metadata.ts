@@ -1,5 +1,5 @@
 import type { Usage } from '../../protocol/index.ts';
-import { asCount, asList, asObject, asText } from './json-shape.ts';
+import { asCount, asList, asObject, asText } from '../json-shape.ts';
 
 /** Tokens of an answer. The Gemini API counts the `response`, Vertex calls the same thing `candidates`. */
 export function usageOf(value: unknown): Usage | undefined {

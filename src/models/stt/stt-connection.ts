@@ -1,7 +1,7 @@
 import type { Lifetime, MessageSocket, SocketEnd, SocketSink } from '../../kernel/index.ts';
 import type { ConnectionEnd, StreamConnection, StreamSink } from '../../session/index.ts';
 import type { SttInput, SttOutput } from '../../speech/index.ts';
-import { asObject } from '../gemini/json-shape.ts';
+import { asObject } from '../json-shape.ts';
 import { errorOfEnd, kindOfEnd } from './end-rows.ts';
 import type { SttEndKind } from './end-rows.ts';
 import type { SttService, SttWire, WireListener } from './stt-wire.ts';

@@ -1,5 +1,5 @@
 import type { SttInput, SttOutput, SttSetup } from '../../speech/index.ts';
-import type { JsonObject } from '../gemini/json-shape.ts';
+import type { JsonObject } from '../json-shape.ts';
 import type { SttEndTables } from './end-rows.ts';
 
 /** Who is told what a message of the service says. */

@@ -1,7 +1,7 @@
 import { BYTES_PER_SAMPLE } from '../../../protocol/index.ts';
 import type { SttInput, TimedWord } from '../../../speech/index.ts';
-import { asList, asObject, asText } from '../../gemini/json-shape.ts';
-import type { JsonObject } from '../../gemini/json-shape.ts';
+import { asList, asObject, asText } from '../../json-shape.ts';
+import type { JsonObject } from '../../json-shape.ts';
 import { USUAL_REFUSALS } from '../end-rows.ts';
 import type { SttEndTables } from '../end-rows.ts';
 import { confidenceOf, millisecondsOf } from '../stt-wire.ts';
