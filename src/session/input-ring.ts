@@ -252,8 +252,9 @@ export class InputRing {
       if (input.type === 'activityStart') return index;
       if (input.type === 'image') continue;
       if (input.type !== 'audio') return isSpeaking ? index + 1 : this.#next;
-      isSpeaking ||= isAudible(input.audio);
-      quietMs = isAudible(input.audio) ? 0 : quietMs + durationMs;
+      const isVoice = isAudible(input.audio);
+      isSpeaking ||= isVoice;
+      quietMs = isVoice ? 0 : quietMs + durationMs;
       spanMs += durationMs;
       if (quietMs >= QUIET_TAIL_MS) return isSpeaking ? index : this.#next;
     }
