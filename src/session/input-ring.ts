@@ -209,6 +209,7 @@ export class InputRing {
       if (kept === undefined || !kept.wasSent || kept.position >= position) return;
       kept.sentAs = -1;
       this.#next += 1;
+      this.#hasWord ||= isWord(kept.input);
     }
   }
 
@@ -323,6 +324,8 @@ export class InputRing {
       silentMs -= first.durationMs;
       if (silentMs < LEAD_IN_MS) return;
       this.#remove(0);
+      // Whatever was dropped before it came before a pause, and is not missed.
+      this.#droppedMs = 0;
     }
   }
 
