@@ -285,9 +285,9 @@ describe('InputRing', () => {
         examples: [
           [
             [
-              ...[...'vqqqq'].map((letter): Step => ['push', letter as Letter]),
+              ...Array.from('vqqqq').map((letter): Step => ['push', letter as Letter]),
               ['sent'],
-              ...[...'ppvs'].map((letter): Step => ['push', letter as Letter]),
+              ...Array.from('ppvs').map((letter): Step => ['push', letter as Letter]),
               ...([['sentAll'], ['rewind'], ['skipTo', 9], ['push', 'q'], ['sent'], ['rewind']] as const),
             ],
           ],
