@@ -8,17 +8,9 @@ import {
 } from './errors.ts';
 import type { ProviderError, ProviderFailure } from './errors.ts';
 
-const ERRORS = {
-  authentication: AuthenticationError,
-  quota: QuotaError,
-  'invalid-request': InvalidRequestError,
-  'handle-rejected': HandleRejectedError,
-  overloaded: OverloadedError,
-  'connection-lost': ConnectionLostError,
-} as const;
-
 /** What a provider's failure means for the next attempt. */
-export type FailureKind = keyof typeof ERRORS;
+export type FailureKind =
+  'authentication' | 'quota' | 'invalid-request' | 'handle-rejected' | 'overloaded' | 'connection-lost';
 
 /** The typed error of a failure: what happened, and what to do about it. */
 export function providerError<Kind extends FailureKind>(
@@ -27,7 +19,21 @@ export function providerError<Kind extends FailureKind>(
   advice: Readonly<Record<Kind, string>>,
   failure: ProviderFailure,
 ): ProviderError {
-  return new ERRORS[kind](`${asSentence(what)} ${advice[kind]}`, failure);
+  const message = `${asSentence(what)} ${advice[kind]}`;
+  switch (kind as FailureKind) {
+    case 'authentication':
+      return new AuthenticationError(message, failure);
+    case 'quota':
+      return new QuotaError(message, failure);
+    case 'invalid-request':
+      return new InvalidRequestError(message, failure);
+    case 'handle-rejected':
+      return new HandleRejectedError(message, failure);
+    case 'overloaded':
+      return new OverloadedError(message, failure);
+    case 'connection-lost':
+      return new ConnectionLostError(message, failure);
+  }
 }
 
 /** With a full stop, where it does not end as a sentence does. */
