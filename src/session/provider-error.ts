@@ -20,7 +20,7 @@ export function providerError<Kind extends FailureKind>(
   failure: ProviderFailure,
 ): ProviderError {
   const message = `${asSentence(what)} ${advice[kind]}`;
-  switch (kind as FailureKind) {
+  switch (kind) {
     case 'authentication':
       return new AuthenticationError(message, failure);
     case 'quota':
