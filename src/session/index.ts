@@ -49,4 +49,5 @@ export type {
 export { DEFAULT_TOOL_TIMEOUT_MS, tool } from './tool.ts';
 export type { JsonSchema, JsonToolOptions, Tool, ToolContext, ZodToolOptions } from './tool.ts';
 export { TOOL_UNWIND_MS } from './tool-calls.ts';
+export type { Toolset } from './toolset.ts';
 export { addUsage, NO_USAGE } from './usage.ts';
