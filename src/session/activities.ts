@@ -180,7 +180,8 @@ export class Activities {
       activity.prepared = prepared;
       if (!task.isOver) this.#switch(activity, 'task', true);
     } catch (error) {
-      task.fail(error instanceof Error ? error : new Error(describeError(error)));
+      if (error instanceof ClosedError) task.fail(ending());
+      else task.fail(error instanceof Error ? error : new Error(describeError(error)));
     }
     return task.result;
   }
@@ -321,13 +322,13 @@ export class Activities {
   /** Nobody waits for a task any more: each one within another is told once (clause C9). */
   #unwind(): void {
     for (const { task } of this.#tasks()) {
-      task?.fail(withoutFrames(new ClosedError('The live session is ending, and with it the task.')));
+      task?.fail(ending());
     }
   }
 
   #throwIfEnding(): void {
     if (this.#options.owner.isOpen) return;
-    throw withoutFrames(new ClosedError('The live session is ending; nobody can be given the conversation.'));
+    throw ending();
   }
 
   #modelOf(agent: Agent): LiveModel {
@@ -340,6 +341,11 @@ export class Activities {
     const { root, session, toolsets, owner } = this.#options;
     return untilClosed(owner, () => prepareActivity(activity, root, session, toolsets));
   }
+}
+
+/** Who keeps it keeps no live session in memory by it. */
+function ending(): ClosedError {
+  return withoutFrames(new ClosedError('The live session is ending: nobody gets the conversation any more.'));
 }
 
 /** A function of its own, so that what never comes holds no live session in memory (clause C6). */
