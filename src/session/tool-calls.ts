@@ -164,7 +164,7 @@ export class ToolCalls {
       stop: (held) => held.task.fail(new ClosedError('The call the task was run for is over.')),
     });
     try {
-      return await this.#options.activities().runTask(task);
+      return await this.#options.activities().runTask(task, running.activity);
     } finally {
       running.scope.release(fate);
       if (this.#running.get(id) === running && !running.scope.isClosing) this.#arm(running, leftMs);
