@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { LiveRig } from '../../test/support/live-rig.ts';
 import type { LiveRigOptions } from '../../test/support/live-rig.ts';
 import { ClosedError } from '../kernel/index.ts';
+import type { Lifetime } from '../kernel/index.ts';
 import type { FunctionCall, LiveEventOf } from '../protocol/index.ts';
 import { textContent } from '../protocol/index.ts';
 import type { ScriptedModelOptions } from '../testing/scripted-model.ts';
@@ -539,7 +540,7 @@ describe('toolsets', () => {
     const told: string[] = [];
     const orders = {
       name: 'orders',
-      open: async (scope: Parameters<import('./toolset.ts').Toolset['open']>[0]) => {
+      open: async (scope: Lifetime) => {
         told.push('opened');
         scope.own('database', {}, { close: () => void told.push('closed') });
         return [plain('find', () => 'found')];
@@ -561,7 +562,7 @@ describe('toolsets', () => {
   it('C4: one that does not close is named, and the close is over in time', async () => {
     const stuck = {
       name: 'stuck',
-      open: async (scope: Parameters<import('./toolset.ts').Toolset['open']>[0]) => {
+      open: async (scope: Lifetime) => {
         scope.own('database', {}, { close: () => new Promise(() => undefined) });
         return [];
       },
