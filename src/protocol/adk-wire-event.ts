@@ -95,7 +95,10 @@ function bodyOf(event: Exclude<LiveEvent, { type: 'audio' }>): Record<string, un
     case 'toolResult':
       return { content: { role: 'user', parts: [{ functionResponse: event.result }] } };
     case 'interrupted':
-      return { interrupted: true };
+      return {
+        interrupted: true,
+        ...(event.provisional === true ? ours({ type: 'interrupted', provisional: true }) : {}),
+      };
     case 'turnComplete':
       return {
         turnComplete: true,
@@ -113,6 +116,7 @@ function bodyOf(event: Exclude<LiveEvent, { type: 'audio' }>): Record<string, un
     case 'connection':
       return ours(connectionOnWire(event));
     case 'goAway':
+    case 'resumed':
     case 'userState':
     case 'limit':
     case 'warning':

@@ -122,9 +122,9 @@ describe('AgentSession, speeches', () => {
       expect(speech.isDone).toBe(true);
     }
     expect(connection.said).toEqual([
-      { text: 'One.', interruptible: true },
-      { text: 'Now.', interruptible: true },
-      { text: 'Two.', interruptible: false },
+      { text: 'One.', interruptible: true, addToHistory: true },
+      { text: 'Now.', interruptible: true, addToHistory: true },
+      { text: 'Two.', interruptible: false, addToHistory: true },
     ]);
     expect(rig.history).toEqual(['model: One.', 'model: Now.', 'model: Two.']);
     await closed(rig);
@@ -173,7 +173,7 @@ describe('AgentSession, speeches', () => {
     rig.model.connection.end({ code: 1006 });
     await rig.clock.advance(5_000);
     expect(rig.model.dials).toHaveLength(2);
-    expect(rig.model.connection.said).toEqual([{ text: 'Welcome.', interruptible: true }]);
+    expect(rig.model.connection.said).toEqual([{ text: 'Welcome.', interruptible: true, addToHistory: true }]);
     expect(speech.state.tag).toBe('asked');
     await closed(rig);
   });

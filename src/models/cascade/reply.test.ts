@@ -27,7 +27,7 @@ class Stage {
       model: this.model,
       instructions: undefined,
       tools: [],
-      history: [{ role: 'user', parts: [{ text: 'Hello' }] }],
+      history: () => [{ role: 'user', parts: [{ text: 'Hello' }] }],
       voice: isSpoken ? { say: (sink) => this.#say(sink) } : undefined,
       owner: this.owner,
       sink: {
