@@ -177,6 +177,7 @@ export class CascadeConnection implements LiveConnection {
         this.#told(input.content, input.turnComplete !== false);
         break;
       case 'history':
+        if (input.turnComplete) this.#makeWay();
         this.#remember(...input.turns);
         if (input.turnComplete) this.#answer(this.#takeManner());
         break;
@@ -308,6 +309,7 @@ export class CascadeConnection implements LiveConnection {
     this.#output({ type: 'voiceActivity', activity: 'end' });
     this.#tellUser(transcript, true);
     const preempted = this.#preemption.turnEnded(transcript);
+    if (!isBackchannel) this.#makeWay();
     this.#remember(textContent('user', transcript));
     if (isBackchannel) preempted?.drop();
     else if (preempted === undefined) this.#answer();
@@ -322,6 +324,7 @@ export class CascadeConnection implements LiveConnection {
   /** Something written. It is answered at once; what was being said stops. */
   #told(content: Content, turnComplete: boolean): void {
     this.#endTurn();
+    if (turnComplete) this.#makeWay();
     if (content.parts.length > 0) this.#remember(content);
     if (turnComplete) this.#answer(this.#takeManner());
   }
@@ -336,17 +339,22 @@ export class CascadeConnection implements LiveConnection {
     this.#turns.cancelTurn();
   }
 
+  /** Something else will be answered: what is being said is over, unless it cannot be interrupted. */
+  #makeWay(): void {
+    const reply = this.#giving?.reply;
+    if (reply === undefined || this.#isFirm) return;
+    if (reply.hasTold) this.interrupt();
+    else {
+      // Who was not told of an answer is not told of its end: the next one answers for both.
+      reply.drop();
+      this.#giving = undefined;
+    }
+  }
+
   /** Answers what was said last: at once, or after what cannot be interrupted. */
   #answer(manner = ANSWER): void {
-    if (this.#isFirm) {
-      this.#isOwed = true;
-      return;
-    }
-    const giving = this.#giving;
-    // Who was not told of an answer is not told of its end: the next one answers for both.
-    if (giving?.reply.hasTold === false) giving.reply.drop();
-    else this.interrupt();
-    this.#begin(this.#parts.llm, manner);
+    if (this.#isFirm) this.#isOwed = true;
+    else this.#begin(this.#parts.llm, manner);
   }
 
   #takeManner(): Manner {

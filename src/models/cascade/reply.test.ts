@@ -51,6 +51,7 @@ class Stage {
     this.voice = sink;
     return {
       text: (piece) => void this.spoken.push(piece),
+      flush: () => void this.spoken.push('(flush)'),
       end: () => void this.spoken.push('(end)'),
       cancel: () => void this.spoken.push('(cancel)'),
     };

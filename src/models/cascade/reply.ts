@@ -130,6 +130,7 @@ export class Reply {
     this.#takeVoice();
     if (this.#spokenText !== '') this.#utterance?.text(this.#spokenText);
     if (this.#state === 'speaking') this.#speak();
+    if (this.#state === 'calling') this.#utterance?.flush();
     this.#release();
   }
 
@@ -318,6 +319,7 @@ export class Reply {
     this.#state = 'calling';
     this.#waitingFor = new Set(calls.map(({ id }) => id));
     this.#segmentFrom = this.#spokenText.length;
+    this.#utterance?.flush();
     this.#tell(() => {
       this.#hasTold = true;
       this.#tellText();
