@@ -173,7 +173,9 @@ describe('AgentSession, speeches', () => {
     rig.model.connection.end({ code: 1006 });
     await rig.clock.advance(5_000);
     expect(rig.model.dials).toHaveLength(2);
-    expect(rig.model.connection.said).toEqual([{ text: 'Welcome.', interruptible: true, addToHistory: true }]);
+    expect(rig.model.connection.said).toEqual([
+      { text: 'Welcome.', interruptible: true, addToHistory: true },
+    ]);
     expect(speech.state.tag).toBe('asked');
     await closed(rig);
   });

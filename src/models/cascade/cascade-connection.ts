@@ -47,8 +47,8 @@ interface Giving {
   isAudible: boolean;
 }
 
-/** One that was cut, and where in the conversation stands what was heard of it. */
-interface CutReply {
+/** The last one, and where in the conversation stands what was heard of it. */
+interface Given {
   readonly reply: Reply;
   readonly at: number;
   count: number;
@@ -71,7 +71,7 @@ export class CascadeConnection implements LiveConnection {
   #earSamples = 0;
   readonly #preemption: Preemption;
   #giving: Giving | undefined;
-  #cut: CutReply | undefined;
+  #given: Given | undefined;
   #replies = 0;
   #failedReplies = 0;
   /** What the user said under something that cannot be interrupted: it stands behind it, and is answered then. */
@@ -215,11 +215,11 @@ export class CascadeConnection implements LiveConnection {
       reply.heardUntil(playedMs);
       return;
     }
-    const cut = this.#cut;
-    if (cut === undefined) return;
-    const said = cut.reply.cutAt(playedMs);
-    this.#history.splice(cut.at, cut.count, ...said);
-    cut.count = said.length;
+    const given = this.#given;
+    if (given === undefined) return;
+    const said = given.reply.cutAt(playedMs);
+    this.#history.splice(given.at, given.count, ...said);
+    given.count = said.length;
   }
 
   protectNext(): void {
@@ -321,22 +321,19 @@ export class CascadeConnection implements LiveConnection {
     this.#output({ type: 'voiceActivity', activity: 'end', isWordless: true });
   }
 
-  /** Something written. It is answered at once; what was being said stops. */
+  /** Something written. It is answered at once; what was being said stops, and was said nevertheless. */
   #told(content: Content, turnComplete: boolean): void {
-    this.#endTurn();
+    const { transcript } = this.#turns;
+    const told = this.#toldOfUser;
+    this.#turns.cancelTurn();
+    // As the session has it: what it was told stands before what is written, and what it is told now behind it.
+    if (transcript !== '' && told !== '') this.#remember(textContent('user', told));
     if (turnComplete) this.#makeWay();
     if (content.parts.length > 0) this.#remember(content);
+    const rest = transcript.slice(told.length).trim();
+    if (transcript !== '') this.#tellUser(transcript, true);
+    if (rest !== '') this.#remember(textContent('user', rest));
     if (turnComplete) this.#answer(this.#takeManner());
-  }
-
-  /** What the user was saying is over, and was said nevertheless. */
-  #endTurn(): void {
-    const { transcript } = this.#turns;
-    if (transcript !== '') {
-      this.#tellUser(transcript, true);
-      this.#remember(textContent('user', transcript));
-    }
-    this.#turns.cancelTurn();
   }
 
   /** Something else will be answered: what is being said is over, unless it cannot be interrupted. */
@@ -440,9 +437,9 @@ export class CascadeConnection implements LiveConnection {
     }
     const { manner } = this.#giving;
     this.#giving = undefined;
-    this.#cut = undefined;
+    this.#given = undefined;
     if (manner.isOnRecord) {
-      if (how.tag === 'cut') this.#cut = { reply, at: this.#history.length, count: said.length };
+      this.#given = { reply, at: this.#history.length, count: said.length };
       this.#remember(...said);
     }
     this.#remember(...this.#saidMeanwhile.splice(0));
@@ -468,7 +465,8 @@ export class CascadeConnection implements LiveConnection {
   #remember(...contents: readonly Content[]): void {
     if (contents.length === 0) return;
     this.#preemption.drop();
-    const place = this.#isFirm ? this.#saidMeanwhile : this.#history;
+    const isMeanwhile = this.#isFirm && this.#giving?.reply.hasTold === true;
+    const place = isMeanwhile ? this.#saidMeanwhile : this.#history;
     place.push(...contents);
   }
 

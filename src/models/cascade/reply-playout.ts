@@ -85,6 +85,13 @@ export class ReplyPlayout {
     return unheard;
   }
 
+  /** Nothing will be sent again. How much was heard stays known. */
+  forget(): void {
+    this.#stoppedAtMs = this.heardMs;
+    this.#kept = [];
+    this.#keptSamples = 0;
+  }
+
   #keep(audio: AudioChunk): void {
     this.#kept.push(audio);
     this.#keptSamples += audio.sampleCount;

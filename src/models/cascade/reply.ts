@@ -79,7 +79,7 @@ export class Reply {
   #said: Content[] = [];
   /** The text since the last of those. */
   #text = '';
-  /** Where it was cut: what it would add to the conversation if all of it had been heard. */
+  /** Once it is over: what it adds to the conversation if all of it was heard. */
   #uncut: Uncut | undefined;
   #calls: FunctionCall[] = [];
   #waitingFor = new Set<string>();
@@ -166,7 +166,7 @@ export class Reply {
     this.#playout.heardUntil(playedMs);
   }
 
-  /** What it adds to the conversation after all, where it was cut, and that much of it had been heard. */
+  /** It is over, and so much of its audio had been heard: what it adds to the conversation after all. */
   cutAt(playedMs: number): readonly Content[] {
     this.#playout.heardUntil(playedMs);
     return this.#uncut === undefined ? this.#said : this.#heard(this.#uncut);
@@ -191,17 +191,7 @@ export class Reply {
 
   /** The user speaks: nothing more of it is wanted. What was not heard was not said. */
   interrupt(): void {
-    if (this.isOver) return;
-    const last = this.#said.at(-1);
-    // It was whole already: what was not heard of it is taken back.
-    if (this.#text === '' && last?.role === 'model' && last.parts.length === 1) {
-      this.#text = last.parts[0]?.text ?? '';
-      this.#said.pop();
-    }
-    this.#uncut = { said: [...this.#said], text: this.#text };
-    this.#said = this.#heard(this.#uncut);
-    this.#text = '';
-    this.#end({ tag: 'cut' });
+    if (!this.isOver) this.#end({ tag: 'cut' });
   }
 
   /** At once, so that utterances are spoken in the order of their replies. */
@@ -396,6 +386,10 @@ export class Reply {
     // Of what failed, text without audio will not be heard any more.
     if (how.tag === 'failed' && this.#untold !== '') this.#text = this.#text.slice(0, -this.#untold.length);
     this.#commit();
+    const last = this.#said.at(-1);
+    const text = last?.role === 'model' && last.parts.length === 1 ? (last.parts[0]?.text ?? '') : '';
+    this.#uncut = { said: text === '' ? this.#said : this.#said.slice(0, -1), text };
+    if (how.tag === 'cut') this.#said = this.#heard(this.#uncut);
     this.#stop(how.tag);
     this.#options.sink.over(this.#said, how);
   }
@@ -403,6 +397,7 @@ export class Reply {
   #stop(reason: string): void {
     this.#state = 'over';
     this.#held.length = 0;
+    this.#playout.forget();
     this.#playedOut?.cancel();
     this.#utterance?.cancel();
     void this.#scope.close(reason);
