@@ -146,6 +146,10 @@ export interface CascadeRigOptions
   readonly script: ScriptedLanguageModelOptions['turns'];
   readonly tools?: readonly Tool[];
   readonly session?: Partial<AgentSessionOptions>;
+  /** Whether the events are kept. Default true. */
+  readonly keepsEvents?: boolean;
+  /** Instead of one that the test plays. */
+  readonly ear?: VoiceActivityDetector;
 }
 
 /** A live session on a cascade whose ear and recogniser are played by the test, on virtual time. */
@@ -159,7 +163,16 @@ export class CascadeRig {
   readonly llm: ScriptedLanguageModel;
   readonly session: AgentSession;
 
-  private constructor({ script, tools = [], session, words, pace, ...options }: CascadeRigOptions) {
+  private constructor({
+    script,
+    tools = [],
+    session,
+    words,
+    pace,
+    ear,
+    keepsEvents = true,
+    ...options
+  }: CascadeRigOptions) {
     this.tts = new HandTts({
       ...(words === undefined ? {} : { words }),
       ...(pace === undefined ? {} : { pace }),
@@ -167,13 +180,13 @@ export class CascadeRig {
     this.llm = new ScriptedLanguageModel({ turns: script });
     this.session = new AgentSession({
       agent: new Agent({ name: 'clerk', instructions: 'Be brief.', tools: [...tools] }),
-      model: cascade({ stt: this.stt, llm: this.llm, tts: this.tts, vad: this.vad, ...options }),
+      model: cascade({ stt: this.stt, llm: this.llm, tts: this.tts, vad: ear ?? this.vad, ...options }),
       clock: this.clock,
       random: seededRandom(1),
       log: this.book.log,
       ...session,
     });
-    this.session.on('event', (event) => void this.events.push(event));
+    if (keepsEvents) this.session.on('event', (event) => void this.events.push(event));
   }
 
   static async live(options: CascadeRigOptions): Promise<CascadeRig> {
