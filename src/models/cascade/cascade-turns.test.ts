@@ -313,7 +313,7 @@ describe('a cascade, interruptions', () => {
 
   it('S4 the language model knows what the client has heard, and not what the clock says', async () => {
     for (const isInSend of [false, true]) {
-      await answered(600);
+      await answered(900);
       rig.session.playout.reported((450 * 24_000) / 1_000);
       if (isInSend) rig.session.queue.sendContent(textContent('user', 'Stop that.'));
       else {

@@ -94,7 +94,21 @@ describe('preemptive generation', () => {
     expect(rig.of('turnComplete')).toHaveLength(1);
   });
 
-  it('is dropped when the user goes on speaking, and costs so many answers a turn at most', async () => {
+  it('is dropped at once when the user goes on speaking', async () => {
+    await live({ script: (_, index) => ({ say: `Answer ${index + 1}.`, hang: index === 0 }) });
+    await rig.says('Two', 100);
+    expect(rig.llm.openAnswers).toBe(1);
+    rig.speaks();
+    await rig.clock.settle();
+    expect(rig.llm.openAnswers).toBe(0);
+    await rig.clock.advance(100);
+    rig.quiet();
+    rig.writes('rye.');
+    await rig.clock.advance(3_000);
+    expect(rig.history).toEqual(['user: Two rye.', 'model: Answer 2.']);
+  });
+
+  it('costs so many answers a turn at most', async () => {
     await live();
     for (const word of ['one', 'two', 'three', 'four', 'five']) await rig.says(word, 100);
     expect(rig.llm.requests).toHaveLength(MAX_PREEMPTED_REPLIES);
