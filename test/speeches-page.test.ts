@@ -41,7 +41,7 @@ describe('docs/speeches.md', () => {
     await rig.clock.advance(500);
     connection.output({ type: 'interrupted' }, { type: 'turnComplete' });
     await rig.clock.advance(1_000);
-    expect(connection.said).toEqual([{ text: 'upon a time.', interruptible: true }]);
+    expect(connection.said).toEqual([{ text: 'upon a time.', interruptible: true, addToHistory: true }]);
     void rig.session.close();
     await rig.clock.advance(5_000);
   });

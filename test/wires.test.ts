@@ -285,6 +285,24 @@ describe('whether the user is there, on both wires', () => {
   });
 });
 
+describe('a pause of the agent, on both wires', () => {
+  it('P19 P38 its beginning and its end arrive as they were told, and the turn was not interrupted', () => {
+    const stamp = { atMs: 1_000, author: 'agent', turn: 1 };
+    const events: readonly LiveEvent[] = [
+      { type: 'interrupted', positionSamples: 0, provisional: true, seq: 1, ...stamp },
+      { type: 'resumed', positionSamples: 0, seq: 2, ...stamp },
+      { type: 'turnComplete', interrupted: false, seq: 3, ...stamp },
+    ];
+    const reader = new AdkEventReader();
+    for (const event of events) {
+      const ours = parseServerMessage(encodeServerMessage({ type: 'event', event: event as never }));
+      expect(ours).toEqual({ ok: true, value: { type: 'event', event } });
+      const adk = reader.read(encodeAdkEvent(event, { invocationId: 'e-1' }) ?? '');
+      expect(adk).toEqual({ ok: true, value: [{ type: 'event', event }] });
+    }
+  });
+});
+
 describe('what happens to the connection to the model, on both wires', () => {
   const STAMP = { seq: 1, atMs: 1_900_000_000_000, author: 'assistant', turn: 1 };
   const variants: readonly ConnectionEventBody[] = [

@@ -81,6 +81,14 @@ describe('events of the ADK wire', () => {
       },
     ],
     ['an interruption', { type: 'interrupted', positionSamples: 5 }, { interrupted: true }],
+    [
+      'a pause',
+      { type: 'interrupted', positionSamples: 5, provisional: true },
+      {
+        interrupted: true,
+        customMetadata: { holdfast: { type: 'interrupted', provisional: true } },
+      },
+    ],
     ['the end of a turn', { type: 'turnComplete', interrupted: false }, { turnComplete: true }],
     [
       'voice activity',
@@ -110,6 +118,7 @@ describe('events of the ADK wire', () => {
       { type: 'goAway', timeLeftMs: 5_000 },
       { type: 'connection', state: 'connected', resumed: false, historyTurns: 0, afterMs: 12 },
       { type: 'userState', state: 'away' },
+      { type: 'resumed', positionSamples: 480 },
       { type: 'limit', limit: 'idle', afterMs: 60_000 },
       { type: 'warning', code: 'HOLDFAST_X', message: 'x' },
       { type: 'toolCallCancellation', ids: ['1'] },

@@ -95,7 +95,10 @@ function bodyOf(event: Exclude<LiveEvent, { type: 'audio' }>): Record<string, un
     case 'toolResult':
       return { content: { role: 'user', parts: [{ functionResponse: event.result }] } };
     case 'interrupted':
-      return { interrupted: true };
+      return {
+        interrupted: true,
+        ...(event.provisional === true ? ours({ type: 'interrupted', provisional: true }) : {}),
+      };
     case 'turnComplete':
       return {
         turnComplete: true,
@@ -114,6 +117,7 @@ function bodyOf(event: Exclude<LiveEvent, { type: 'audio' }>): Record<string, un
       return ours(connectionOnWire(event));
     case 'goAway':
     case 'agentChanged':
+    case 'resumed':
     case 'userState':
     case 'limit':
     case 'warning':

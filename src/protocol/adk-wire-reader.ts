@@ -55,8 +55,10 @@ export class AdkEventReader {
   #bodiesOf(event: JsonObject): LiveEventBody[] {
     const bodies: LiveEventBody[] = [];
     if (event['interrupted'] === true) {
-      this.#interrupted = true;
-      bodies.push({ type: 'interrupted', positionSamples: this.#positionSamples });
+      const isProvisional = oursOf(event)?.['provisional'] === true;
+      this.#interrupted = !isProvisional;
+      const provisional = isProvisional ? { provisional: true as const } : {};
+      bodies.push({ type: 'interrupted', positionSamples: this.#positionSamples, ...provisional });
     }
     const partial = event['partial'] === true;
     for (const speaker of ['user', 'agent'] as const) {
@@ -136,9 +138,8 @@ function sideBodies(event: JsonObject): LiveEventBody[] {
     if (kind.endsWith('START')) bodies.push({ type: 'voiceActivity', activity: 'start' });
     else if (kind.endsWith('END')) bodies.push({ type: 'voiceActivity', activity: 'end' });
   }
-  const metadata = event['customMetadata'];
-  const ours = isJsonObject(metadata) ? metadata['holdfast'] : undefined;
-  if (isJsonObject(ours) && OURS.includes(ours['type'])) {
+  const ours = oursOf(event);
+  if (ours !== undefined && OURS.includes(ours['type'])) {
     const read = readWireEvent({ ...ours, seq: 0, atMs: 0, author: '', turn: 0 });
     if (!read.ok) return bodies;
     // A state of a newer server is as unknown here as it is on our own wire.
@@ -148,8 +149,16 @@ function sideBodies(event: JsonObject): LiveEventBody[] {
   return bodies;
 }
 
+/** What only Holdfast knows, where other clients do not look. */
+function oursOf(event: JsonObject): JsonObject | undefined {
+  const metadata = event['customMetadata'];
+  const ours = isJsonObject(metadata) ? metadata['holdfast'] : undefined;
+  return isJsonObject(ours) ? ours : undefined;
+}
+
 const OURS: readonly unknown[] = [
   'goAway',
+  'resumed',
   'connection',
   'agentChanged',
   'userState',

@@ -42,9 +42,12 @@ export type LiveEventBody =
   | { readonly type: 'toolResult'; readonly result: FunctionResponse }
   /**
    * The user interrupts: stop playing at once. `positionSamples` counts the output samples so far; whatever came
-   * before it and has not been heard is to be dropped, what comes after it is new.
+   * before it and has not been heard is to be dropped, what comes after it is new. `provisional`: the agent only pauses,
+   * because no word of the user is there yet. `resumed` follows, or another `interrupted` without it.
    */
-  | { readonly type: 'interrupted'; readonly positionSamples: number }
+  | { readonly type: 'interrupted'; readonly positionSamples: number; readonly provisional?: true }
+  /** It was no interruption: the audio that follows is what was not heard, and goes on from there. */
+  | { readonly type: 'resumed'; readonly positionSamples: number }
   | { readonly type: 'generationComplete' }
   | { readonly type: 'turnComplete'; readonly interrupted: boolean; readonly reason?: string }
   | { readonly type: 'voiceActivity'; readonly activity: 'start' | 'end'; readonly offsetMs?: number }

@@ -122,9 +122,9 @@ describe('AgentSession, speeches', () => {
       expect(speech.isDone).toBe(true);
     }
     expect(connection.said).toEqual([
-      { text: 'One.', interruptible: true },
-      { text: 'Now.', interruptible: true },
-      { text: 'Two.', interruptible: false },
+      { text: 'One.', interruptible: true, addToHistory: true },
+      { text: 'Now.', interruptible: true, addToHistory: true },
+      { text: 'Two.', interruptible: false, addToHistory: true },
     ]);
     expect(rig.history).toEqual(['model: One.', 'model: Now.', 'model: Two.']);
     await closed(rig);
@@ -173,7 +173,9 @@ describe('AgentSession, speeches', () => {
     rig.model.connection.end({ code: 1006 });
     await rig.clock.advance(5_000);
     expect(rig.model.dials).toHaveLength(2);
-    expect(rig.model.connection.said).toEqual([{ text: 'Welcome.', interruptible: true }]);
+    expect(rig.model.connection.said).toEqual([
+      { text: 'Welcome.', interruptible: true, addToHistory: true },
+    ]);
     expect(speech.state.tag).toBe('asked');
     await closed(rig);
   });
@@ -484,6 +486,118 @@ describe('AgentSession, interruptions', () => {
     await rig.clock.advance(10_000);
     expect(found).toHaveLength(1);
     await closed(rig);
+  });
+});
+
+describe('AgentSession, pauses of the agent', () => {
+  const PAUSED: ModelOutput = { type: 'paused' };
+  const RESUMED: ModelOutput = { type: 'resumed' };
+  const PLACES = ['One', 'two', 'three', 'four.'].map((text, index) => ({
+    text,
+    startMs: index * 250,
+    endMs: index * 250 + 200,
+  }));
+
+  it('S4 pause: the client is told to be silent, the model how much was heard, and nothing is over', async () => {
+    const rig = await LiveRig.live();
+    rig.model.connection.output(voice(1_000), words('One two three four.', PLACES));
+    await rig.clock.advance(500);
+    rig.model.connection.output(PAUSED, PAUSED);
+    expect(rig.of('interrupted')).toMatchObject([{ positionSamples: 24_000, provisional: true }]);
+    expect(rig.model.connection.truncations).toEqual([500]);
+    await rig.clock.advance(60_000);
+    expect(rig.session.currentSpeech?.isDone).toBe(false);
+    await closed(rig);
+    expect(rig.history).toEqual(['model: One two']);
+  });
+
+  it('S4 pause: what comes again is heard once, and an interruption behind it is counted from where it lies', async () => {
+    const rig = await LiveRig.live();
+    const told: unknown[] = [];
+    rig.session.on('falseInterruption', ({ id, isDone }, how) => void told.push([id, isDone, how]));
+    rig.model.connection.output(voice(1_000), words('One two three four.', PLACES));
+    await rig.clock.advance(500);
+    rig.model.connection.output(PAUSED);
+    await rig.clock.advance(3_000);
+    rig.model.connection.output(RESUMED, RESUMED, voice(500));
+    expect(rig.of('resumed')).toMatchObject([{ positionSamples: 24_000 }]);
+    expect(told).toEqual([['speech-1', false, { resumed: true }]]);
+    await rig.clock.advance(250);
+    rig.model.connection.output(PAUSED);
+    expect(rig.model.connection.truncations).toEqual([500, 750]);
+    rig.model.connection.output(RESUMED, voice(250));
+    await rig.clock.advance(200);
+    const speech = rig.session.currentSpeech;
+    rig.model.connection.output(INTERRUPTED, COMPLETE);
+    expect(rig.model.connection.truncations).toEqual([500, 750, 950]);
+    expect(rig.history).toEqual(['model: One two three four.']);
+    expect(speech?.wasInterrupted).toBe(true);
+    await closed(rig);
+  });
+
+  it('S4 pause: heard to its end it was not interrupted', async () => {
+    const rig = await LiveRig.live();
+    rig.model.connection.output(voice(1_000), words('One two three four.'));
+    const speech = rig.session.currentSpeech;
+    await rig.clock.advance(500);
+    rig.model.connection.output(PAUSED);
+    await rig.clock.advance(3_000);
+    rig.model.connection.output(RESUMED, voice(500), COMPLETE);
+    await rig.clock.advance(499);
+    expect(speech?.isDone).toBe(false);
+    await rig.clock.advance(1);
+    expect(speech).toMatchObject({ isDone: true, wasInterrupted: false, heardText: 'One two three four.' });
+    expect(rig.history).toEqual(['model: One two three four.']);
+    await closed(rig);
+  });
+
+  it('S4 pause: what was meant is over at what was heard when it paused', async () => {
+    for (const places of [PLACES, undefined]) {
+      const rig = await LiveRig.live();
+      rig.model.connection.output(voice(1_000), words('One two three four.', places));
+      const speech = rig.session.currentSpeech;
+      await rig.clock.advance(500);
+      rig.model.connection.output(PAUSED);
+      await rig.clock.advance(2_000);
+      rig.model.connection.output(INTERRUPTED, COMPLETE);
+      expect(rig.of('interrupted').map(({ provisional }) => provisional)).toEqual([true, undefined]);
+      expect(rig.model.connection.truncations).toEqual([500, 500]);
+      expect(rig.history).toEqual(['model: One two']);
+      expect(speech).toMatchObject({ wasInterrupted: true, heardText: 'One two' });
+      await closed(rig);
+    }
+  });
+
+  it('S4 pause: there is none of what cannot be interrupted, and none of what is not said', async () => {
+    const rig = await LiveRig.live(TELLING);
+    rig.session.say('One two three four.', { interruptible: false });
+    rig.model.connection.output(voice(1_000), words('One two three four.'));
+    await rig.clock.advance(500);
+    rig.model.connection.output(PAUSED, RESUMED, COMPLETE);
+    await rig.clock.advance(500);
+    rig.model.connection.output(PAUSED, RESUMED);
+    expect([rig.of('interrupted'), rig.of('resumed')]).toEqual([[], []]);
+    expect(rig.model.connection.truncations).toEqual([]);
+    await closed(rig);
+  });
+
+  it('an end of speech without a word owes nobody an answer', async () => {
+    const rig = await LiveRig.live(TELLING);
+    rig.model.connection.output(
+      { type: 'voiceActivity', activity: 'start' },
+      { type: 'voiceActivity', activity: 'end', isWordless: true },
+    );
+    expect(rig.of('voiceActivity').at(-1)).not.toHaveProperty('isWordless');
+    rig.session.say('Hello.');
+    expect(rig.model.connection.said).toHaveLength(1);
+    await closed(rig);
+    // What somebody has asked for is owed all the same.
+    const asked = await LiveRig.live(TELLING);
+    asked.session.queue.sendContent(textContent('user', 'Hello?'));
+    asked.model.connection.output({ type: 'voiceActivity', activity: 'end', isWordless: true });
+    asked.session.say('Hello.');
+    expect(asked.model.connection.said).toHaveLength(0);
+    await closed(asked);
   });
 });
 

@@ -217,7 +217,7 @@ export class AgentSession implements AsyncDisposable {
       pump: this.#pump,
       session: options,
       emit,
-      tell: (event, speech) => events.speech(event, speech),
+      tell: (event, speech, how) => events.speech(event, speech, how),
       refused: (what, error) => events.refused(what, error),
     });
     this.#activities = new Activities({

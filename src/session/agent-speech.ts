@@ -25,7 +25,7 @@ export interface AgentSpeechOptions {
   readonly pump: InputPump;
   readonly session: AgentSessionOptions;
   emit(event: LiveEventBody): void;
-  tell(event: SpeechEventName, speech: SpeechHandle): void;
+  tell(event: SpeechEventName, speech: SpeechHandle, how?: { readonly resumed: boolean }): void;
   refused(what: string, error: unknown): void;
 }
 
@@ -48,9 +48,9 @@ export class AgentSpeech {
       ...options,
       requests: this.#requests,
       falseInterruptionTimeoutMs,
-      tell: (event, speech) => {
+      tell: (event: SpeechEventName, speech: SpeechHandle, how?: { readonly resumed: boolean }) => {
         if (event === 'speechEnded') this.#presence?.spoken();
-        options.tell(event, speech);
+        options.tell(event, speech, how);
       },
     });
   }

@@ -36,6 +36,8 @@ export class Conversation {
   #floor: Floor = 'open';
   /** Whether something was asked in the middle of an answer, so that another answer is owed after it. */
   #isNextOwed = false;
+  /** Whether the answer is owed for a mark of speech alone, of which no word is known yet. */
+  #isOwedForMark = false;
   #turn = 1;
   #outputSamples = 0;
   #usage: Usage = NO_USAGE;
@@ -132,7 +134,7 @@ export class Conversation {
       this.#isUserSpeaking = true;
     } else if (input.type === 'activityEnd') {
       this.#isUserSpeaking = false;
-      this.#owe();
+      this.#oweForMark();
     }
   }
 
@@ -192,6 +194,14 @@ export class Conversation {
         if (this.#floor === 'agent') this.#turnAnswered();
         this.#emit({ type: 'interrupted', positionSamples: this.#outputSamples });
         return;
+      case 'paused':
+        if (this.#floor !== 'agent' || this.#interrupted || !this.#spoken.paused()) return;
+        this.#emit({ type: 'interrupted', positionSamples: this.#outputSamples, provisional: true });
+        return;
+      case 'resumed':
+        if (!this.#spoken.resumed(this.#outputSamples)) return;
+        this.#emit({ type: 'resumed', positionSamples: this.#outputSamples });
+        return;
       case 'turnComplete':
         this.#completeTurn(output.reason);
         return;
@@ -200,9 +210,7 @@ export class Conversation {
         this.#emit(output);
         return;
       case 'voiceActivity':
-        this.#isUserSpeaking = output.activity === 'start';
-        if (output.activity === 'end' && this.#floor === 'open') this.#owe();
-        this.#emit(output);
+        this.#markUser(output);
         return;
       case 'usage':
         this.#usage = addUsage(this.#usage, output.usage);
@@ -217,6 +225,8 @@ export class Conversation {
 
   /** Writes down what was begun and not finished, so that nothing said is missing from the history. */
   finish(): void {
+    // What paused will not be heard any more.
+    this.#spoken.givenUp();
     this.#commitAll();
     this.#takenBack.putBack();
     this.#floor = 'open';
@@ -295,7 +305,31 @@ export class Conversation {
     this.#takenBack.answered();
   }
 
+  /** The user begins to speak, or ends. */
+  #markUser({ isWordless, ...mark }: Extract<ModelOutput, { type: 'voiceActivity' }>): void {
+    this.#isUserSpeaking = mark.activity === 'start';
+    if (isWordless === true) this.#oweNothingForMark();
+    else if (mark.activity === 'end' && this.#floor === 'open') this.#oweForMark();
+    this.#emit(mark);
+  }
+
+  #oweForMark(): void {
+    const isNew = this.#floor === 'agent' ? !this.#isNextOwed : this.#floor === 'open';
+    this.#owe();
+    this.#isOwedForMark = isNew;
+  }
+
+  /** What was taken for speech was none: nobody waits for an answer to it. */
+  #oweNothingForMark(): void {
+    if (!this.#isOwedForMark) return;
+    this.#isOwedForMark = false;
+    if (this.#floor === 'agent') this.#isNextOwed = false;
+    else this.#floor = 'open';
+    if (this.#floor === 'open') this.stopWaiting();
+  }
+
   #owe(): void {
+    this.#isOwedForMark = false;
     if (this.#floor === 'agent') this.#isNextOwed = true;
     else this.#floor = 'owed';
   }
@@ -303,6 +337,7 @@ export class Conversation {
   #takeFloor(): void {
     if (this.#floor === 'agent') return;
     this.#floor = 'agent';
+    this.#isOwedForMark = false;
     this.#interrupted = false;
     this.#isAnswerWhole = false;
     this.#hasCalled = false;

@@ -76,9 +76,21 @@ export type ModelOutput =
   | { readonly type: 'toolCall'; readonly calls: readonly FunctionCall[] }
   | { readonly type: 'toolCallCancellation'; readonly ids: readonly string[] }
   | { readonly type: 'interrupted' }
+  /**
+   * The user may be interrupting: who plays the answer is to be silent, and to forget what was not heard. The connection's
+   * `truncate` tells how much was. `interrupted` follows where it was meant, and otherwise `resumed`, behind which the
+   * audio that was not heard comes again, and then the rest.
+   */
+  | { readonly type: 'paused' | 'resumed' }
   | { readonly type: 'generationComplete' }
   | { readonly type: 'turnComplete'; readonly reason?: string }
-  | { readonly type: 'voiceActivity'; readonly activity: 'start' | 'end'; readonly offsetMs?: number }
+  | {
+      readonly type: 'voiceActivity';
+      readonly activity: 'start' | 'end';
+      readonly offsetMs?: number;
+      /** At an end: no word was said, so that no answer follows. */
+      readonly isWordless?: true;
+    }
   | { readonly type: 'usage'; readonly usage: Usage }
   | { readonly type: 'goAway'; readonly timeLeftMs?: number | undefined }
   /**
@@ -97,6 +109,8 @@ export interface SayRequest {
   readonly text: string;
   /** False: what the user says meanwhile does not stop it. */
   readonly interruptible: boolean;
+  /** Whether the conversation knows afterwards that it was said. */
+  readonly addToHistory: boolean;
 }
 
 /** An open, set-up connection to a model. Of what is optional here, each model has what it can do. */
@@ -106,8 +120,10 @@ export interface LiveConnection extends StreamConnection<ModelInput> {
    * connection without it goes on, and what comes of that turn is dropped.
    */
   interrupt?(): void;
-  /** The turn under way, or the last one, was interrupted when so much of its audio had been heard. */
+  /** The turn under way, or the last one, was interrupted, or paused, when so much of its audio had been heard. */
   truncate?(playedMs: number): void;
+  /** What the user says while the next answer is given, which is about to be asked for, does not stop it. */
+  protectNext?(): void;
   /**
    * Goes on for another agent, or for the same one with other tools: what the model is told from now on is `setup`, whose
    * `history` is the whole conversation. An answer whose calls wait for results ends where it is, as a turn that is complete.

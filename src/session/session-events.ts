@@ -10,8 +10,11 @@ export interface AgentSessionEvents extends Record<string, readonly unknown[]> {
   /** The agent begins to say something, or is done with it. */
   speechStarted: readonly [speech: SpeechHandle];
   speechEnded: readonly [speech: SpeechHandle];
-  /** The user interrupted this, and has not said a word for `falseInterruptionTimeoutMs`. */
-  falseInterruption: readonly [speech: SpeechHandle];
+  /**
+   * The user interrupted this, and has not said a word. `resumed`: it had only paused, and goes on by itself. Otherwise it is
+   * over, since `falseInterruptionTimeoutMs`.
+   */
+  falseInterruption: readonly [speech: SpeechHandle, how: { readonly resumed: boolean }];
   close: readonly [report: SessionCloseReport];
 }
 
@@ -66,8 +69,13 @@ export class SessionEvents {
     }
   }
 
-  speech(event: SpeechEventName, speech: SpeechHandle): void {
-    this.#emitter.emit(event, speech);
+  speech(
+    event: SpeechEventName,
+    speech: SpeechHandle,
+    how: { readonly resumed: boolean } = { resumed: false },
+  ): void {
+    if (event === 'falseInterruption') this.#emitter.emit(event, speech, how);
+    else this.#emitter.emit(event, speech);
   }
 
   /** The model cannot take something, ever; the session goes on. */

@@ -143,6 +143,11 @@ export class Speech implements SpeechHandle {
     this.#text += text;
   }
 
+  /** Its audio lies so many samples later than it did: what was not heard of it comes again. */
+  moved(bySamples: number): void {
+    if (this.#state.tag === 'speaking') this.began(this.#state.fromSamples + bySamples);
+  }
+
   /** It is said again from its beginning, over another connection. */
   restarted(fromSamples: number): void {
     this.#text = '';

@@ -72,12 +72,15 @@ export class SpeechRequests {
 
   ask(request: SpeechRequest, interruptible: boolean): 'asked' | 'notNow' | 'refused' {
     if (request.type === 'reply') {
+      if (!interruptible) this.#protectNext();
       this.#askForReply(request);
       return 'asked';
     }
-    const { text } = request;
+    const { text, addToHistory } = request;
     try {
-      const isTaken = this.#options.leg.ask((connection) => connection.say?.({ text, interruptible }));
+      const isTaken = this.#options.leg.ask((connection) =>
+        connection.say?.({ text, interruptible, addToHistory }),
+      );
       return isTaken === true ? 'asked' : 'notNow';
     } catch (error) {
       this.#options.refused('say', error);
@@ -90,6 +93,13 @@ export class SpeechRequests {
     return this.#tell((connection) => {
       connection.interrupt?.();
       return connection.interrupt !== undefined;
+    });
+  }
+
+  #protectNext(): void {
+    this.#tell((connection) => {
+      connection.protectNext?.();
+      return true;
     });
   }
 

@@ -28,10 +28,18 @@ const OF_A_TURN: ReadonlySet<ModelOutput['type']> = new Set<ModelOutput['type']>
   'content',
   'generationComplete',
   'interrupted',
+  'paused',
+  'resumed',
 ]);
 
 /** How the model is asked, and told to stop. */
 export type Requests = Pick<SpeechRequests, 'isReady' | 'ask' | 'stop' | 'truncate'>;
+
+/** What is told of a speech. `resumed`: it goes on by itself. */
+export interface TellSpeech {
+  (event: 'speechStarted' | 'speechEnded', speech: SpeechHandle): void;
+  (event: 'falseInterruption', speech: SpeechHandle, how: { readonly resumed: boolean }): void;
+}
 
 export interface SpeechesOptions {
   readonly owner: Lifetime;
@@ -39,7 +47,7 @@ export interface SpeechesOptions {
   readonly conversation: Conversation;
   readonly falseInterruptionTimeoutMs: number;
   readonly requests: Requests;
-  tell(event: 'speechStarted' | 'speechEnded' | 'falseInterruption', speech: SpeechHandle): void;
+  readonly tell: TellSpeech;
 }
 
 /** Options of an utterance that is asked for. */
@@ -75,6 +83,8 @@ export class Speeches {
   /** Set while what comes of a turn is not wanted: until the end of the turn, or until it should have begun. */
   #dropping: { beginsBeforeMs: number } | undefined;
   #isOurs = false;
+  /** How much had been heard when what is being said paused. */
+  #pausedAtSamples: number | undefined;
   #timer: Timer | undefined;
   #quietWaiters: (() => void)[] = [];
 
@@ -82,7 +92,7 @@ export class Speeches {
     const { owner, playout, falseInterruptionTimeoutMs } = options;
     this.#options = options;
     this.#falseAlarm = new FalseInterruptionWatch(owner, falseInterruptionTimeoutMs, (speech) =>
-      options.tell('falseInterruption', speech),
+      options.tell('falseInterruption', speech, { resumed: false }),
     );
     playout.onReport(() => this.#look());
     owner.own('speeches', this, { stop: (speeches) => speeches.#end() });
@@ -148,7 +158,9 @@ export class Speeches {
    */
   keepsFromConversation(message: ModelOutput): boolean {
     if (this.#drops(message)) return true;
-    if (message.type !== 'interrupted' || !this.#isFirm) return false;
+    if (!this.#isFirm) return false;
+    if (message.type === 'paused' || message.type === 'resumed') return true;
+    if (message.type !== 'interrupted') return false;
     this.#options.conversation.talkedOver();
     return true;
   }
@@ -192,7 +204,11 @@ export class Speeches {
         if (event.partial) this.#words(event.speaker, event.text);
         return;
       case 'interrupted':
-        this.#interrupted(event.positionSamples);
+        if (event.provisional === true) this.#paused();
+        else this.#interrupted(event.positionSamples);
+        return;
+      case 'resumed':
+        this.#resumed(event.positionSamples);
         return;
       case 'turnComplete':
         this.#turnCompleted(event.interrupted);
@@ -283,9 +299,30 @@ export class Speeches {
     else speech.said(text);
   }
 
+  /** The user may be interrupting. What was not heard of it will come again, or is over. */
+  #paused(): void {
+    const { playout, requests } = this.#options;
+    const fromSamples = this.#speaking?.fromSamples;
+    const heardSamples = playout.heardSamples;
+    this.#pausedAtSamples = heardSamples;
+    playout.dropped();
+    if (fromSamples !== undefined) requests.truncate(playout.msOf(Math.max(0, heardSamples - fromSamples)));
+  }
+
+  /** It was nothing: what was not heard comes again from here on, as if it had all been said later. */
+  #resumed(positionSamples: number): void {
+    const pausedAtSamples = this.#pausedAtSamples;
+    this.#pausedAtSamples = undefined;
+    const speech = this.#speaking;
+    if (pausedAtSamples === undefined || speech === undefined) return;
+    speech.moved(positionSamples - pausedAtSamples);
+    this.#options.tell('falseInterruption', speech, { resumed: true });
+  }
+
   #interrupted(positionSamples: number): void {
     const { playout, conversation } = this.#options;
-    const heardSamples = playout.heardSamples;
+    const heardSamples = this.#heardSamples;
+    this.#pausedAtSamples = undefined;
     if (this.#speaking !== undefined && !conversation.isAgentSpeaking && !this.#isOurs) {
       // It was cut with its connection, and is said again from its beginning.
       playout.dropped();
@@ -306,6 +343,7 @@ export class Speeches {
 
   #turnCompleted(wasCut: boolean): void {
     this.#dropping = undefined;
+    this.#pausedAtSamples = undefined;
     this.#earlyText = '';
     this.#quietSinceMs = this.#now;
     const speech = this.#speaking;
@@ -366,8 +404,12 @@ export class Speeches {
     this.moveOn();
   }
 
+  get #heardSamples(): number {
+    return this.#pausedAtSamples ?? this.#options.playout.heardSamples;
+  }
+
   #settle(): void {
-    const heardSamples = this.#options.playout.heardSamples;
+    const heardSamples = this.#heardSamples;
     for (const speech of [...this.#active]) {
       const { state } = speech;
       if (state.tag === 'playing' && heardSamples >= state.toSamples) this.#endOf(speech, state.end);
@@ -402,7 +444,7 @@ export class Speeches {
     this.#ended(speech, end, heardSamples);
   }
 
-  #ended(speech: Speech, end: SpeechEnd, heardSamples = this.#options.playout.heardSamples): void {
+  #ended(speech: Speech, end: SpeechEnd, heardSamples = this.#heardSamples): void {
     speech.ended(end, heardSamples, this.#options.playout.sentSamples);
     this.#options.tell('speechEnded', speech);
     if (!this.isQuiet) return;

@@ -33,6 +33,8 @@ export class SpokenText {
   #from = 0;
   /** How much had been heard when the turn under way was interrupted. */
   #heardAt: number | undefined;
+  /** How much had been heard when the turn under way paused. */
+  #pausedAt: number | undefined;
 
   /** Without a playout everything counts as heard. */
   constructor(history: Content[], playout: Playout | undefined) {
@@ -43,6 +45,7 @@ export class SpokenText {
   /** The agent begins to speak. */
   begins(positionSamples: number): void {
     this.#heardAt = undefined;
+    this.#pausedAt = undefined;
     this.#utteranceFrom = positionSamples;
     this.#from = positionSamples;
   }
@@ -65,11 +68,10 @@ export class SpokenText {
 
   /** They were written down as the last part of `content`. */
   wrote(content: Content, raw: string, words: readonly SpokenWord[], to: number): void {
-    const playout = this.#playout;
+    const heard = this.#heardNow;
     const range = this.#range(to);
     this.#from = to;
-    if (playout === undefined || range.to === range.from) return;
-    const heard = playout.heardSamples;
+    if (heard === undefined || range.to === range.from) return;
     this.#pieces = this.#pieces.filter((piece) => piece.to > heard);
     if (to > heard || this.#heardAt !== undefined)
       this.#pieces.push({ ...range, content, part: content.parts.length - 1, raw, words });
@@ -77,16 +79,51 @@ export class SpokenText {
 
   /** The user interrupts: what has not been heard is not heard any more. */
   interrupted(isMidTurn: boolean): void {
-    const heard = this.#playout?.heardSamples;
+    const heard = this.#heardNow;
+    this.#pausedAt = undefined;
     if (heard === undefined || this.#heardAt !== undefined) return;
     for (const piece of this.#pieces) this.#cut(piece, heard);
     if (isMidTurn) this.#heardAt = heard;
     else this.#pieces = [];
   }
 
+  /** What has not been heard waits, and is not heard for now. Returns false where it waits already. */
+  paused(): boolean {
+    if (this.#pausedAt !== undefined) return false;
+    this.#pausedAt = this.#heardNow;
+    return this.#pausedAt !== undefined;
+  }
+
+  /** What was not heard comes again, from `at` on: it is as if it had all been sent later. Returns false without a pause. */
+  resumed(at: number): boolean {
+    if (this.#pausedAt === undefined) return false;
+    const gap = at - this.#pausedAt;
+    this.#pausedAt = undefined;
+    this.#utteranceFrom += gap;
+    this.#from += gap;
+    this.#pieces = this.#pieces.map((piece) => ({
+      ...piece,
+      utteranceFrom: piece.utteranceFrom + gap,
+      from: piece.from + gap,
+      to: piece.to + gap,
+    }));
+    return true;
+  }
+
+  /** What waits will not come again. */
+  givenUp(): void {
+    if (this.#pausedAt !== undefined) this.interrupted(true);
+  }
+
   turnEnded(): void {
     if (this.#heardAt !== undefined) this.#pieces = [];
     this.#heardAt = undefined;
+    this.#pausedAt = undefined;
+  }
+
+  /** How much has been heard; undefined where nobody can tell. */
+  get #heardNow(): number | undefined {
+    return this.#pausedAt ?? this.#playout?.heardSamples;
   }
 
   #range(to: number): Pick<Piece, 'utteranceFrom' | 'from' | 'to'> {

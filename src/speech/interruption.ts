@@ -14,6 +14,8 @@ export interface InterruptionSink {
   interrupted(): void;
   /** It was nothing: the agent's speech is to go on where it paused. */
   resumed(): void;
+  /** It was meant: there is a word of the user. What was not heard will not be. Behind `interrupted`, or at once with it. */
+  confirmed?(): void;
 }
 
 export interface InterruptionOptions {
@@ -77,10 +79,17 @@ export class Interruption {
 
   /** Words have come; `hasWords` says whether there are that many. */
   said(hasWords: (count: number) => boolean): void {
-    if (this.#state.tag === 'doubtful') this.#enter(INTERRUPTED);
+    if (this.#state.tag === 'doubtful') {
+      this.#enter(INTERRUPTED);
+      this.#sink.confirmed?.();
+      return;
+    }
     if (this.#state.tag !== 'talking' || !hasWords(this.#options.minInterruptionWords)) return;
     this.#enter(INTERRUPTED);
     this.#sink.interrupted();
+    // Whoever was told may have given the speech up already, or have closed.
+    const { tag } = this.#state as State;
+    if (tag === 'interrupted' && !this.#options.owner.isClosing) this.#sink.confirmed?.();
   }
 
   /** The user has spoken for long enough, or pressed a key. */

@@ -695,6 +695,107 @@ describe('TurnTracker', () => {
     expect(await play({ policy: 'manual' }, steps)).toEqual(told);
   });
 
+  /** What is told of pauses and of interruptions that were meant, as well. */
+  async function playAll(options: Partial<TurnTrackerOptions>, steps: readonly Step[]): Promise<Told[]> {
+    const told: Told[] = [];
+    const tracker = new TurnTracker(
+      { owner: call, awayMs: Infinity, ...options },
+      {
+        ...sinkInto(told),
+        confirmed: () => told.push([clock.now(), 'confirmed']),
+        userPaused: ({ transcript, isFinal }) =>
+          told.push([clock.now(), `paused: ${transcript}${isFinal ? '' : '…'}`]),
+        userWentOn: () => told.push([clock.now(), 'went on']),
+      },
+    );
+    for (const [atMs, act] of steps) {
+      await clock.advance(atMs - clock.now());
+      act(tracker);
+    }
+    await clock.advance(10_000);
+    return told;
+  }
+
+  it('interruption: is confirmed by the first word after it, or at once by enough words', async () => {
+    expect(
+      await playAll({}, [
+        [0, agentTalks],
+        [1_000, speaks],
+        [2_000, interim('Wait')],
+        [2_100, interim('Wait a')],
+      ]),
+    ).toEqual([
+      [1_000, 'started'],
+      [1_500, 'interrupted'],
+      [2_000, 'confirmed'],
+    ]);
+    const told = await playAll({}, [
+      [20_000, agentTalks],
+      [21_000, speaks],
+      [21_100, interim('No no')],
+    ]);
+    expect(told.slice(0, 3)).toEqual([
+      [21_000, 'started'],
+      [21_100, 'interrupted'],
+      [21_100, 'confirmed'],
+    ]);
+  });
+
+  it('interruption: one that gives the speech up at once has nothing to confirm', async () => {
+    const told: string[] = [];
+    const tracker = new TurnTracker(
+      { owner: call, awayMs: Infinity },
+      {
+        ...sinkInto([]),
+        interrupted: () => {
+          told.push('interrupted');
+          tracker.agentStopped();
+        },
+        confirmed: () => told.push('confirmed'),
+      },
+    );
+    tracker.agentStarted();
+    tracker.wrote({ text: 'No no', isFinal: false });
+    expect(told).toEqual(['interrupted']);
+  });
+
+  it('pause: tells the words so far, each time they change, and when the user goes on', async () => {
+    const steps: Step[] = [
+      [0, speaks],
+      [600, interim('Two rye')],
+      [1_000, falls],
+      [1_100, interim('Two rye, please')],
+      [1_200, final('Two rye, please.')],
+      [1_250, speaks],
+      [1_600, falls],
+      [1_700, final('And a roll.')],
+    ];
+    expect(await playAll({}, steps)).toEqual([
+      [0, 'started'],
+      [1_000, 'paused: Two rye…'],
+      [1_100, 'paused: Two rye, please…'],
+      [1_200, 'paused: Two rye, please.'],
+      [1_250, 'went on'],
+      [1_600, 'paused: Two rye, please.…'],
+      [1_700, 'paused: Two rye, please. And a roll.'],
+      [1_900, 'ended: Two rye, please. And a roll. (silence)'],
+    ]);
+  });
+
+  it('pause: of a turn that is made by hand nothing is guessed', async () => {
+    const steps: Step[] = [
+      [0, begins],
+      [100, speaks],
+      [500, final('Two rye.')],
+      [600, falls],
+      [900, ends],
+    ];
+    expect(await playAll({ policy: 'manual' }, steps)).toEqual([
+      [0, 'started'],
+      [900, 'ended: Two rye. (hand)'],
+    ]);
+  });
+
   it.each(titled(INTERRUPTIONS))('interruption: %s', async (_, { steps, told }) => {
     expect(await play({}, steps)).toEqual(told);
   });

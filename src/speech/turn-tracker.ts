@@ -43,6 +43,13 @@ export interface UserTurn {
 export interface TurnSink extends InterruptionSink {
   userStartedSpeaking(): void;
   userTurnEnded(turn: UserTurn): void;
+  /**
+   * Nobody speaks, and this is what has been said: the turn may be over. Told again for every change of the words in the
+   * pause. With `isFinal` the recogniser will not change them any more.
+   */
+  userPaused?(words: { readonly transcript: string; readonly isFinal: boolean }): void;
+  /** They speak again in the same turn, after `userPaused`. */
+  userWentOn?(): void;
   /** What began was nothing: no word of it has come. Follows `userStartedSpeaking` in the place of an end. */
   userTurnDropped(): void;
   /** Nobody has said anything for `awayMs`, once for each such silence. */
@@ -171,7 +178,7 @@ export class TurnTracker {
     this.#interruption.speechStarted();
     if (this.#state.tag === 'idle') this.#begin(true);
     else if (!this.#isEndedByHand) {
-      this.#enter({ tag: 'speaking' });
+      this.#goOn();
       this.#text.heard();
     }
   }
@@ -220,7 +227,7 @@ export class TurnTracker {
     this.#interruption.interrupt();
     if (this.#owner.isClosing) return;
     if (this.#state.tag === 'idle') this.#begin(true);
-    else this.#enter({ tag: 'speaking' });
+    else this.#goOn();
   }
 
   /** The user's turn ends by hand. Its last words are waited for. */
@@ -278,6 +285,12 @@ export class TurnTracker {
     this.#sink.userStartedSpeaking();
   }
 
+  #goOn(): void {
+    const wasPausing = this.#state.tag === 'pausing' || this.#state.tag === 'finishing';
+    this.#enter({ tag: 'speaking' });
+    if (wasPausing) this.#sink.userWentOn?.();
+  }
+
   #pause(silentSinceMs: number, isWordsOnly: boolean): void {
     const pause: Pause = {
       tag: 'pausing',
@@ -288,6 +301,14 @@ export class TurnTracker {
     };
     this.#enter(pause);
     this.#estimate(pause);
+    this.#tellPause();
+  }
+
+  /** Of a turn that is ended by hand nothing is guessed. */
+  #tellPause(): void {
+    const transcript = this.#text.text;
+    if (this.#state.tag !== 'pausing' || transcript === '' || this.#owner.isClosing) return;
+    this.#sink.userPaused?.({ transcript, isFinal: !this.#text.isPending });
   }
 
   /** New words: what do they change? */
@@ -297,6 +318,7 @@ export class TurnTracker {
       if (state.isWordsOnly) state.silentSinceMs = this.#owner.clock.now();
       // The detector is not asked again for every word that may still change.
       if (isFinal || state.isWordsOnly) this.#estimate(state);
+      this.#tellPause();
     } else if (state.tag === 'finishing' && state.pause?.isWordsOnly === true && !isFinal) {
       this.#pause(this.#owner.clock.now(), true);
     } else if (state.tag === 'finishing' && !this.#text.isPending) {

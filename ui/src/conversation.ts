@@ -59,7 +59,7 @@ function reduceEvent(conversation: Conversation, event: ClientEvent): Conversati
         conversation,
       );
     case 'interrupted':
-      return interrupt(conversation, event.turn);
+      return event.provisional === true ? conversation : interrupt(conversation, event.turn);
     case 'turnComplete':
       return event.interrupted
         ? interrupt(conversation, event.turn)

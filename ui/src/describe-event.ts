@@ -18,6 +18,8 @@ export function describeEvent(event: ClientEvent): string {
     case 'toolResult':
       return `${event.result.name} ${JSON.stringify(event.result.response)}`;
     case 'interrupted':
+      return `at sample ${event.positionSamples}${event.provisional === true ? ', provisionally' : ''}`;
+    case 'resumed':
       return `at sample ${event.positionSamples}`;
     case 'generationComplete':
       return '';

@@ -14,8 +14,10 @@ import type {
 import { resolveReconnect } from '../../session/index.ts';
 import { Resampler, TurnTracker } from '../../speech/index.ts';
 import type { LanguageModel, TimedWord, UserTurn, VoiceActivity } from '../../speech/index.ts';
+import { DEFAULT_RESUME_FALSE_INTERRUPTIONS } from './cascade-turns.ts';
 import type { CascadeParts } from './cascade-model.ts';
 import { partsOf } from './parts-of.ts';
+import { DEFAULT_PREEMPTIVE_GENERATION, Preemption } from './preemption.ts';
 import { Reply } from './reply.ts';
 import type { ReplyEnd, ReplySink } from './reply.ts';
 import { SttLeg } from './stt-leg.ts';
@@ -27,6 +29,34 @@ export const MAX_FAILED_REPLIES = 3;
 
 /** Why a turn of the agent has nothing more in it. */
 export const REPLY_FAILED = 'REPLY_FAILED';
+
+/** What an answer is like. */
+interface Manner {
+  /** What the user says meanwhile does not stop it. */
+  readonly isFirm: boolean;
+  /** Whether the conversation knows of it afterwards. */
+  readonly isOnRecord: boolean;
+  /** Whether its words are told, whatever the setup says. */
+  readonly isTranscribed: boolean;
+}
+
+const ANSWER: Manner = { isFirm: false, isOnRecord: true, isTranscribed: false };
+
+/** One that is being given. */
+interface Giving {
+  readonly reply: Reply;
+  /** Who gives it: the agent's language model, or a text that is read. */
+  readonly model: LanguageModel;
+  readonly manner: Manner;
+  isAudible: boolean;
+}
+
+/** The last one, and where in the conversation stands what was heard of it. */
+interface Given {
+  readonly reply: Reply;
+  readonly at: number;
+  count: number;
+}
 
 /** One conversation of a cascade: who has the floor, what was said, and which part is asked for what. */
 export class CascadeConnection implements LiveConnection {
@@ -43,10 +73,19 @@ export class CascadeConnection implements LiveConnection {
   readonly #turns: TurnTracker;
   #ear: VoiceActivity | undefined;
   #resampler: Resampler | undefined;
-  #reply: Reply | undefined;
+  /** How much the ear has been given. */
+  #earSamples = 0;
+  readonly #preemption: Preemption;
+  #giving: Giving | undefined;
+  #given: Given | undefined;
   #replies = 0;
   #failedReplies = 0;
-  #isAudible = false;
+  /** What the user said under something that cannot be interrupted: it stands behind it, and is answered then. */
+  #saidMeanwhile: Content[] = [];
+  #isOwed = false;
+  #isNextFirm = false;
+  /** What of the user's turn under way was told. */
+  #toldOfUser = '';
 
   private constructor(parts: CascadeParts, setup: LiveSetup, sink: ModelSink, scope: Lifetime) {
     this.#parts = parts;
@@ -69,16 +108,25 @@ export class CascadeConnection implements LiveConnection {
       },
     });
     this.#voice = isSilent(setup) ? undefined : this.#newVoice();
+    this.#preemption = new Preemption({ owner: scope, begin: (transcript) => this.#preempt(transcript) });
+    const isPreemptive = parts.preemptiveGeneration ?? DEFAULT_PREEMPTIVE_GENERATION;
+    const pauses = parts.turns?.resumeFalseInterruptions ?? DEFAULT_RESUME_FALSE_INTERRUPTIONS;
     const policy = setup.turnDetection === 'manual' ? { policy: 'manual' as const } : {};
     this.#turns = new TurnTracker(
-      { ...parts.turns, ...policy, owner: scope },
+      // Whether somebody is away is the session's to say.
+      { ...parts.turns, ...policy, owner: scope, awayMs: Infinity },
       {
-        userStartedSpeaking: () => this.#output({ type: 'voiceActivity', activity: 'start' }),
+        userStartedSpeaking: () => this.#turnBegan(),
         userTurnEnded: (turn) => this.#turnEnded(turn),
-        userTurnDropped: () => this.#output({ type: 'voiceActivity', activity: 'end' }),
+        userTurnDropped: () => this.#turnDropped(),
+        userPaused: ({ transcript, isFinal }) => {
+          if (isPreemptive) this.#preemption.userPaused(transcript, isFinal);
+        },
+        userWentOn: () => this.#preemption.drop(),
         userAway: () => undefined,
-        interrupted: () => this.interrupt(),
-        resumed: () => undefined,
+        interrupted: () => (pauses ? this.#pause() : this.interrupt()),
+        confirmed: () => this.interrupt(),
+        resumed: () => this.#resume(),
       },
     );
   }
@@ -102,7 +150,7 @@ export class CascadeConnection implements LiveConnection {
       stt.capabilities.inputRateHz,
       {
         speechStarted: () => this.#turns.speechStarted(),
-        speechEnded: () => this.#turns.speechEnded(),
+        speechEnded: (atSample) => this.#turns.speechEnded(this.#silenceMs(atSample)),
       },
       this.#scope,
     );
@@ -120,8 +168,9 @@ export class CascadeConnection implements LiveConnection {
         this.#told(input.content, input.turnComplete !== false);
         break;
       case 'history':
-        this.#history.push(...input.turns);
-        if (input.turnComplete) this.#answer();
+        if (input.turnComplete) this.#makeWay();
+        this.#remember(...input.turns);
+        if (input.turnComplete) this.#answer(this.#takeManner());
         break;
       case 'toolResponse':
         this.#results(input.responses);
@@ -143,39 +192,72 @@ export class CascadeConnection implements LiveConnection {
   }
 
   interrupt(): void {
-    const reply = this.#reply;
+    const reply = this.#giving?.reply;
     if (reply === undefined) return;
+    // Both sides find out by the places of the words what was heard, also of a voice that does not tell them.
+    this.#words(reply.probableWords);
     this.#output({ type: 'interrupted' });
     reply.interrupt();
   }
 
-  say({ text }: SayRequest): boolean {
-    if (this.#scope.isClosing) return false;
-    this.#begin(wordForWord(text));
+  truncate(playedMs: number): void {
+    const reply = this.#giving?.reply;
+    if (reply?.isAudible === true) {
+      reply.heardUntil(playedMs);
+      return;
+    }
+    const given = this.#given;
+    if (given === undefined) return;
+    const said = given.reply.cutAt(playedMs);
+    this.#history.splice(given.at, given.count, ...said);
+    given.count = said.length;
+  }
+
+  protectNext(): void {
+    this.#isNextFirm = true;
+  }
+
+  say({ text, interruptible, addToHistory }: SayRequest): boolean {
+    // An answer that is begun comes first, also one that nobody was told of yet.
+    if (this.#scope.isClosing || this.#giving !== undefined) return false;
+    this.#begin(wordForWord(text), {
+      isFirm: !interruptible,
+      isOnRecord: addToHistory,
+      isTranscribed: true,
+    });
     return true;
   }
 
   /**
-   * For an agent whose cascade has the same ear, whatever language model and voice: what it was about to write down is not
-   * lost, and what is being said is heard to its end.
+   * For an agent whose cascade has the same ear, whatever language model and voice: what was about to be written down is not
+   * lost, what is being said is heard to its end, and what nobody has begun to answer yet is answered by that agent.
    */
   reconfigure(setup: LiveSetup, model: LiveModel): 'applied' | 'needs-swap' {
     const parts = partsOf(model);
-    if (parts === undefined || !hasSameEar(parts, this.#parts) || isSilent(setup) !== isSilent(this.#setup)) {
+    const earlier = this.#parts;
+    if (parts === undefined || !hasSameEar(parts, earlier) || isSilent(setup) !== isSilent(this.#setup)) {
       return 'needs-swap';
     }
-    if (this.#reply?.isGenerating === true) this.interrupt();
-    const isOtherVoice = parts.tts !== this.#parts.tts;
+    this.#preemption.drop();
+    const giving = this.#giving;
+    const isBegun = giving?.reply.hasTold === true;
+    if (giving?.reply.isGenerating === true) {
+      if (isBegun) this.interrupt();
+      else {
+        giving.reply.drop();
+        this.#giving = undefined;
+      }
+    }
     this.#parts = parts;
     this.#setup = setup;
     this.#history = [...setup.history];
-    if (isOtherVoice && this.#voice !== undefined) {
-      this.#earlierVoices.push(this.#voice);
-      this.#voice = this.#newVoice();
-      this.#voice.leg.start().catch((error: unknown) => this.#failed(error));
-    }
-    this.#reply?.leave();
-    this.#retireVoices();
+    this.#given = undefined;
+    this.#saidMeanwhile = [];
+    if (parts.tts !== earlier.tts) this.#changeVoice();
+    if (giving === undefined) return 'applied';
+    giving.reply.leave();
+    const isPending = this.#giving === undefined && !isBegun;
+    if (isPending) this.#begin(giving.model === earlier.llm ? parts.llm : giving.model, giving.manner);
     return 'applied';
   }
 
@@ -198,28 +280,60 @@ export class CascadeConnection implements LiveConnection {
     return { leg, scope };
   }
 
+  #changeVoice(): void {
+    if (this.#voice === undefined) return;
+    this.#earlierVoices.push(this.#voice);
+    this.#voice = this.#newVoice();
+    this.#voice.leg.start().catch((error: unknown) => this.#failed(error));
+    this.#retireVoices();
+  }
+
   #retireVoices(): void {
-    if (this.#reply !== undefined) return;
+    if (this.#giving !== undefined) return;
     for (const { scope } of this.#earlierVoices.splice(0)) void scope.close('another voice');
   }
 
   #hear(audio: AudioChunk): void {
     this.#stt.hear(audio);
+    const ear = this.#ear;
+    if (ear === undefined) return;
+    const samples = this.#atEarRate(audio);
+    this.#earSamples += samples.length;
+    ear.hear(samples);
+  }
+
+  #atEarRate(audio: AudioChunk): Int16Array {
     const { inputRateHz } = this.#parts.stt.capabilities;
-    if (audio.rateHz === inputRateHz) {
-      this.#ear?.hear(audio.samples);
-      return;
-    }
+    if (audio.rateHz === inputRateHz) return audio.samples;
     if (this.#resampler?.fromHz !== audio.rateHz) this.#resampler = new Resampler(audio.rateHz, inputRateHz);
-    this.#ear?.hear(this.#resampler.process(audio.samples));
+    return this.#resampler.process(audio.samples);
+  }
+
+  /** How long it has been quiet: as long as the ear needed to be sure. */
+  #silenceMs(sinceSample: number): number {
+    const { inputRateHz } = this.#parts.stt.capabilities;
+    return Math.max(0, ((this.#earSamples - sinceSample) * 1_000) / inputRateHz);
+  }
+
+  /** The user may be interrupting: the answer waits where it is. */
+  #pause(): void {
+    if (this.#giving?.reply.pause() === true) this.#output({ type: 'paused' });
+  }
+
+  #resume(): void {
+    const giving = this.#giving;
+    if (giving === undefined) return;
+    this.#output({ type: 'resumed' });
+    giving.reply.resume();
   }
 
   #wrote(event: SttEvent): void {
     switch (event.type) {
       case 'transcript': {
         const { text, isFinal, languageCode } = event;
-        if (isFinal && this.#setup.inputTranscription) this.#tellUser(`${text} `, false);
         this.#turns.wrote({ text, isFinal, languageCode });
+        // After it: words that interrupt are said after what they interrupt.
+        if (isFinal && this.#turns.inTurn) this.#tellUser(this.#turns.transcript);
         break;
       }
       // When speech begins the ear knows sooner, and its end as well.
@@ -231,36 +345,98 @@ export class CascadeConnection implements LiveConnection {
     }
   }
 
-  #tellUser(text: string, finished: boolean): void {
-    this.#output({ type: 'transcript', speaker: 'user', text, finished });
+  /** Tells what is new of what the user has said in this turn. */
+  #tellUser(transcript: string, finished = false): void {
+    const isGrown = transcript.startsWith(this.#toldOfUser);
+    const news = isGrown ? transcript.slice(this.#toldOfUser.length) : ` ${transcript}`;
+    // The session puts what is said from here on behind the agent's words.
+    if (this.#toldOfUser === '' && this.#isFirm) this.#output({ type: 'interrupted' });
+    this.#toldOfUser = transcript;
+    if (!this.#setup.inputTranscription || (news === '' && !finished)) return;
+    this.#output({ type: 'transcript', speaker: 'user', text: news, finished });
+  }
+
+  #turnBegan(): void {
+    this.#toldOfUser = '';
+    this.#output({ type: 'voiceActivity', activity: 'start' });
   }
 
   #turnEnded({ transcript, isBackchannel }: UserTurn): void {
     this.#output({ type: 'voiceActivity', activity: 'end' });
-    if (this.#setup.inputTranscription) this.#tellUser('', true);
-    if (transcript.trim() === '') return;
-    this.#history.push(textContent('user', transcript));
-    if (!isBackchannel) this.#answer();
+    this.#tellUser(transcript, true);
+    const preempted = this.#preemption.turnEnded(transcript);
+    if (!isBackchannel) this.#makeWay();
+    this.#remember(textContent('user', transcript));
+    if (isBackchannel) preempted?.drop();
+    else if (preempted === undefined) this.#answer();
+    else this.#give(preempted, ANSWER);
   }
 
-  /** Something written. It is answered at once; what was being said stops. */
+  #turnDropped(): void {
+    this.#preemption.turnDropped();
+    this.#output({ type: 'voiceActivity', activity: 'end', isWordless: true });
+  }
+
+  /** Something written. It is answered at once; what was being said stops, and was said nevertheless. */
   #told(content: Content, turnComplete: boolean): void {
+    const { transcript } = this.#turns;
+    const told = this.#toldOfUser;
     this.#turns.cancelTurn();
-    if (content.parts.length > 0) this.#history.push(content);
-    if (turnComplete) this.#answer();
+    // As the session has it: what it was told stands before what is written, and what it is told now behind it.
+    if (transcript !== '' && told !== '') this.#remember(textContent('user', told));
+    if (turnComplete) this.#makeWay();
+    if (content.parts.length > 0) this.#remember(content);
+    const rest = transcript.slice(told.length).trim();
+    if (transcript !== '') this.#tellUser(transcript, true);
+    if (rest !== '') this.#remember(textContent('user', rest));
+    if (turnComplete) this.#answer(this.#takeManner());
   }
 
-  #answer(): void {
-    this.interrupt();
-    this.#begin(this.#parts.llm);
+  /** Something else will be answered: what is being said is over, unless it cannot be interrupted. */
+  #makeWay(): void {
+    const reply = this.#giving?.reply;
+    if (reply === undefined || this.#isFirm) return;
+    if (reply.hasTold) this.interrupt();
+    else {
+      // Who was not told of an answer is not told of its end: the next one answers for both.
+      reply.drop();
+      this.#giving = undefined;
+    }
   }
 
-  #begin(model: LanguageModel): void {
+  /** Answers what was said last: at once, or after what cannot be interrupted. */
+  #answer(manner = ANSWER): void {
+    if (this.#isFirm) this.#isOwed = true;
+    else this.#begin(this.#parts.llm, manner);
+  }
+
+  #takeManner(): Manner {
+    const isFirm = this.#isNextFirm;
+    this.#isNextFirm = false;
+    return isFirm ? { ...ANSWER, isFirm } : ANSWER;
+  }
+
+  #begin(model: LanguageModel, manner: Manner): void {
     if (this.#scope.isClosing) return;
+    this.#preemption.drop();
+    this.#giving = { reply: this.#reply(model, () => this.#history), model, manner, isAudible: false };
+  }
+
+  /** An answer that nobody is told of yet. */
+  #preempt(transcript: string): Reply | undefined {
+    if (this.#scope.isClosing || this.#giving !== undefined) return undefined;
+    const history = [...this.#history, textContent('user', transcript)];
+    return this.#reply(this.#parts.llm, () => history, true);
+  }
+
+  #give(reply: Reply, manner: Manner): void {
+    this.#giving = { reply, model: this.#parts.llm, manner, isAudible: false };
+    reply.confirm();
+  }
+
+  #reply(model: LanguageModel, history: () => readonly Content[], isPreempted = false): Reply {
     this.#replies += 1;
     const { instructions, tools } = this.#setup;
-    this.#isAudible = false;
-    // Set by the reply itself, which may be over at once.
     const sink: ReplySink = {
       text: (piece) => this.#text(piece),
       audio: (audio) => this.#audio(audio),
@@ -268,58 +444,92 @@ export class CascadeConnection implements LiveConnection {
       toolCalls: (calls) => this.#output({ type: 'toolCall', calls }),
       usage: (usage) => this.#output({ type: 'usage', usage }),
       generated: () => this.#output({ type: 'generationComplete' }),
-      over: (said, how) => this.#over(said, how),
+      over: (said, how) => this.#over(reply, said, how),
     };
-    this.#reply = new Reply({
+    const reply: Reply = new Reply({
       name: `${this.#replies}`,
       model,
       instructions,
       tools,
-      history: [...this.#history],
+      history,
       voice: this.#voice?.leg,
       owner: this.#scope,
       sink,
+      isPreempted,
     });
+    return reply;
   }
 
   #text(text: string): void {
     if (this.#voice === undefined) this.#output({ type: 'text', text });
-    else if (this.#setup.outputTranscription) {
+    else if (this.#isTranscribed)
       this.#output({ type: 'transcript', speaker: 'agent', text, finished: false });
-    }
   }
 
   #audio(audio: AudioChunk): void {
-    if (!this.#isAudible) {
-      this.#isAudible = true;
-      this.#turns.agentStarted();
+    const giving = this.#giving;
+    if (giving?.isAudible === false) {
+      giving.isAudible = true;
+      this.#turns.agentStarted({ interruptible: !giving.manner.isFirm });
     }
     this.#output({ type: 'audio', audio });
   }
 
   #words(words: readonly TimedWord[]): void {
-    if (!this.#setup.outputTranscription) return;
+    if (!this.#isTranscribed || words.length === 0) return;
     this.#output({ type: 'transcript', speaker: 'agent', text: '', finished: false, words });
   }
 
-  #over(said: readonly Content[], how: ReplyEnd): void {
-    this.#reply = undefined;
-    this.#history.push(...said);
+  get #isTranscribed(): boolean {
+    return this.#setup.outputTranscription || this.#giving?.manner.isTranscribed === true;
+  }
+
+  #over(reply: Reply, said: readonly Content[], how: ReplyEnd): void {
+    if (this.#giving?.reply !== reply) {
+      // One that was given ahead of time has failed: the turn is answered when it has ended.
+      if (how.tag === 'failed')
+        this.#scope.log.debug('an early answer failed', { error: describeError(how.error) });
+      return;
+    }
+    const { manner } = this.#giving;
+    this.#giving = undefined;
+    this.#given = undefined;
+    if (manner.isOnRecord) {
+      this.#given = { reply, at: this.#history.length, count: said.length };
+      this.#remember(...said);
+    }
+    this.#remember(...this.#saidMeanwhile.splice(0));
     this.#failedReplies = how.tag === 'failed' ? this.#failedReplies + 1 : 0;
-    this.#output({ type: 'turnComplete', ...(how.tag === 'failed' ? { reason: REPLY_FAILED } : {}) });
     this.#turns.agentStopped();
     this.#retireVoices();
+    const isOwed = this.#isOwed;
+    this.#isOwed = false;
+    // Before its end is told, and something else asked for.
+    if (isOwed) this.#begin(this.#parts.llm, ANSWER);
+    this.#output({ type: 'turnComplete', ...(how.tag === 'failed' ? { reason: REPLY_FAILED } : {}) });
     if (how.tag !== 'failed') return;
     this.#scope.log.warn('an answer failed', { error: describeError(how.error) });
     if (this.#failedReplies >= MAX_FAILED_REPLIES) this.#failed(how.error);
   }
 
   #results(responses: readonly FunctionResponse[]): void {
-    const others = this.#reply?.results(responses) ?? responses;
+    const others = this.#giving?.reply.results(responses) ?? responses;
     // Whose answer is over: the conversation knows of them all the same.
-    for (const functionResponse of others) {
-      this.#history.push({ role: 'user', parts: [{ functionResponse }] });
-    }
+    for (const functionResponse of others) this.#remember({ role: 'user', parts: [{ functionResponse }] });
+  }
+
+  /** What an early answer did not know makes it one to something else. */
+  #remember(...contents: readonly Content[]): void {
+    if (contents.length === 0) return;
+    this.#preemption.drop();
+    const isMeanwhile = this.#isFirm && this.#giving?.reply.hasTold === true;
+    const place = isMeanwhile ? this.#saidMeanwhile : this.#history;
+    place.push(...contents);
+  }
+
+  /** Whether something is said that the user cannot interrupt. */
+  get #isFirm(): boolean {
+    return this.#giving?.manner.isFirm === true;
   }
 
   /** A part is gone for good. */
@@ -343,7 +553,7 @@ function isSilent({ responseModalities }: LiveSetup): boolean {
   return responseModalities?.includes('AUDIO') === false;
 }
 
-/** Whether two cascades hear in the same way. */
+/** Whether two cascades hear, and take turns, in the same way. */
 function hasSameEar(one: CascadeParts, other: CascadeParts): boolean {
   return (
     one.stt === other.stt &&

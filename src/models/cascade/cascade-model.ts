@@ -9,15 +9,10 @@ import type {
 } from '../../session/index.ts';
 import type { ReconnectOptions } from '../../session/index.ts';
 import { TURN_VAD_SILENCE_MS, energyVad, retryingLanguageModel } from '../../speech/index.ts';
-import type {
-  LanguageModel,
-  SpeechToText,
-  TextToSpeech,
-  TurnTrackerOptions,
-  VoiceActivityDetector,
-} from '../../speech/index.ts';
+import type { LanguageModel, SpeechToText, TextToSpeech, VoiceActivityDetector } from '../../speech/index.ts';
 import { CascadeConnection } from './cascade-connection.ts';
 import { isMadeOf } from './parts-of.ts';
+import type { CascadeTurns } from './cascade-turns.ts';
 
 export interface CascadeOptions {
   readonly stt: SpeechToText;
@@ -25,8 +20,12 @@ export interface CascadeOptions {
   readonly tts: TextToSpeech;
   /** Default: by loudness, `energyVad`. */
   readonly vad?: VoiceActivityDetector;
-  /** When a turn of the user is over, and what interrupts the agent. Default: see `TurnTracker`. */
-  readonly turns?: Omit<TurnTrackerOptions, 'owner'>;
+  readonly turns?: CascadeTurns;
+  /**
+   * Whether the language model begins to answer in a pause, before it is certain that the turn is over. What it says is
+   * heard, and what it calls is called, when the turn ends with the same words. Default `DEFAULT_PREEMPTIVE_GENERATION`.
+   */
+  readonly preemptiveGeneration?: boolean;
   /** BCP 47; for recogniser and voice. */
   readonly languageCode?: string;
   /** How lost connections of recogniser and voice are had again; `false` turns it off. */

@@ -27,7 +27,7 @@ class Stage {
       model: this.model,
       instructions: undefined,
       tools: [],
-      history: [{ role: 'user', parts: [{ text: 'Hello' }] }],
+      history: () => [{ role: 'user', parts: [{ text: 'Hello' }] }],
       voice: isSpoken ? { say: (sink) => this.#say(sink) } : undefined,
       owner: this.owner,
       sink: {
@@ -51,6 +51,7 @@ class Stage {
     this.voice = sink;
     return {
       text: (piece) => void this.spoken.push(piece),
+      flush: () => void this.spoken.push('(flush)'),
       end: () => void this.spoken.push('(end)'),
       cancel: () => void this.spoken.push('(cancel)'),
     };

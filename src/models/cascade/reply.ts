@@ -1,10 +1,13 @@
 import { ClosedError } from '../../kernel/index.ts';
 import type { Lifetime, Timer } from '../../kernel/index.ts';
+import { textContent } from '../../protocol/index.ts';
 import type { AudioChunk, Content, FunctionCall, FunctionResponse, Usage } from '../../protocol/index.ts';
 import type { ToolDeclaration } from '../../session/live-model.ts';
 import type { FinishReason, LanguageModel, TimedWord } from '../../speech/index.ts';
-import { heardByShare, heardByWords } from '../../session/heard-text.ts';
+import { heardByWords } from '../../session/heard-text.ts';
+import { ReplyPlayout } from './reply-playout.ts';
 import type { SpokenUtterance, TtsLeg } from './tts-leg.ts';
+import { probablePlaces } from './word-places.ts';
 
 /** How often one answer may call tools and go on: a model that calls for ever is stopped. */
 export const MAX_TOOL_ROUNDS = 10;
@@ -32,12 +35,17 @@ export interface ReplyOptions {
   readonly model: LanguageModel;
   readonly instructions: string | undefined;
   readonly tools: readonly ToolDeclaration[];
-  /** The conversation before it. */
-  readonly history: readonly Content[];
+  /** The conversation before it, asked for each time the language model is. */
+  readonly history: () => readonly Content[];
   /** Undefined: it is given in text only. */
   readonly voice: Pick<TtsLeg, 'say'> | undefined;
   readonly owner: Lifetime;
   readonly sink: ReplySink;
+  /**
+   * Whether it is made before anybody knows that it is wanted: until `confirm` the language model is at work, and nothing
+   * is told, spoken or called.
+   */
+  readonly isPreempted?: boolean;
 }
 
 /**
@@ -46,17 +54,33 @@ export interface ReplyOptions {
  */
 type ReplyState = 'generating' | 'calling' | 'speaking' | 'playing' | 'over';
 
+/** Why what it makes is kept: nobody knows yet that it is wanted, or the user may be interrupting it. */
+type Hold = 'unconfirmed' | 'paused';
+
+interface Uncut {
+  readonly said: readonly Content[];
+  /** The text since the last calls. */
+  readonly text: string;
+}
+
 /** One answer: from the language model's first word until the last one has been heard. */
 export class Reply {
   readonly name: string;
   readonly #options: ReplyOptions;
-  readonly #utterance: SpokenUtterance | undefined;
   readonly #scope: Lifetime;
+  readonly #playout: ReplyPlayout;
+  #utterance: SpokenUtterance | undefined;
   #state: ReplyState = 'generating';
+  #hold: Hold | undefined;
+  /** What was made meanwhile, in order. */
+  readonly #held: (() => void)[] = [];
+  #hasTold = false;
   /** What it has added to the conversation: texts with calls, and their results. */
-  readonly #said: Content[] = [];
+  #said: Content[] = [];
   /** The text since the last of those. */
   #text = '';
+  /** Once it is over: what it adds to the conversation if all of it was heard. */
+  #uncut: Uncut | undefined;
   #calls: FunctionCall[] = [];
   #waitingFor = new Set<string>();
   #rounds = 0;
@@ -64,7 +88,12 @@ export class Reply {
   /** All text that went to the voice, and the audio that came of it. */
   #spokenText = '';
   #audioMs = 0;
-  #startedPlayingAtMs: number | undefined;
+  #isSpoken = false;
+  /** Text of which no audio has come: who is not heard has not said anything. */
+  #untold = '';
+  /** Where in the text what follows the last calls begins, and where the last word lies that was placed. */
+  #segmentFrom = 0;
+  #placedTo = 0;
   #playedOut: Timer | undefined;
 
   constructor(options: ReplyOptions) {
@@ -74,13 +103,9 @@ export class Reply {
       phase: 'settle',
       drain: (child) => child.closed,
     });
-    // At once, so that utterances are spoken in the order of their replies.
-    this.#utterance = options.voice?.say({
-      audio: (audio) => this.#spoke(audio),
-      words: (words) => this.#wordsTold(words),
-      done: () => this.#spoken(undefined),
-      failed: (error) => this.#spoken(error),
-    });
+    this.#playout = new ReplyPlayout(this.#scope.clock, (audio) => options.sink.audio(audio));
+    if (options.isPreempted === true) this.#hold = 'unconfirmed';
+    else this.#takeVoice();
     this.#generate();
   }
 
@@ -93,9 +118,69 @@ export class Reply {
     return this.#state === 'generating';
   }
 
-  /** Whether the voice's audio of it is still to be heard. */
+  /** Whether audio of it has been sent. */
   get isAudible(): boolean {
-    return !this.isOver && this.#audioMs > 0;
+    return !this.#playout.isEmpty;
+  }
+
+  /** Whether anybody was told anything of it. */
+  get hasTold(): boolean {
+    return this.#hasTold;
+  }
+
+  /** It is wanted: what was made of it is told, spoken and called. */
+  confirm(): void {
+    if (this.isOver || this.#hold !== 'unconfirmed') return;
+    this.#hold = undefined;
+    this.#takeVoice();
+    if (this.#spokenText !== '') this.#utterance?.text(this.#spokenText);
+    if (this.#state === 'speaking') this.#speak();
+    if (this.#state === 'calling') this.#utterance?.flush();
+    this.#release();
+  }
+
+  /** It is not wanted, and nobody was told of it. */
+  drop(): void {
+    if (!this.isOver) this.#stop('dropped');
+  }
+
+  /** The user may be interrupting: nothing more is told until `resume`. Returns false where it is silent anyhow. */
+  pause(): boolean {
+    if (this.isOver || this.#hold !== undefined) return false;
+    this.#hold = 'paused';
+    this.#playout.pause();
+    this.#playedOut?.cancel();
+    if (this.#state === 'playing') this.#held.push(() => this.#listen());
+    return true;
+  }
+
+  /** It was nothing: what was not heard is told again, and then the rest. */
+  resume(): void {
+    if (this.isOver || this.#hold !== 'paused') return;
+    this.#hold = undefined;
+    for (const audio of this.#playout.resume()) {
+      // Whoever hears it may stop it.
+      if (this.isOver) return;
+      this.#playout.send(audio);
+    }
+    this.#release();
+  }
+
+  /** So much of its audio had been heard when it was paused, or is now that it will be interrupted. */
+  heardUntil(playedMs: number): void {
+    this.#playout.heardUntil(playedMs);
+  }
+
+  /** It is over, and so much of its audio had been heard: what it adds to the conversation after all. */
+  cutAt(playedMs: number): readonly Content[] {
+    this.#playout.heardUntil(playedMs);
+    return this.#uncut === undefined ? this.#said : this.#heard(this.#uncut);
+  }
+
+  /** Where the words since its last calls probably are, where the voice has not told. */
+  get probableWords(): readonly TimedWord[] {
+    if (this.#words.length > 0 || this.#audioMs === 0) return [];
+    return this.#inSegment(this.#places);
   }
 
   /** Results of its calls. Returns those that are not among them. */
@@ -109,30 +194,56 @@ export class Reply {
     return others;
   }
 
+  /** The user speaks: nothing more of it is wanted. What was not heard was not said. */
+  interrupt(): void {
+    if (!this.isOver) this.#end({ tag: 'cut' });
+  }
+
+  /** At once, so that utterances are spoken in the order of their replies. */
+  #takeVoice(): void {
+    this.#utterance = this.#options.voice?.say({
+      audio: (audio) => this.#spoke(audio),
+      words: (words) => this.#wordsTold(words),
+      done: () => this.#spoken(undefined),
+      failed: (error) => this.#spoken(error),
+    });
+  }
+
   #spoke(audio: AudioChunk): void {
     if (this.isOver) return;
-    this.#startedPlayingAtMs ??= this.#scope.clock.now();
     this.#audioMs += audio.durationMs;
-    this.#options.sink.audio(audio);
+    if (this.#hold === undefined) this.#deliver(audio);
+    else this.#held.push(() => this.#deliver(audio));
+  }
+
+  #deliver(audio: AudioChunk): void {
+    this.#hasTold = true;
+    // Its words first: who shows them shows them as they are heard.
+    this.#tellText();
+    if (!this.isOver) this.#playout.send(audio);
   }
 
   #wordsTold(words: readonly TimedWord[]): void {
     if (this.isOver) return;
     this.#words.push(...words);
-    this.#options.sink.words(words);
+    const current = this.#inSegment(words);
+    if (current.length > 0) this.#options.sink.words(current);
+  }
+
+  /** Those that were said since the last calls: what was said before stands in the conversation already. */
+  #inSegment(words: readonly TimedWord[]): readonly TimedWord[] {
+    return words.filter(({ text }) => {
+      const at = this.#spokenText.indexOf(text, this.#placedTo);
+      if (at !== -1) this.#placedTo = at + text.length;
+      return this.#placedTo > this.#segmentFrom;
+    });
   }
 
   /** The voice has spoken all of it, or has given it up. */
   #spoken(error: Error | undefined): void {
+    this.#isSpoken = true;
     if (error !== undefined) this.#end({ tag: 'failed', error });
     else if (this.#state === 'speaking') this.#play();
-  }
-
-  /** The user speaks: nothing more of it is wanted. What was not heard was not said. */
-  interrupt(): void {
-    if (this.isOver) return;
-    this.#text = this.#heardText();
-    this.#end({ tag: 'cut' });
   }
 
   #generate(): void {
@@ -140,11 +251,13 @@ export class Reply {
     this.#calls = [];
     this.#rounds += 1;
     const { model, instructions, tools, history } = this.#options;
-    const request = { instructions, tools, history: [...history, ...this.#said] };
     const scope = this.#scope.child('generation', { phase: 'settle' });
     const sink = new GenerationCut(this, scope);
-    // Whatever a foreign model does at once, it does not throw at whoever asked.
-    const done = Promise.resolve().then(() => model.generate(request, sink, scope));
+    // Not at once: how much was heard of what came before may be told in the same breath. And whatever a foreign model does
+    // at once, it does not throw at whoever asked.
+    const done = Promise.resolve().then(() =>
+      model.generate({ instructions, tools, history: [...history(), ...this.#said] }, sink, scope),
+    );
     Reply.#observe(done, scope, sink);
   }
 
@@ -163,7 +276,9 @@ export class Reply {
     if (this.isOver || piece === '') return;
     this.#text += piece;
     this.#spokenText += piece;
-    this.#options.sink.text(piece);
+    this.#untold += piece;
+    if (this.#options.voice === undefined) this.#tell(() => this.#tellText());
+    else if (this.isAudible && this.#hold === undefined) this.#tellText();
     this.#utterance?.text(piece);
   }
 
@@ -183,7 +298,8 @@ export class Reply {
       return;
     }
     this.#commit();
-    this.#speakToEnd();
+    this.#state = 'speaking';
+    if (this.#hold !== 'unconfirmed') this.#speak();
   }
 
   /**
@@ -192,75 +308,117 @@ export class Reply {
    */
   leave(): void {
     if (this.isOver) return;
-    this.#said.splice(
-      0,
-      1 + this.#said.findLastIndex(({ parts }) => parts.some((part) => part.text === undefined)),
-    );
-    if (this.#state === 'calling') this.#speakToEnd();
+    const last = this.#said.findLastIndex(({ parts }) => parts.some(({ text }) => text === undefined));
+    this.#said = this.#said.slice(last + 1);
+    if (this.#state !== 'calling') return;
+    this.#state = 'speaking';
+    this.#speak();
   }
 
   failed(error: unknown): void {
     if (!this.isOver && !(error instanceof ClosedError)) this.#end({ tag: 'failed', error });
   }
 
-  #speakToEnd(): void {
-    this.#state = 'speaking';
-    if (this.#utterance === undefined || this.#spokenText === '') this.#play();
-    else this.#utterance.end();
-  }
-
   #call(): void {
     const calls = this.#calls;
-    const text = this.#text === '' ? [] : [{ text: this.#text }];
+    const text = this.#text.trim() === '' ? [] : [{ text: this.#text.trim() }];
     this.#said.push({ role: 'model', parts: [...text, ...calls.map((functionCall) => ({ functionCall }))] });
     this.#text = '';
     this.#state = 'calling';
     this.#waitingFor = new Set(calls.map(({ id }) => id));
-    this.#options.sink.toolCalls(calls);
+    this.#segmentFrom = this.#spokenText.length;
+    this.#utterance?.flush();
+    this.#tell(() => {
+      this.#hasTold = true;
+      this.#tellText();
+      if (!this.isOver) this.#options.sink.toolCalls(calls);
+    });
+  }
+
+  /** The text is whole. */
+  #speak(): void {
+    if (this.#utterance === undefined || this.#spokenText === '') this.#play();
+    else this.#utterance.end();
   }
 
   #play(): void {
     this.#state = 'playing';
-    this.#options.sink.generated();
-    const endsAtMs = (this.#startedPlayingAtMs ?? 0) + this.#audioMs;
-    const leftMs = Math.max(0, endsAtMs - this.#scope.clock.now());
+    this.#tell(() => {
+      this.#tellText();
+      if (!this.isOver) this.#options.sink.generated();
+      this.#listen();
+    });
+  }
+
+  /** Until the last of it has been heard. */
+  #listen(): void {
+    if (this.isOver) return;
+    const { leftMs } = this.#playout;
     if (leftMs === 0) this.#end({ tag: 'whole' });
-    else if (!this.isOver) {
-      this.#playedOut = this.#scope.timer('playing', leftMs, () => this.#end({ tag: 'whole' }));
+    else this.#playedOut = this.#scope.timer('playing', leftMs, () => this.#end({ tag: 'whole' }));
+  }
+
+  #tellText(): void {
+    const text = this.#untold;
+    if (text === '') return;
+    this.#untold = '';
+    this.#hasTold = true;
+    this.#options.sink.text(text);
+  }
+
+  #tell(telling: () => void): void {
+    if (this.#hold === undefined) telling();
+    else this.#held.push(telling);
+  }
+
+  #release(): void {
+    while (this.#hold === undefined && !this.isOver) {
+      const telling = this.#held.shift();
+      if (telling === undefined) return;
+      telling();
     }
   }
 
   #commit(): void {
-    if (this.#text !== '') this.#said.push({ role: 'model', parts: [{ text: this.#text }] });
+    const text = this.#text.trim();
+    if (text !== '') this.#said.push(textContent('model', text));
     this.#text = '';
   }
 
-  /** The text of the last part, as far as it was heard. Without a voice all of it was read. */
-  #heardText(): string {
-    const last = this.#said.at(-1);
-    // It was whole already: what was not heard of it is taken back.
-    if (this.#text === '' && last?.role === 'model' && last.parts.length === 1) {
-      this.#text = last.parts[0]?.text ?? '';
-      this.#said.pop();
-    }
-    if (this.#utterance === undefined || this.#text === '') return this.#text;
-    const heardMs = this.#scope.clock.now() - (this.#startedPlayingAtMs ?? Infinity);
-    const before = this.#spokenText.length - this.#text.length;
-    const heard =
-      this.#words.length > 0
-        ? heardByWords(this.#spokenText, this.#words, heardMs)
-        : heardByShare(this.#spokenText, this.#audioMs === 0 ? 0 : heardMs / this.#audioMs);
-    return heard.slice(before);
+  /** What it adds to the conversation of which so much was heard. Without a voice all of it was read. */
+  #heard({ said, text }: Uncut): Content[] {
+    const isRead = this.#options.voice === undefined;
+    const heard = isRead
+      ? text
+      : heardByWords(this.#spokenText, this.#places, this.#playout.heardMs).slice(this.#segmentFrom);
+    return heard.trim() === '' ? [...said] : [...said, textContent('model', heard.trim())];
+  }
+
+  get #places(): readonly TimedWord[] {
+    if (this.#words.length > 0) return this.#words;
+    return probablePlaces(this.#spokenText, this.#audioMs, this.#isSpoken);
   }
 
   #end(how: ReplyEnd): void {
     if (this.isOver) return;
+    // Of what failed, text without audio will not be heard any more.
+    if (how.tag === 'failed' && this.#untold !== '') this.#text = this.#text.slice(0, -this.#untold.length);
     this.#commit();
+    const last = this.#said.at(-1);
+    const text = last?.role === 'model' && last.parts.length === 1 ? (last.parts[0]?.text ?? '') : '';
+    this.#uncut = { said: text === '' ? this.#said : this.#said.slice(0, -1), text };
+    if (how.tag === 'cut') this.#said = this.#heard(this.#uncut);
+    this.#stop(how.tag);
+    this.#options.sink.over(this.#said, how);
+  }
+
+  #stop(reason: string): void {
     this.#state = 'over';
+    this.#held.length = 0;
+    this.#playout.forget();
     this.#playedOut?.cancel();
     this.#utterance?.cancel();
-    void this.#scope.close(how.tag);
-    this.#options.sink.over(this.#said, how);
+    void this.#scope.close(reason);
   }
 }
 

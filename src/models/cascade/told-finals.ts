@@ -57,7 +57,7 @@ function countOf(words: string): number {
 }
 
 /** The words without what recognisers put around them: the second time a comma may be a full stop. */
-function plain(text: string): string {
+export function plain(text: string): string {
   return text
     .toLowerCase()
     .replaceAll(/[\p{P}\p{S}]+/gu, '')

@@ -59,6 +59,8 @@ export interface TtsLegOptions {
 export interface SpokenUtterance {
   /** The next piece of its text. @throws QueueFullError when too much text waits. */
   text(piece: string): void;
+  /** What comes next will take a while: what there is is spoken as it stands. */
+  flush(): void;
   /** No more text comes: it is spoken to its end, and `done` follows. */
   end(): void;
   /** Nothing of it is wanted any more, and nothing of it is told any more. */
@@ -151,6 +153,7 @@ export class TtsLeg {
     this.#utterances.push(utterance);
     return {
       text: (piece) => this.#text(utterance, piece),
+      flush: () => this.#flush(utterance),
       end: () => this.#end(utterance),
       cancel: () => this.#cancel(utterance),
     };
@@ -165,6 +168,12 @@ export class TtsLeg {
       );
     }
     utterance.text(piece);
+    this.#pump();
+  }
+
+  #flush(utterance: Utterance): void {
+    if (utterance.isEnded || !this.#isLive(utterance)) return;
+    utterance.flush();
     this.#pump();
   }
 

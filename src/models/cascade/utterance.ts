@@ -105,6 +105,10 @@ export class Utterance {
     this.#keep(this.#splitter.push(piece));
   }
 
+  flush(): void {
+    this.#keep(this.#splitter.flush());
+  }
+
   end(): void {
     this.#isEnded = true;
     this.#keep(this.#splitter.flush());
