@@ -130,7 +130,7 @@ export class FallbackLink<Setup, Input, Output> implements StreamConnection<Inpu
     if (state.tag === 'connecting') this.#giveUp(lostError(provider.id, end));
     if (state.tag !== 'open') return;
     const error = lostError(provider.id, end);
-    const isItsFault = this.#isItsFault(error, state.sinceMs);
+    const isItsFault = this.#isItsFault(error, end.isIdle === true, state.sinceMs);
     this.#state = { tag: 'over' };
     sink.ended(isItsFault ? { ...end, ...this.#blame(error) } : end);
   }
@@ -168,13 +168,13 @@ export class FallbackLink<Setup, Input, Output> implements StreamConnection<Inpu
 
   /**
    * Whether an end tells against the provider. A connection that had worked is had again from whom it was with, since most
-   * losses are a blink; and so is one of which nothing was asked, for as long as it lasted.
+   * losses are a blink; and so is one that lasted, if nothing was asked of it, or nothing for long.
    */
-  #isItsFault(error: Error, sinceMs: number): boolean {
+  #isItsFault(error: Error, isIdle: boolean, sinceMs: number): boolean {
     if (!isRecoverable(error) || error instanceof OverloadedError) return true;
     const { isOwed, hasWorked } = this.#passage;
     const isYoung = this.#options.scope.clock.now() - sinceMs < DEFAULT_STABLE_AFTER_MS;
-    return !hasWorked && (isOwed || isYoung);
+    return !hasWorked && (isYoung || (isOwed && !isIdle));
   }
 
   /** The provider rests, and the next one is asked before it. What that means for the end of the connection. */

@@ -39,7 +39,11 @@ class FallbackSpeechToText implements SpeechToText {
         what: 'recogniser',
         setup: (setup, { capabilities }) => ({ ...setup, rateHz: capabilities.inputRateHz }),
         passage: ({ capabilities }, { rateHz }, ends) =>
-          new SttPassage(new Resampler(rateHz, capabilities.inputRateHz), this.capabilities.endpointing, ends),
+          new SttPassage(
+            new Resampler(rateHz, capabilities.inputRateHz),
+            this.capabilities.endpointing,
+            ends,
+          ),
       },
       recognisers,
       options,

@@ -10,7 +10,7 @@ import type {
 } from '../../session/stream-port.ts';
 import { FallbackLink } from './fallback-link.ts';
 import type { Passage, PassageEnds } from './fallback-link.ts';
-import { ProviderRoster } from './provider-roster.ts';
+import { FALLBACK_REST_MS, ProviderRoster } from './provider-roster.ts';
 
 /**
  * How long a provider that is not the last one may take to connect, in milliseconds. A healthy one takes one or two
@@ -46,9 +46,10 @@ export class FallbackStream<Setup, Input, Output, Port extends StreamPort<Setup,
     providers: readonly Port[],
     options: FallbackStreamOptions,
   ) {
-    const { connectTimeoutMs = FALLBACK_CONNECT_TIMEOUT_MS, restMs } = options;
-    if (!(connectTimeoutMs > 0)) {
-      throw new InvalidOptionError(`connectTimeoutMs must be above 0; it was ${connectTimeoutMs}.`);
+    const { connectTimeoutMs = FALLBACK_CONNECT_TIMEOUT_MS, restMs = FALLBACK_REST_MS } = options;
+    // Without a rest the one that has failed would be the next one.
+    if (!(connectTimeoutMs > 0 && restMs > 0)) {
+      throw new InvalidOptionError('connectTimeoutMs and restMs must be above 0.');
     }
     this.roster = new ProviderRoster(trade.what, providers, restMs);
     this.#trade = trade;
@@ -73,11 +74,7 @@ export class FallbackStream<Setup, Input, Output, Port extends StreamPort<Setup,
    * Asks one after the other. @throws ClosedError when `scope` closes; when none connects, the error of the one that
    * another attempt may cure, as there is one, otherwise the last one's.
    */
-  async connect(
-    setup: Setup,
-    sink: StreamSink<Output>,
-    scope: Lifetime,
-  ): Promise<StreamConnection<Input>> {
+  async connect(setup: Setup, sink: StreamSink<Output>, scope: Lifetime): Promise<StreamConnection<Input>> {
     const { roster } = this;
     const { what } = this.#trade;
     const failures: unknown[] = [];

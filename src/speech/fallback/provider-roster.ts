@@ -51,9 +51,7 @@ export class ProviderRoster<Provider extends { readonly id: string }> {
 
   /** Somebody else who is well. */
   successorOf(provider: Provider, nowMs: number): Provider | undefined {
-    return this.providers.find(
-      (other) => other !== provider && this.#restOf(other, nowMs) === undefined,
-    );
+    return this.providers.find((other) => other !== provider && this.#restOf(other, nowMs) === undefined);
   }
 
   /** Whether nobody is left whom asking again could help. */
