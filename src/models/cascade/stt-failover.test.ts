@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SttRig, results, silence, voice, welcome } from '../../../test/support/stt-rig.ts';
+import { SttRig, results, voice, welcome } from '../../../test/support/stt-rig.ts';
 import type { SttPeer, SttRigOptions } from '../../../test/support/stt-rig.ts';
 import { InvalidOptionError } from '../../kernel/index.ts';
 import type { Lifetime } from '../../kernel/index.ts';
@@ -91,9 +91,7 @@ describe('Several recognisers under one leg', () => {
       expect(dialled(rig)).toBe('ab'.repeat(time));
       await rig.clock.advance(60_000);
       rig.peer.close(1011, 'NET-0001');
-      rig.leg.hear(silence());
       await rig.clock.settle();
-      if (time < 20) expect(nameOf(rig.peer)).toBe('a');
     }
     expect(rig.failures).toEqual([]);
     expect(await rig.end()).toEqual([]);
