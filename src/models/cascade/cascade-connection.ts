@@ -1,4 +1,4 @@
-import { describeError } from '../../kernel/index.ts';
+import { HoldfastError, describeError } from '../../kernel/index.ts';
 import type { Lifetime } from '../../kernel/index.ts';
 import type { AudioChunk, Content, FunctionResponse } from '../../protocol/index.ts';
 import { textContent } from '../../protocol/index.ts';
@@ -14,17 +14,22 @@ import { resolveReconnect } from '../../session/index.ts';
 import { Resampler, TurnTracker } from '../../speech/index.ts';
 import type { LanguageModel, TimedWord, UserTurn, VoiceActivity } from '../../speech/index.ts';
 import type { CascadeParts } from './cascade-model.ts';
+import { PartFailures } from './error-tolerance.ts';
+import type { CascadePart } from './error-tolerance.ts';
 import { Reply } from './reply.ts';
 import type { ReplyEnd, ReplySink } from './reply.ts';
 import { SttLeg } from './stt-leg.ts';
 import type { SttEvent } from './transcripts.ts';
 import { TtsLeg } from './tts-leg.ts';
 
-/** Answers that fail one after the other before the session ends over it: a caller who hears nothing three times hangs up. */
-export const MAX_FAILED_REPLIES = 3;
-
 /** Why a turn of the agent has nothing more in it. */
 export const REPLY_FAILED = 'REPLY_FAILED';
+
+const PARTS: Readonly<Record<CascadePart, string>> = {
+  stt: 'The recogniser',
+  llm: 'The language model',
+  tts: 'The voice',
+};
 
 /** One conversation of a cascade: who has the floor, what was said, and which part is asked for what. */
 export class CascadeConnection implements LiveConnection {
@@ -41,7 +46,7 @@ export class CascadeConnection implements LiveConnection {
   #resampler: Resampler | undefined;
   #reply: Reply | undefined;
   #replies = 0;
-  #failedReplies = 0;
+  readonly #failures: PartFailures;
   #isAudible = false;
 
   private constructor(parts: CascadeParts, setup: LiveSetup, sink: ModelSink, scope: Lifetime) {
@@ -50,6 +55,7 @@ export class CascadeConnection implements LiveConnection {
     this.#sink = sink;
     this.#scope = scope;
     this.#history = [...setup.history];
+    this.#failures = new PartFailures(parts.errorTolerance);
     const { languageCode, reconnect, connectTimeoutMs, random } = parts;
     this.#stt = new SttLeg({
       stt: parts.stt,
@@ -61,6 +67,7 @@ export class CascadeConnection implements LiveConnection {
       sink: {
         output: (event) => this.#wrote(event),
         connection: () => undefined,
+        stalled: (error) => this.#partFailed('stt', error),
         failed: (error) => this.#failed(error),
       },
     });
@@ -114,6 +121,7 @@ export class CascadeConnection implements LiveConnection {
       {
         speechStarted: () => this.#turns.speechStarted(),
         speechEnded: () => this.#turns.speechEnded(),
+        failed: (error) => this.#failed(error),
       },
       this.#scope,
     );
@@ -181,6 +189,7 @@ export class CascadeConnection implements LiveConnection {
     switch (event.type) {
       case 'transcript': {
         const { text, isFinal, languageCode } = event;
+        if (isFinal) this.#failures.worked('stt');
         if (isFinal && this.#setup.inputTranscription) this.#tellUser(`${text} `, false);
         this.#turns.wrote({ text, isFinal, languageCode });
         break;
@@ -223,6 +232,9 @@ export class CascadeConnection implements LiveConnection {
     this.#replies += 1;
     const { instructions, tools } = this.#setup;
     this.#isAudible = false;
+    const worked = (part: 'llm' | 'tts'): void => {
+      if (part === 'tts' || model === this.#parts.llm) this.#failures.worked(part);
+    };
     // Set by the reply itself, which may be over at once.
     const sink: ReplySink = {
       text: (piece) => this.#text(piece),
@@ -231,7 +243,12 @@ export class CascadeConnection implements LiveConnection {
       toolCalls: (calls) => this.#output({ type: 'toolCall', calls }),
       usage: (usage) => this.#output({ type: 'usage', usage }),
       generated: () => this.#output({ type: 'generationComplete' }),
-      over: (said, how) => this.#over(said, how),
+      worked,
+      over: (said, how) => {
+        // What was heard until it was cut had been made.
+        if (how.tag === 'cut' && this.#isAudible) (['llm', 'tts'] as const).forEach(worked);
+        this.#over(said, how);
+      },
     };
     this.#reply = new Reply({
       name: `${this.#replies}`,
@@ -268,12 +285,9 @@ export class CascadeConnection implements LiveConnection {
   #over(said: readonly Content[], how: ReplyEnd): void {
     this.#reply = undefined;
     this.#history.push(...said);
-    this.#failedReplies = how.tag === 'failed' ? this.#failedReplies + 1 : 0;
     this.#output({ type: 'turnComplete', ...(how.tag === 'failed' ? { reason: REPLY_FAILED } : {}) });
     this.#turns.agentStopped();
-    if (how.tag !== 'failed') return;
-    this.#scope.log.warn('an answer failed', { error: describeError(how.error) });
-    if (this.#failedReplies >= MAX_FAILED_REPLIES) this.#failed(how.error);
+    if (how.tag === 'failed') this.#partFailed(how.part, how.error);
   }
 
   #results(responses: readonly FunctionResponse[]): void {
@@ -284,11 +298,24 @@ export class CascadeConnection implements LiveConnection {
     }
   }
 
+  /** A part did not do what it was asked. The call goes on, unless that happens again and again. */
+  #partFailed(part: CascadePart, error: unknown): void {
+    if (this.#scope.isClosing) return;
+    this.#scope.log.warn('a part of the cascade failed', { part, error: describeError(error) });
+    if (this.#failures.failed(part)) {
+      this.#failed(error);
+      return;
+    }
+    const code = error instanceof HoldfastError ? error.code : 'HOLDFAST_PART_FAILED';
+    this.#output({ type: 'warning', code, message: `${PARTS[part]} failed: ${describeError(error)}` });
+  }
+
   /** A part is gone for good. */
   #failed(error: unknown): void {
     if (this.#scope.isClosing) return;
     const reason = describeError(error);
-    this.#sink.ended({ reason, ...(error instanceof Error ? { error } : {}) });
+    // A new connection would be made of the same parts, and each of them has had its own attempts.
+    this.#sink.ended({ reason, isFinal: true, ...(error instanceof Error ? { error } : {}) });
   }
 
   #output(message: ModelOutput): void {

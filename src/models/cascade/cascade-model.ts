@@ -8,7 +8,7 @@ import type {
   ModelSink,
 } from '../../session/index.ts';
 import type { ReconnectOptions } from '../../session/index.ts';
-import { TURN_VAD_SILENCE_MS, energyVad, retryingLanguageModel } from '../../speech/index.ts';
+import { TURN_VAD_SILENCE_MS, energyVad, fallbackVad, retryingLanguageModel } from '../../speech/index.ts';
 import type {
   LanguageModel,
   SpeechToText,
@@ -17,12 +17,14 @@ import type {
   VoiceActivityDetector,
 } from '../../speech/index.ts';
 import { CascadeConnection } from './cascade-connection.ts';
+import { resolveErrorTolerance } from './error-tolerance.ts';
+import type { CascadePart, ErrorTolerance } from './error-tolerance.ts';
 
 export interface CascadeOptions {
   readonly stt: SpeechToText;
   readonly llm: LanguageModel;
   readonly tts: TextToSpeech;
-  /** Default: by loudness, `energyVad`. */
+  /** Default: by loudness, `energyVad`, which also takes the place of one that fails later. */
   readonly vad?: VoiceActivityDetector;
   /** When a turn of the user is over, and what interrupts the agent. Default: see `TurnTracker`. */
   readonly turns?: Omit<TurnTrackerOptions, 'owner'>;
@@ -32,12 +34,17 @@ export interface CascadeOptions {
   readonly reconnect?: ReconnectOptions;
   /** How long each of them may take to connect. Default: as for a model. */
   readonly connectTimeoutMs?: number;
+  /** How many failures of a part in a row the call survives. Default `DEFAULT_ERROR_TOLERANCE`. */
+  readonly errorTolerance?: ErrorTolerance;
   /** Default: the machine's. */
   readonly random?: Random;
 }
 
 /** What of the options is always there. */
-export type CascadeParts = CascadeOptions & Required<Pick<CascadeOptions, 'vad' | 'random'>>;
+export type CascadeParts = Omit<CascadeOptions, 'errorTolerance'> &
+  Required<Pick<CascadeOptions, 'vad' | 'random'>> & {
+    readonly errorTolerance: Readonly<Record<CascadePart, number>>;
+  };
 
 /**
  * A model made of parts: what the user says is heard, written down, answered and spoken by one each, and the engine sees
@@ -47,13 +54,16 @@ export type CascadeParts = CascadeOptions & Required<Pick<CascadeOptions, 'vad' 
  * ```ts
  * const model = cascade({ stt: deepgram(), llm: openaiCompatible({ model: 'gpt-4.1-mini' }), tts: openaiTts({ … }) });
  * ```
+ * @throws InvalidOptionError for an `errorTolerance` that is none.
  */
 export function cascade(options: CascadeOptions): LiveModel {
-  const { stt, llm, tts } = options;
+  const { stt, llm, tts, vad } = options;
+  const byLoudness = energyVad({ endSilenceMs: TURN_VAD_SILENCE_MS });
   const parts: CascadeParts = {
     ...options,
     llm: retryingLanguageModel(llm),
-    vad: options.vad ?? energyVad({ endSilenceMs: TURN_VAD_SILENCE_MS }),
+    vad: vad === undefined ? byLoudness : fallbackVad([vad, byLoudness], { firstMustOpen: true }),
+    errorTolerance: resolveErrorTolerance(options.errorTolerance),
     random: options.random ?? systemRandom,
   };
   const capabilities: LiveCapabilities = {
