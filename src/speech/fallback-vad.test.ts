@@ -39,7 +39,7 @@ class Scripted implements VoiceActivityDetector {
   readonly opening = Promise.withResolvers<void>();
   sink: VoiceActivitySink | undefined;
   heard = 0;
-  throws: unknown;
+  throws: Error | undefined;
   constructor(id: string) {
     this.id = id;
   }
@@ -151,10 +151,10 @@ describe('fallbackVad', () => {
     await soon();
     ear.hear(frames(20));
     expect([first.heard, second.heard]).toEqual([160, 480]);
-    second.throws = 'It hurts here, too.';
+    second.throws = new Error('It hurts here, too.');
     ear.hear(frames(20));
     await soon();
-    expect(heard.events).toEqual([['failed', 'The detector threw: It hurts here, too.']]);
+    expect(heard.events).toEqual([['failed', 'It hurts here, too.']]);
   });
 
   it('tells the end of the speech and the failure when there is no next one', async () => {
