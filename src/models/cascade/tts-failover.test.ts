@@ -216,7 +216,7 @@ describe('Several voices under one leg', () => {
     const [a, b] = [new MoodyVoice('a'), new MoodyVoice('b')];
     const stage = await Stage.started([a, b]);
     stage.say('Noon.');
-    await stage.clock.advance(1_000);
+    await stage.clock.advance(10_000);
     a.mood = 'cuts';
     const heard = stage.say(TEXT);
     await stage.clock.advance(5_000);

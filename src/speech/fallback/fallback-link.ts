@@ -167,14 +167,15 @@ export class FallbackLink<Setup, Input, Output> implements StreamConnection<Inpu
   }
 
   /**
-   * Whether an end tells against the provider. A connection that had worked is had again from whom it was with, since most
-   * losses are a blink; and so is one that lasted, if nothing was asked of it, or nothing for long.
+   * Whether an end tells against the provider. A connection that lasted is had again from whom it was with, if it had worked
+   * or nothing was asked of it, since most losses are a blink. One that did not last is none to be had again and again,
+   * whatever came of it; but for a routine.
    */
   #isItsFault(error: Error, isIdle: boolean, sinceMs: number): boolean {
     if (!isRecoverable(error) || error instanceof OverloadedError) return true;
     const { isOwed, hasWorked } = this.#passage;
     const isYoung = this.#options.scope.clock.now() - sinceMs < DEFAULT_STABLE_AFTER_MS;
-    return !hasWorked && (isYoung || (isOwed && !isIdle));
+    return isIdle ? isYoung && !hasWorked : isYoung || (isOwed && !hasWorked);
   }
 
   /** The provider rests, and the next one is asked before it. What that means for the end of the connection. */

@@ -9,8 +9,8 @@ import type { FallbackStreamOptions } from './fallback-stream.ts';
 
 /**
  * Several recognisers as one: the first that connects hears, and the next one when it fails. A recogniser has failed that
- * does not connect, refuses (credentials, quota, too much to do), answers nothing though it was asked, or lets go of
- * a connection over which it was spoken to and wrote nothing down. It rests then: it is asked last for a while, in every
+ * does not connect, refuses (credentials, quota, too much to do), answers nothing though it was asked, or
+ * loses a connection that did not last, or over which it was spoken to and wrote nothing down. It rests then: it is asked last for a while, in every
  * session that shares this object. Each change is a warning in the log, with the names of both.
  *
  * The legs above do the rest: what nobody has written down yet is sent to the next recogniser, and told once. One that

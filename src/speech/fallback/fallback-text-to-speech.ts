@@ -21,8 +21,8 @@ export interface FallbackTextToSpeechOptions extends FallbackStreamOptions {
 
 /**
  * Several voices as one: the first that connects speaks, and the next one when it fails. A voice has failed that does
- * not connect, refuses (credentials, quota, too much to do), says nothing of what it was given, or loses two utterances in
- * a row with its connection; one that never finished any has failed with the first. It rests then: it is asked last for a
+ * not connect, refuses (credentials, quota, too much to do), says nothing of what it was given, or loses a connection that
+ * did not last, or in the middle of the first thing it was to say. It rests then: it is asked last for a
  * while, in every session that shares this object. Each change is a warning in the log, with the names of both.
  *
  * The leg above does the rest: what was not heard is said again by the next voice, from the beginning of the sentence that
