@@ -7,9 +7,18 @@
  */
 export { ClosedError, HoldfastError, InvalidOptionError, Lifetime, TimeoutError } from './kernel/index.ts';
 export type { Clock, CloseReport, ErrorCode, Logger, Random, StepReport } from './kernel/index.ts';
-export { SttLeg, cascade, sttReconnectPolicy } from './models/cascade/index.ts';
+export {
+  DEFAULT_ERROR_TOLERANCE,
+  SttLeg,
+  SttStalledError,
+  TtsStalledError,
+  cascade,
+  sttReconnectPolicy,
+} from './models/cascade/index.ts';
 export type {
   CascadeOptions,
+  CascadePart,
+  ErrorTolerance,
   SttEvent,
   SttLegOptions,
   SttLegSink,
@@ -82,6 +91,9 @@ export {
   aiLanguageModel,
   dtmfTones,
   fallbackLanguageModel,
+  fallbackSpeechToText,
+  fallbackTextToSpeech,
+  fallbackTurnDetector,
   formatWav,
   openaiCompatible,
   parseWav,
@@ -108,6 +120,9 @@ export type {
   DtmfEvent,
   DtmfToneOptions,
   FallbackOptions,
+  FallbackStreamOptions,
+  FallbackTextToSpeechOptions,
+  FallbackTurnDetectorOptions,
   FinishReason,
   GenerationRequest,
   GenerationSink,
@@ -144,6 +159,10 @@ export type {
   VoiceActivitySink,
   SentenceSplitterOptions,
   TextToSpeech,
+  TtsCapabilities,
+  TtsInput,
+  TtsOutput,
+  TtsSetup,
   SpeechToText,
   SttCapabilities,
   SttInput,

@@ -99,6 +99,8 @@ export type ModelOutput =
    * in the handle, -1 is none of them. A new connection begins anew, whether it resumes or not.
    */
   | { readonly type: 'resumption'; readonly handle: string | undefined; readonly lastConsumedIndex?: number }
+  /** Something failed, and the conversation goes on. */
+  | { readonly type: 'warning'; readonly code: string; readonly message: string }
   | { readonly type: 'unknown'; readonly message: unknown };
 
 /** Where a connection to a model delivers. */

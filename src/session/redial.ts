@@ -17,7 +17,7 @@ export interface Outage {
   readonly error?: Error;
   /** Whether what is replaced had been healthy: then this is a new outage (clause R4). */
   readonly wasHealthy: boolean;
-  /** The first attempt is made without a delay: what ended it was the handle, which is given up (clause R6). */
+  /** The first attempt is made without a delay: what ended it is not asked again. A handle, which is given up (R6), or a provider. */
   readonly atOnce?: boolean;
 }
 

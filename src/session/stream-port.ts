@@ -26,6 +26,10 @@ export interface ConnectionEnd {
    * OverloadedError, or what another attempt cannot cure, such as credentials, a quota, an invalid request.
    */
   readonly error?: Error;
+  /** Another provider is there to take over: the next attempt is made without a delay. */
+  readonly hasSuccessor?: boolean;
+  /** Another connection cannot help, whatever the error is: the session ends with it. */
+  readonly isFinal?: boolean;
 }
 
 /** Where a connection delivers. Called synchronously, as messages arrive, and never after the scope closed. */
@@ -44,7 +48,7 @@ export interface StreamConnection<Input> {
   /** Bytes accepted by `send` that have not left the process. */
   readonly bufferedBytes: number;
   /** Bytes that have left the process so far: while some wait and this stands still, nothing gets through (R12). */
-  readonly flushedBytes?: number;
+  readonly flushedBytes?: number | undefined;
   /** Asks the peer whether it is there; `alive` of the sink is the answer. A connection without it is not probed. */
   probe?(): void;
   /**
@@ -52,6 +56,11 @@ export interface StreamConnection<Input> {
    * the sink tells when the socket is gone, which is bounded. A connection without it ends with its scope (R7, R8).
    */
   finish?(): void;
+  /**
+   * Its owner lets go of it because it does not do what it is asked, for this reason: it does not answer, or takes nothing.
+   * Its scope closes next. Returns whether another provider is there to take over.
+   */
+  givenUp?(reason: string): boolean;
 }
 
 /** Whoever is talked to over connections that can be lost: a realtime model, a recogniser, a voice. */

@@ -408,7 +408,8 @@ export class SupervisedLeg<
   #dead(scope: Lifetime, cause: 'silent' | 'stalled', reason: string): void {
     const state = this.#state;
     if (state.tag !== 'connected' || state.scope !== scope) return;
-    this.#lost(state, { reason }, cause);
+    const hasSuccessor = state.connection.givenUp?.(reason) === true;
+    this.#lost(state, { reason, hasSuccessor }, cause);
   }
 
   /** The connection is gone: it is had again, or the session ends over it. */
@@ -430,12 +431,13 @@ export class SupervisedLeg<
     // Nobody is there to say goodbye to.
     const closing = scope.abort(CONNECTION_LOST, error);
     if (this.#leg.isClosing) return;
-    if (!options.mayReconnect() || this.#endsSession(error)) {
+    if (!options.mayReconnect() || end.isFinal === true || this.#endsSession(error)) {
       this.#fail(error);
       return;
     }
     const wasHealthy = this.#isHealthy(connected);
-    const atOnce = hadHandle && error instanceof HandleRejectedError;
+    const isHandleAtFault = hadHandle && error instanceof HandleRejectedError;
+    const atOnce = isHandleAtFault || end.hasSuccessor === true;
     const outage: Outage = { cause, kind: 'loss', sinceMs: scope.clock.now(), wasHealthy, error, atOnce };
     if (connected.wasResumed && !wasHealthy) this.#redial?.resumedInVain(describeError(error));
     void this.#replace(closing, () => this.#redial?.run(outage));

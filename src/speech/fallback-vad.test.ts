@@ -39,13 +39,20 @@ class Scripted implements VoiceActivityDetector {
   readonly opening = Promise.withResolvers<void>();
   sink: VoiceActivitySink | undefined;
   heard = 0;
+  throws: Error | undefined;
   constructor(id: string) {
     this.id = id;
   }
   async open(_rateHz: number, sink: VoiceActivitySink) {
     await this.opening.promise;
     this.sink = sink;
-    return { hear: (samples: Int16Array) => void (this.heard += samples.length), reset: () => undefined };
+    return {
+      hear: (samples: Int16Array) => {
+        if (this.throws !== undefined) throw this.throws;
+        this.heard += samples.length;
+      },
+      reset: () => undefined,
+    };
   }
 }
 
@@ -132,6 +139,22 @@ describe('fallbackVad', () => {
     if (hears) second.sink?.speechStarted(0);
     for (let i = 0; i < 50; i++) ear.hear(frames(20));
     expect(heard.events).toEqual(events);
+  });
+
+  it('takes one that throws for one that failed, and gives the next one what it threw on', async () => {
+    const [first, second, heard] = [opened('first'), opened('second'), new Heard()];
+    const ear = await fallbackVad([first, second]).open(RATE_HZ, heard, newScope());
+    ear.hear(frames(20));
+    first.throws = new Error('It hurts.');
+    ear.hear(frames(20));
+    ear.hear(frames(20));
+    await soon();
+    ear.hear(frames(20));
+    expect([first.heard, second.heard]).toEqual([160, 480]);
+    second.throws = new Error('It hurts here, too.');
+    ear.hear(frames(20));
+    await soon();
+    expect(heard.events).toEqual([['failed', 'It hurts here, too.']]);
   });
 
   it('tells the end of the speech and the failure when there is no next one', async () => {

@@ -1,6 +1,7 @@
 import { describeError, InvalidOptionError, type Lifetime } from '../kernel/index.ts';
 import { SampleFifo } from './sample-fifo.ts';
 import { END_SILENCE_MS } from './speech-gate.ts';
+import { VadUnavailableError } from './voice-activity.ts';
 import type { VoiceActivity, VoiceActivityDetector, VoiceActivitySink } from './voice-activity.ts';
 
 /** How much is kept for the next detector while it opens, in milliseconds: longer than a model takes to load. */
@@ -12,7 +13,7 @@ export interface FallbackVadOptions {
 }
 
 /**
- * The first of these detectors that hears. When one cannot be opened, or fails later, the next takes its place, with a
+ * The first of these detectors that hears. When one cannot be opened, or fails or throws later, the next takes its place, with a
  * warning in the log; speech that is under way goes on under it.
  *
  * The last one's failure is its own: `open` rejects, or `failed` is told.
@@ -36,8 +37,21 @@ export function fallbackVad(
 
 type State =
   | { readonly tag: 'opening' }
-  | { readonly tag: 'hearing'; readonly ear: VoiceActivity; readonly scope: Lifetime }
+  | {
+      readonly tag: 'hearing';
+      readonly detector: VoiceActivityDetector;
+      readonly ear: VoiceActivity;
+      readonly scope: Lifetime;
+    }
   | { readonly tag: 'failed' };
+
+type Hearing = Extract<State, { readonly tag: 'hearing' }>;
+
+const NOTHING = new Int16Array(0);
+
+function asError(thrown: unknown): Error {
+  return new VadUnavailableError(`The detector threw: ${describeError(thrown)}`);
+}
 
 class FallbackEar implements VoiceActivity {
   readonly #detectors: readonly VoiceActivityDetector[];
@@ -74,7 +88,7 @@ class FallbackEar implements VoiceActivity {
       try {
         const ear = await detector.open(this.#rateHz, this.#sinkOf(detector, scope), scope);
         scope.throwIfClosing();
-        this.#begin(ear, scope);
+        this.#begin(detector, ear, scope);
         return;
       } catch (error) {
         void scope.close('not to be had', error);
@@ -88,7 +102,8 @@ class FallbackEar implements VoiceActivity {
   hear(samples: Int16Array): void {
     if (this.#scope.isClosing || this.#state.tag === 'failed') return;
     this.#position += samples.length;
-    if (this.#state.tag === 'hearing') this.#state.ear.hear(samples);
+    const state = this.#state;
+    if (state.tag === 'hearing') this.#ask(state, samples, (ear) => ear.hear(samples));
     else this.#hold(samples);
     this.#settleDoubt();
   }
@@ -97,7 +112,19 @@ class FallbackEar implements VoiceActivity {
     this.#held.truncate(0);
     this.#speaking = false;
     this.#doubtfulUntil = undefined;
-    if (this.#state.tag === 'hearing') this.#state.ear.reset();
+    const state = this.#state;
+    if (state.tag === 'hearing') this.#ask(state, NOTHING, (ear) => ear.reset());
+  }
+
+  /** One that throws has failed; the next one hears what it threw on. */
+  #ask(hearing: Hearing, samples: Int16Array, question: (ear: VoiceActivity) => void): void {
+    try {
+      question(hearing.ear);
+    } catch (error) {
+      if (hearing.scope.isClosing) return;
+      this.#replace(hearing.detector, hearing.scope, error instanceof Error ? error : asError(error));
+      this.#hold(samples);
+    }
   }
 
   #hold(samples: Int16Array): void {
@@ -105,11 +132,12 @@ class FallbackEar implements VoiceActivity {
     this.#held.drop(this.#held.length - (FALLBACK_HOLD_MS * this.#rateHz) / 1000);
   }
 
-  #begin(ear: VoiceActivity, scope: Lifetime): void {
+  #begin(detector: VoiceActivityDetector, ear: VoiceActivity, scope: Lifetime): void {
     this.#began = this.#position - this.#held.length;
-    this.#state = { tag: 'hearing', ear, scope };
+    const hearing: Hearing = { tag: 'hearing', detector, ear, scope };
+    this.#state = hearing;
     const held = this.#held.shift(this.#held.length);
-    if (held.length > 0) ear.hear(held);
+    if (held.length > 0) this.#ask(hearing, held, () => ear.hear(held));
     this.#settleDoubt();
   }
 

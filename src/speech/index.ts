@@ -95,6 +95,7 @@ export {
   type PlayOptions,
 } from './sound-mixer.ts';
 export { energyVad } from './energy-voice-activity.ts';
+export * from './fallback/index.ts';
 export { FALLBACK_HOLD_MS, fallbackVad, type FallbackVadOptions } from './fallback-vad.ts';
 export {
   MAX_VAD_DELAY_MS,

@@ -1,4 +1,4 @@
-import { describeError } from '../../kernel/index.ts';
+import { HoldfastError, describeError } from '../../kernel/index.ts';
 import type { Lifetime } from '../../kernel/index.ts';
 import type { AudioChunk, Content, FunctionResponse } from '../../protocol/index.ts';
 import { textContent } from '../../protocol/index.ts';
@@ -16,6 +16,8 @@ import { Resampler, TurnTracker } from '../../speech/index.ts';
 import type { LanguageModel, TimedWord, UserTurn, VoiceActivity } from '../../speech/index.ts';
 import { DEFAULT_RESUME_FALSE_INTERRUPTIONS } from './cascade-turns.ts';
 import type { CascadeParts } from './cascade-model.ts';
+import { PartFailures } from './error-tolerance.ts';
+import type { CascadePart } from './error-tolerance.ts';
 import { partsOf } from './parts-of.ts';
 import { DEFAULT_PREEMPTIVE_GENERATION, Preemption } from './preemption.ts';
 import { Reply } from './reply.ts';
@@ -23,9 +25,6 @@ import type { ReplyEnd, ReplySink } from './reply.ts';
 import { SttLeg } from './stt-leg.ts';
 import type { SttEvent } from './transcripts.ts';
 import { TtsLeg } from './tts-leg.ts';
-
-/** Answers that fail one after the other before the session ends over it: a caller who hears nothing three times hangs up. */
-export const MAX_FAILED_REPLIES = 3;
 
 /** Why a turn of the agent has nothing more in it. */
 export const REPLY_FAILED = 'REPLY_FAILED';
@@ -58,6 +57,12 @@ interface Given {
   count: number;
 }
 
+const PARTS: Readonly<Record<CascadePart, string>> = {
+  stt: 'The recogniser',
+  llm: 'The language model',
+  tts: 'The voice',
+};
+
 /** One conversation of a cascade: who has the floor, what was said, and which part is asked for what. */
 export class CascadeConnection implements LiveConnection {
   readonly bufferedBytes = 0;
@@ -79,13 +84,13 @@ export class CascadeConnection implements LiveConnection {
   #giving: Giving | undefined;
   #given: Given | undefined;
   #replies = 0;
-  #failedReplies = 0;
   /** What the user said under something that cannot be interrupted: it stands behind it, and is answered then. */
   #saidMeanwhile: Content[] = [];
   #isOwed = false;
   #isNextFirm = false;
   /** What of the user's turn under way was told. */
   #toldOfUser = '';
+  readonly #failures: PartFailures;
 
   private constructor(parts: CascadeParts, setup: LiveSetup, sink: ModelSink, scope: Lifetime) {
     this.#parts = parts;
@@ -93,6 +98,7 @@ export class CascadeConnection implements LiveConnection {
     this.#sink = sink;
     this.#scope = scope;
     this.#history = [...setup.history];
+    this.#failures = new PartFailures(parts.errorTolerance);
     const { languageCode, reconnect, connectTimeoutMs, random } = parts;
     this.#stt = new SttLeg({
       stt: parts.stt,
@@ -104,6 +110,7 @@ export class CascadeConnection implements LiveConnection {
       sink: {
         output: (event) => this.#wrote(event),
         connection: () => undefined,
+        stalled: (error) => this.#partFailed('stt', error),
         failed: (error) => this.#failed(error),
       },
     });
@@ -151,6 +158,7 @@ export class CascadeConnection implements LiveConnection {
       {
         speechStarted: () => this.#turns.speechStarted(),
         speechEnded: (atSample) => this.#turns.speechEnded(this.#silenceMs(atSample)),
+        failed: (error) => this.#failed(error),
       },
       this.#scope,
     );
@@ -331,6 +339,7 @@ export class CascadeConnection implements LiveConnection {
     switch (event.type) {
       case 'transcript': {
         const { text, isFinal, languageCode } = event;
+        if (isFinal) this.#failures.worked('stt');
         this.#turns.wrote({ text, isFinal, languageCode });
         // After it: words that interrupt are said after what they interrupt.
         if (isFinal && this.#turns.inTurn) this.#tellUser(this.#turns.transcript);
@@ -437,6 +446,10 @@ export class CascadeConnection implements LiveConnection {
   #reply(model: LanguageModel, history: () => readonly Content[], isPreempted = false): Reply {
     this.#replies += 1;
     const { instructions, tools } = this.#setup;
+    const worked = (part: 'llm' | 'tts'): void => {
+      // A text that is read says nothing of the language model.
+      if (part === 'tts' || model === this.#parts.llm) this.#failures.worked(part);
+    };
     const sink: ReplySink = {
       text: (piece) => this.#text(piece),
       audio: (audio) => this.#audio(audio),
@@ -444,7 +457,12 @@ export class CascadeConnection implements LiveConnection {
       toolCalls: (calls) => this.#output({ type: 'toolCall', calls }),
       usage: (usage) => this.#output({ type: 'usage', usage }),
       generated: () => this.#output({ type: 'generationComplete' }),
-      over: (said, how) => this.#over(reply, said, how),
+      worked,
+      over: (said, how) => {
+        // What was heard until it was cut had been made.
+        if (how.tag === 'cut' && this.#giving?.isAudible === true) (['llm', 'tts'] as const).forEach(worked);
+        this.#over(reply, said, how);
+      },
     };
     const reply: Reply = new Reply({
       name: `${this.#replies}`,
@@ -499,7 +517,6 @@ export class CascadeConnection implements LiveConnection {
       this.#remember(...said);
     }
     this.#remember(...this.#saidMeanwhile.splice(0));
-    this.#failedReplies = how.tag === 'failed' ? this.#failedReplies + 1 : 0;
     this.#turns.agentStopped();
     this.#retireVoices();
     const isOwed = this.#isOwed;
@@ -507,9 +524,7 @@ export class CascadeConnection implements LiveConnection {
     // Before its end is told, and something else asked for.
     if (isOwed) this.#begin(this.#parts.llm, ANSWER);
     this.#output({ type: 'turnComplete', ...(how.tag === 'failed' ? { reason: REPLY_FAILED } : {}) });
-    if (how.tag !== 'failed') return;
-    this.#scope.log.warn('an answer failed', { error: describeError(how.error) });
-    if (this.#failedReplies >= MAX_FAILED_REPLIES) this.#failed(how.error);
+    if (how.tag === 'failed') this.#partFailed(how.part, how.error);
   }
 
   #results(responses: readonly FunctionResponse[]): void {
@@ -532,11 +547,24 @@ export class CascadeConnection implements LiveConnection {
     return this.#giving?.manner.isFirm === true;
   }
 
+  /** A part did not do what it was asked. The call goes on, unless that happens again and again. */
+  #partFailed(part: CascadePart, error: unknown): void {
+    if (this.#scope.isClosing) return;
+    this.#scope.log.warn('a part of the cascade failed', { part, error: describeError(error) });
+    if (this.#failures.failed(part)) {
+      this.#failed(error);
+      return;
+    }
+    const code = error instanceof HoldfastError ? error.code : 'HOLDFAST_PART_FAILED';
+    this.#output({ type: 'warning', code, message: `${PARTS[part]} failed: ${describeError(error)}` });
+  }
+
   /** A part is gone for good. */
   #failed(error: unknown): void {
     if (this.#scope.isClosing) return;
     const reason = describeError(error);
-    this.#sink.ended({ reason, ...(error instanceof Error ? { error } : {}) });
+    // A new connection would be made of the same parts, and each of them has had its own attempts.
+    this.#sink.ended({ reason, isFinal: true, ...(error instanceof Error ? { error } : {}) });
   }
 
   #output(message: ModelOutput): void {
@@ -557,7 +585,7 @@ function isSilent({ responseModalities }: LiveSetup): boolean {
 function hasSameEar(one: CascadeParts, other: CascadeParts): boolean {
   return (
     one.stt === other.stt &&
-    one.vad === other.vad &&
+    one.givenVad === other.givenVad &&
     one.turns === other.turns &&
     one.languageCode === other.languageCode
   );

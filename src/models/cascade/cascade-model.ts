@@ -8,17 +8,19 @@ import type {
   ModelSink,
 } from '../../session/index.ts';
 import type { ReconnectOptions } from '../../session/index.ts';
-import { TURN_VAD_SILENCE_MS, energyVad, retryingLanguageModel } from '../../speech/index.ts';
+import { TURN_VAD_SILENCE_MS, energyVad, fallbackVad, retryingLanguageModel } from '../../speech/index.ts';
 import type { LanguageModel, SpeechToText, TextToSpeech, VoiceActivityDetector } from '../../speech/index.ts';
 import { CascadeConnection } from './cascade-connection.ts';
 import { isMadeOf } from './parts-of.ts';
 import type { CascadeTurns } from './cascade-turns.ts';
+import { resolveErrorTolerance } from './error-tolerance.ts';
+import type { CascadePart, ErrorTolerance } from './error-tolerance.ts';
 
 export interface CascadeOptions {
   readonly stt: SpeechToText;
   readonly llm: LanguageModel;
   readonly tts: TextToSpeech;
-  /** Default: by loudness, `energyVad`. */
+  /** Default: by loudness, `energyVad`, which also takes the place of one that fails later. */
   readonly vad?: VoiceActivityDetector;
   readonly turns?: CascadeTurns;
   /**
@@ -32,12 +34,19 @@ export interface CascadeOptions {
   readonly reconnect?: ReconnectOptions;
   /** How long each of them may take to connect. Default: as for a model. */
   readonly connectTimeoutMs?: number;
+  /** How many failures of a part in a row the call survives. Default `DEFAULT_ERROR_TOLERANCE`. */
+  readonly errorTolerance?: ErrorTolerance;
   /** Default: the machine's. */
   readonly random?: Random;
 }
 
 /** What of the options is always there. */
-export type CascadeParts = CascadeOptions & Required<Pick<CascadeOptions, 'vad' | 'random'>>;
+export type CascadeParts = Omit<CascadeOptions, 'errorTolerance'> &
+  Required<Pick<CascadeOptions, 'vad' | 'random'>> & {
+    readonly errorTolerance: Readonly<Record<CascadePart, number>>;
+    /** The detector of the options: it says whether two cascades hear in the same way. */
+    readonly givenVad: VoiceActivityDetector | undefined;
+  };
 
 /**
  * A model made of parts: what the user says is heard, written down, answered and spoken by one each, and the engine sees
@@ -47,13 +56,16 @@ export type CascadeParts = CascadeOptions & Required<Pick<CascadeOptions, 'vad' 
  * ```ts
  * const model = cascade({ stt: deepgram(), llm: openaiCompatible({ model: 'gpt-4.1-mini' }), tts: openaiTts({ … }) });
  * ```
+ * @throws InvalidOptionError for an `errorTolerance` that is none.
  */
 export function cascade(options: CascadeOptions): LiveModel {
-  const { stt, llm, tts } = options;
+  const { stt, llm, tts, vad } = options;
   const parts: CascadeParts = {
     ...options,
     llm: retryingLanguageModel(llm),
-    vad: options.vad ?? DEFAULT_VAD,
+    vad: vad === undefined ? BY_LOUDNESS : fallbackVad([vad, BY_LOUDNESS], { firstMustOpen: true }),
+    givenVad: vad,
+    errorTolerance: resolveErrorTolerance(options.errorTolerance),
     random: options.random ?? systemRandom,
   };
   const capabilities: LiveCapabilities = {
@@ -75,4 +87,4 @@ export function cascade(options: CascadeOptions): LiveModel {
   return model;
 }
 
-const DEFAULT_VAD = energyVad({ endSilenceMs: TURN_VAD_SILENCE_MS });
+const BY_LOUDNESS = energyVad({ endSilenceMs: TURN_VAD_SILENCE_MS });

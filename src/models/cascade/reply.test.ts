@@ -16,6 +16,7 @@ class Stage {
   readonly spoken: string[] = [];
   readonly model: ScriptedLanguageModel;
   readonly reply: Reply;
+  readonly worked: string[] = [];
   voice: UtteranceSink | undefined;
   end: ReplyEnd | undefined;
   said: string[] = [];
@@ -36,6 +37,7 @@ class Stage {
         words: () => undefined,
         toolCalls: (calls) => void this.told.push(`calls ${calls.map(({ id }) => id).join()}`),
         usage: () => undefined,
+        worked: (part) => void this.worked.push(part),
         generated: () => void this.told.push('generated'),
         over: (said, how) => {
           this.said = said.map(({ parts }) =>
@@ -134,12 +136,13 @@ describe('Reply', () => {
     const error = new ConnectionLostError('gone', { provider: 'scripted' });
     const headless = new Stage([{ say: 'One', fail: error }]);
     await headless.clock.settle();
-    expect(headless.end).toEqual({ tag: 'failed', error });
+    expect(headless.end).toEqual({ tag: 'failed', part: 'llm', error });
     const mute = new Stage([{ say: 'One.' }]);
     await mute.clock.settle();
     mute.voice?.failed(error);
     mute.voice?.failed(new Error('again'));
-    expect(mute.end).toEqual({ tag: 'failed', error });
+    expect([headless.worked, mute.worked]).toEqual([[], ['llm']]);
+    expect(mute.end).toEqual({ tag: 'failed', part: 'tts', error });
   });
 
   it('S3 C6 closes with its owner, and a model that never settles holds nothing', async () => {

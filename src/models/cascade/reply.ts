@@ -22,13 +22,16 @@ export interface ReplySink {
   usage(usage: Usage): void;
   /** All of it has been made; what is left is listening to it. */
   generated(): void;
+  /** A part has done what it was asked. */
+  worked(part: 'llm' | 'tts'): void;
   /** It is over. `said` is what it adds to the conversation. */
   over(said: readonly Content[], how: ReplyEnd): void;
 }
 
-/** `cut`: interrupted by the user. `failed`: the language model or the voice did. */
+/** `cut`: interrupted by the user. `failed`: the language model or the voice did, whichever `part` says. */
 export type ReplyEnd =
-  { readonly tag: 'whole' | 'cut' } | { readonly tag: 'failed'; readonly error: unknown };
+  | { readonly tag: 'whole' | 'cut' }
+  | { readonly tag: 'failed'; readonly part: 'llm' | 'tts'; readonly error: unknown };
 
 export interface ReplyOptions {
   readonly name: string;
@@ -242,7 +245,8 @@ export class Reply {
   /** The voice has spoken all of it, or has given it up. */
   #spoken(error: Error | undefined): void {
     this.#isSpoken = true;
-    if (error !== undefined) this.#end({ tag: 'failed', error });
+    if (error === undefined) this.#options.sink.worked('tts');
+    if (error !== undefined) this.#end({ tag: 'failed', part: 'tts', error });
     else if (this.#state === 'speaking') this.#play();
   }
 
@@ -293,6 +297,7 @@ export class Reply {
   /** The language model has ended its part. */
   generated(): void {
     if (this.#state !== 'generating') return;
+    this.#options.sink.worked('llm');
     if (this.#calls.length > 0 && this.#rounds < MAX_TOOL_ROUNDS) {
       this.#call();
       return;
@@ -316,7 +321,7 @@ export class Reply {
   }
 
   failed(error: unknown): void {
-    if (!this.isOver && !(error instanceof ClosedError)) this.#end({ tag: 'failed', error });
+    if (!this.isOver && !(error instanceof ClosedError)) this.#end({ tag: 'failed', part: 'llm', error });
   }
 
   #call(): void {

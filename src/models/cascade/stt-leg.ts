@@ -12,6 +12,7 @@ import type { Recovered } from '../../session/supervised-leg.ts';
 import { Resampler } from '../../speech/index.ts';
 import type { SpeechToText, SttInput, SttOutput, SttSetup } from '../../speech/index.ts';
 import { sttReconnectPolicy } from './stt-reconnect-policy.ts';
+import { SttStalledError } from './stt-stalled-error.ts';
 import { Transcripts } from './transcripts.ts';
 import type { SttEvent } from './transcripts.ts';
 import { UnwrittenAudio } from './unwritten-audio.ts';
@@ -33,6 +34,8 @@ export interface SttLegSink {
   /** Times count from the first audio the leg was given, over all connections. */
   output(event: SttEvent): void;
   connection(event: ConnectionEventBody): void;
+  /** What was said is lost, because nothing came of it over two connections. The leg goes on. */
+  stalled?(error: SttStalledError): void;
   /** There will be no transcripts any more, and nobody asked for that. The leg has closed. */
   failed(error: Error): void;
 }
@@ -310,8 +313,18 @@ export class SttLeg {
       this.#leg.unanswered();
       return;
     }
-    if (isDeaf) this.#audio.forgetSent();
     this.#finalizing = undefined;
+    if (!isDeaf) return;
+    this.#audio.forgetSent();
+    if (!this.#hasEnded) this.#options.sink.stalled?.(this.#stalledError());
+  }
+
+  #stalledError(): SttStalledError {
+    const { id } = this.#options.stt;
+    return new SttStalledError(
+      `${id} wrote nothing down of what was said, though it was asked twice, over two connections. ` +
+        'Look at the service, and at whether the audio it is sent is speech.',
+    );
   }
 
   #changed(event: ConnectionEventBody): void {

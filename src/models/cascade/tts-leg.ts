@@ -311,6 +311,7 @@ export class TtsLeg {
     if (utterance?.saying === undefined) return;
     const { heardMs } = utterance;
     const { port } = this.#options;
+    this.#leg.ask((connection) => connection.givenUp?.('nothing came of an utterance'));
     this.#remove(utterance);
     // A voice that can be stopped is as stuck as another one.
     if (port.capabilities.cancels) this.#leg.renew();

@@ -60,7 +60,7 @@ export class SttConnection implements StreamConnection<SttInput>, SocketSink, Wi
     if (this.#state.tag !== 'dialling') return;
     this.#state = { tag: 'setup', socket };
     // The service is told before the socket goes: a session it does not know to be over holds its slot for half an hour.
-    scope.own('goodbye', this, { phase: 'flush', close: (held) => held.#sayGoodbye() });
+    scope.own('goodbye', this, { stop: (held) => held.#sayGoodbye() });
     if (wire.opening === undefined) this.ready();
     else socket.send(wire.opening);
   }

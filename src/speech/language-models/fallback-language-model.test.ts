@@ -19,11 +19,8 @@ import {
 import { ScriptedLanguageModel } from '../../testing/scripted-language-model.ts';
 import type { ScriptedTurn } from '../../testing/scripted-language-model.ts';
 import type { FinishReason, LanguageModel } from '../language-model.ts';
-import {
-  FALLBACK_FIRST_PIECE_TIMEOUT_MS,
-  FALLBACK_REST_MS,
-  fallbackLanguageModel,
-} from './fallback-language-model.ts';
+import { FALLBACK_REST_MS } from '../fallback/provider-roster.ts';
+import { FALLBACK_FIRST_PIECE_TIMEOUT_MS, fallbackLanguageModel } from './fallback-language-model.ts';
 import { LANGUAGE_MODEL_RETRY, retryingLanguageModel } from './retrying-language-model.ts';
 
 const PROVIDER = { provider: 'scripted' };

@@ -8,7 +8,6 @@ export type { AiCallSettings, AiModel, AiStreamPart } from './ai-model.ts';
 export { STREAM_END_WAIT_MS } from './ai-generation.ts';
 export {
   FALLBACK_FIRST_PIECE_TIMEOUT_MS,
-  FALLBACK_REST_MS,
   fallbackLanguageModel,
   type FallbackOptions,
 } from './fallback-language-model.ts';
