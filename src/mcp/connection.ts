@@ -1,12 +1,13 @@
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { z } from 'zod';
-import { ClosedError, HoldfastError, describeError } from '../kernel/index.ts';
+import { HoldfastError, describeError } from '../kernel/index.ts';
 import type { Lifetime } from '../kernel/index.ts';
 import { untilClosed } from '../session/until-closed.ts';
 import type { CallGate } from './call-gate.ts';
 import { CALL_RESULT } from './call-result.ts';
 import type { CallResult } from './call-result.ts';
 import { McpCallError, McpConnectionError } from './errors.ts';
+import { isAnswerLost } from './http-link.ts';
 import { Redactor } from './redactor.ts';
 import { makeClient } from './sdk.ts';
 import { linkTo } from './server-address.ts';
@@ -49,7 +50,7 @@ export class McpConnection {
   readonly #client: Client;
   readonly #redactor: Redactor;
   readonly #link: ServerLink;
-  #isLost = false;
+  #state: 'connecting' | 'ready' | 'lost' = 'connecting';
 
   private constructor(name: string, scope: Lifetime, client: Client, redactor: Redactor, link: ServerLink) {
     this.#name = name;
@@ -87,6 +88,7 @@ export class McpConnection {
         const made = new McpConnection(setup.name, scope, client, redactor, link);
         await client.connect(link.transport, { timeout: NEVER_MS });
         await prepare(made);
+        made.#ready();
         return made;
       });
       timer.cancel();
@@ -105,7 +107,7 @@ export class McpConnection {
 
   /** Whether it can be asked. */
   get isOpen(): boolean {
-    return !this.#isLost && this.#scope.isOpen;
+    return this.#state === 'ready' && this.#scope.isOpen;
   }
 
   /** One page of the server's tools, as it tells them. */
@@ -146,7 +148,7 @@ export class McpConnection {
       return new McpCallError('The server answered with something that is no result of a tool.');
     }
     const status = httpStatusOf(error);
-    const isAnswer = status === undefined && isServerError(error) && !this.#isLost;
+    const isAnswer = isServerError(error) && !isAnswerLost(error) && this.#state !== 'lost';
     if (isAnswer) return new McpCallError(this.#redactor.brief(describeError(error)));
     const isBusy = status !== undefined && (status >= 500 || BUSY_STATUSES.includes(status));
     if (!isBusy) this.#lose();
@@ -161,10 +163,17 @@ export class McpConnection {
     return this.#redactor.brief(this.#link.describeEnd());
   }
 
+  /** @throws when it was lost meanwhile. */
+  #ready(): void {
+    if (this.#state === 'lost') throw new Error('it went away');
+    this.#state = 'ready';
+  }
+
   #lose(): void {
-    if (this.#isLost) return;
-    this.#isLost = true;
-    if (!this.#scope.isOpen) return;
+    const wasReady = this.#state === 'ready';
+    this.#state = 'lost';
+    // While it connects, what was under way tells why it cannot go on.
+    if (!wasReady || !this.#scope.isOpen) return;
     this.#scope.log.warn('mcp connection lost', { toolset: this.#name, end: this.#end() });
     void this.#scope.close('lost');
   }
@@ -172,11 +181,10 @@ export class McpConnection {
 
 /** What is told to who opens a toolset: a developer, so that the server's own words are in it. */
 function connectError(error: unknown, name: string, redactor: Redactor, link: ServerLink | undefined): Error {
-  const hasGone = error instanceof ClosedError;
   // Of ours, and without secrets.
-  if (error instanceof HoldfastError && !hasGone) return error;
+  if (error instanceof HoldfastError) return error;
   const status = httpStatusOf(error);
-  const reason = hasGone ? 'it went away' : redactor.brief(reasonOf(error, status, link));
+  const reason = redactor.brief(reasonOf(error, status, link));
   const what = `The server of toolset '${name}' could not be connected to: ${reason}`;
   const advice = status === UNAUTHORIZED || status === 403 ? ' Check its headers.' : '';
   const text = `${what}${lastWords(link, redactor)}.${advice}`;
@@ -193,7 +201,8 @@ function reasonOf(error: unknown, status: number | undefined, link: ServerLink |
   if (status !== undefined) return `it answered with HTTP ${status}`;
   const code = codeOf(error);
   if (typeof code === 'string') return code;
-  if (isServerError(error) && link?.describeEnd() !== '') return 'it has ended';
+  if (isAnswerLost(error)) return 'the connection was lost before it answered';
+  if (link !== undefined && link.describeEnd() !== '') return 'it has ended';
   return describeError(error);
 }
 

@@ -10,8 +10,8 @@ import type { ServerLink } from './server-link.ts';
 /** How long a server may take to hear that its session is over, in milliseconds. It owes no more than a few bytes. */
 export const SESSION_END_BOUND_MS = 1_000;
 
-/** JSON-RPC has no code for an answer that is lost; this is the first of those that are free for servers. */
-const ANSWER_LOST_CODE = -32_000;
+/** The last of the codes that JSON-RPC leaves to servers, and a text of ours: together no server says them. */
+const ANSWER_LOST = { code: -32_099, message: 'The connection was lost before the answer came.' };
 
 export interface HttpAddress {
   readonly url: URL;
@@ -74,9 +74,14 @@ export class HttpLink implements ServerLink {
 
   /** The SDK ignores it where the answer has come. */
   #answerLost(id: number | string): void {
-    const error = { code: ANSWER_LOST_CODE, message: 'The connection was lost before the answer came.' };
-    this.#transport.onmessage?.({ jsonrpc: '2.0', id, error });
+    this.#transport.onmessage?.({ jsonrpc: '2.0', id, error: ANSWER_LOST });
   }
+}
+
+/** Whether it is what a call is ended with whose answer is lost. */
+export function isAnswerLost(error: unknown): boolean {
+  if (!(error instanceof Error) || !('code' in error)) return false;
+  return error.code === ANSWER_LOST.code && error.message.endsWith(ANSWER_LOST.message);
 }
 
 function checkHeaders(headers: Readonly<Record<string, string>>): void {

@@ -11,8 +11,11 @@ import type { McpTransport, ServerAddress, ValuesSource } from './server-address
 import { readTools, selectTools } from './tool-selection.ts';
 import type { ServerTool, ToolSelection } from './tool-selection.ts';
 
-/** Starting a program and initialising it, and telling its tools: those that are fetched first by `npx` take seconds. */
-export const DEFAULT_MCP_CONNECT_TIMEOUT_MS = 15_000;
+/**
+ * Starting a program, initialising it, and its tools: a second or two, and some more where `npx` has to fetch it. Less
+ * than a live session waits for a toolset, so that it is told what the server said and not that ten seconds are over.
+ */
+export const DEFAULT_MCP_CONNECT_TIMEOUT_MS = 8_000;
 
 /** Some eight thousand tokens: more than a caller wants to hear of, and a quarter of what small models remember. */
 export const DEFAULT_MAX_RESULT_BYTES = 32_768;

@@ -197,7 +197,9 @@ export class ServerProcess implements Transport, ServerLink {
     try {
       const message: unknown = JSON.parse(line);
       if (typeof message !== 'object' || message === null) throw new SyntaxError('It is no object.');
-      this.onmessage?.(message as JSONRPCMessage);
+      // The SDK takes notifications a moment later than answers: the last progress would come after the end of its call.
+      if ('method' in message) this.onmessage?.(message as JSONRPCMessage);
+      else queueMicrotask(() => this.onmessage?.(message as JSONRPCMessage));
     } catch {
       // Many servers print where they must not. A message that was damaged by it is missed by its time-out.
       this.onerror?.(new Error('The server wrote something to its standard output that is no message.'));

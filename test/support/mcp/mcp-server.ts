@@ -86,10 +86,10 @@ export function makeTestServer({ log, list, tools = [] }: TestServerOptions = {}
     const cursor = Number(params?.cursor ?? 0);
     const own = Object.keys(known).map((name): Tool => ({ name, inputSchema: NO_ARGUMENTS }));
     const all = [...own, ...tools];
-    // Two a page, so that there are pages.
-    const page = all.slice(cursor, cursor + 2);
-    const isLast = list !== 'endless' && cursor + 2 >= all.length;
-    return { tools: page, ...(isLast ? {} : { nextCursor: String(cursor + 2) }) };
+    // Five a page, so that there are pages.
+    const page = all.slice(cursor, cursor + 5);
+    const isLast = list !== 'endless' && cursor + 5 >= all.length;
+    return { tools: page, ...(isLast ? {} : { nextCursor: String(cursor + 5) }) };
   });
   server.setRequestHandler(CallToolRequestSchema, ({ params }, extra) => {
     noteIn(log, `call ${params.name}`);
