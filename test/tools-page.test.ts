@@ -10,7 +10,10 @@ import { expectPageProgram } from './support/page-program.ts';
 const PAGE = readFileSync(join(CHECKOUT, 'docs/tools.md'), 'utf8');
 const MCP = PAGE.slice(PAGE.indexOf('\n## MCP\n'));
 
-describe('docs/tools.md', () => {
+/** A program loads all of the sources, on a machine that may have other things to do. */
+const RUN_BOUND_MS = 60_000;
+
+describe('docs/tools.md', { timeout: RUN_BOUND_MS }, () => {
   it('shows a toolset that does what the page says', async () => {
     await expectPageProgram(PAGE);
   });
