@@ -176,12 +176,25 @@ describe('a toolset behind HTTP', { timeout: BOUND_MS }, () => {
       () => server.said.filter((said) => said === 'POST notifications/cancelled').length === 5,
       'the cancellations',
     );
-    // One idle socket for each notification, and none of a call.
-    await until(() => server.sockets.size <= 5, 'the end of the requests');
+    await until(() => server.unanswered === 0, 'the end of the requests');
     server.fault = () => undefined;
     expect(await rig.call('add', ADD[0])).toBe(ADD[1]);
     await rig.close();
     await until(() => server.sockets.size === 0, 'the end of its sockets');
+  });
+
+  it('a signal that fires after the answer says nothing to the server', async () => {
+    await using server = await HttpTestServer.start();
+    await using rig = new McpRig();
+    await rig.openHttp(server.url);
+    const late = new AbortController();
+    expect(await rig.call('add', ADD[0], late.signal)).toBe(ADD[1]);
+    late.abort();
+    const never = await rig.failure('add', ADD[0], AbortSignal.abort());
+    expect(never.message).toContain('was cancelled');
+    await rig.close();
+    expect(server.said.filter((said) => said.includes('cancelled'))).toEqual([]);
+    expect(server.said.filter((said) => said === 'POST tools/call')).toHaveLength(1);
   });
 
   it('R10 a tool that hears of its end', async () => {

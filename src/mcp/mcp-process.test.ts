@@ -87,17 +87,6 @@ describe('a toolset of a process', { timeout: BOUND_MS }, () => {
     expect(rig.logged.join()).not.toContain('unknown message');
   });
 
-  it('a signal that fires after the answer says nothing to the server', async () => {
-    await using rig = new McpRig();
-    await rig.openProcess();
-    const late = new AbortController();
-    expect(await rig.call('add', { a: 1, b: 2 }, late.signal)).toBe('3');
-    late.abort();
-    expect(await rig.failure('add', {}, AbortSignal.abort())).toMatchObject({ message: /cancelled/ });
-    await rig.close();
-    expect(rig.noted.filter((line) => line.startsWith('cancelled'))).toEqual([]);
-  });
-
   it('tells how far a call is to who asked for it', async () => {
     await using rig = new McpRig();
     const told: unknown[] = [];

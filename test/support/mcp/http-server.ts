@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
-import { makeTestServer } from './mcp-server.ts';
+import { SERVER_LIFE_MS, makeTestServer } from './mcp-server.ts';
 import type { TestServerOptions } from './mcp-server.ts';
 
 /** What happens to a request instead of being answered as it should be. */
@@ -34,6 +34,8 @@ export class HttpTestServer implements AsyncDisposable {
   readonly requests: SeenRequest[] = [];
   readonly sockets = new Set<Socket>();
   readonly sessions = new Map<string, StreamableHTTPServerTransport>();
+  /** Requests whose answer has not ended, and which nobody has given up. */
+  unanswered = 0;
   fault: NonNullable<HttpTestServerOptions['fault']>;
   readonly #server: Server;
   readonly #options: HttpTestServerOptions;
@@ -42,8 +44,12 @@ export class HttpTestServer implements AsyncDisposable {
     this.#options = options;
     this.fault = options.fault ?? (() => undefined);
     this.#server = createServer((request, response) => {
+      this.unanswered += 1;
+      response.on('close', () => (this.unanswered -= 1));
       this.#answer(request, response).catch(() => response.destroy());
     });
+    // Longer than any test: what is closed is closed by the client.
+    this.#server.keepAliveTimeout = SERVER_LIFE_MS;
     this.#server.on('connection', (socket) => {
       this.sockets.add(socket);
       socket.on('close', () => this.sockets.delete(socket));
