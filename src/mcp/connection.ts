@@ -8,11 +8,11 @@ import { CALL_RESULT } from './call-result.ts';
 import type { CallResult } from './call-result.ts';
 import { McpCallError, McpConnectionError } from './errors.ts';
 import { isAnswerLost } from './http-link.ts';
+import { linkTo } from './link-to-server.ts';
 import { Redactor } from './redactor.ts';
 import { makeClient } from './sdk.ts';
-import { linkTo } from './server-address.ts';
-import type { ServerAddress } from './server-address.ts';
 import type { ServerLink } from './server-link.ts';
+import type { ServerSource } from './server-source.ts';
 
 /** The SDK's own bounds are timers that nobody owns: they are set to the longest there is, and ours come first. */
 const NEVER_MS = 2 ** 31 - 1;
@@ -31,7 +31,7 @@ const TOOL_PAGE = z.looseObject({ tools: z.array(z.unknown()), nextCursor: z.str
 export interface ConnectionSetup {
   /** The toolset's name. */
   readonly name: string;
-  readonly address: ServerAddress;
+  readonly source: ServerSource;
   readonly connectTimeoutMs: number;
   readonly maxMessageBytes: number;
 }
@@ -83,7 +83,7 @@ export class McpConnection {
     try {
       const connection = await untilClosed(scope, async () => {
         const client = await makeClient();
-        const link = await linkTo(setup.address, setup.maxMessageBytes, redactor, scope);
+        const link = await linkTo(setup.source, setup.maxMessageBytes, redactor, scope);
         attempt.link = link;
         const made = new McpConnection(setup.name, scope, client, redactor, link);
         await client.connect(link.transport, { timeout: NEVER_MS });

@@ -16,6 +16,6 @@ export type {
   McpToolsetOptions,
   McpTransportOptions,
 } from './mcp-toolset.ts';
-export type { McpTransport, ValuesSource } from './server-address.ts';
+export type { McpTransport, ValuesSource } from './server-source.ts';
 export { MAX_MCP_TOOLS, MAX_TOOL_PAGES } from './tool-selection.ts';
 export type { ToolSelection } from './tool-selection.ts';

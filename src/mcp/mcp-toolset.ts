@@ -7,7 +7,7 @@ import { toldOf } from './call-result.ts';
 import { McpCallError } from './errors.ts';
 import { LiveServer } from './live-server.ts';
 import type { LiveServerOptions } from './live-server.ts';
-import type { McpTransport, ServerAddress, ValuesSource } from './server-address.ts';
+import type { McpTransport, ServerSource, ValuesSource } from './server-source.ts';
 import { readTools, selectTools } from './tool-selection.ts';
 import type { ServerTool, ToolSelection } from './tool-selection.ts';
 
@@ -109,7 +109,7 @@ export function mcpToolset(options: McpToolsetOptions): Toolset {
   const server: LiveServerOptions = {
     setup: {
       name,
-      address: addressOf(options),
+      source: sourceOf(options),
       connectTimeoutMs: positive(
         'connectTimeoutMs',
         options.connectTimeoutMs ?? DEFAULT_MCP_CONNECT_TIMEOUT_MS,
@@ -183,7 +183,7 @@ function makeTool(
 }
 
 /** @throws InvalidOptionError unless exactly one of the three ways to a server is given, as it can be gone. */
-function addressOf(options: McpToolsetOptions): ServerAddress {
+function sourceOf(options: McpToolsetOptions): ServerSource {
   const ways = ['command', 'url', 'transport'].filter((way) => way in options);
   if (ways.length !== 1) {
     throw new InvalidOptionError(

@@ -5,60 +5,34 @@ import type { Redactor } from './redactor.ts';
 import { loadStreamableHttp } from './sdk.ts';
 import type { ServerLink } from './server-link.ts';
 import { ServerProcess } from './server-process.ts';
-
-/** Names and values, or a function that is asked for them whenever the server is connected to. */
-export type ValuesSource =
-  | Readonly<Record<string, string>>
-  | (() => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>);
-
-/** What carries messages to a server: any transport of the SDK. */
-export interface McpTransport {
-  start(): Promise<void>;
-  send(message: never, options?: never): Promise<void>;
-  close(): Promise<void>;
-}
-
-/** Where a server is. */
-export type ServerAddress =
-  | {
-      readonly kind: 'process';
-      readonly command: string;
-      readonly args: readonly string[];
-      readonly env: ValuesSource;
-      readonly cwd: string | undefined;
-    }
-  | { readonly kind: 'http'; readonly url: URL; readonly headers: ValuesSource }
-  | {
-      readonly kind: 'transport';
-      readonly make: (scope: Lifetime) => McpTransport | Promise<McpTransport>;
-    };
+import type { ServerSource, ValuesSource } from './server-source.ts';
 
 /**
  * Makes the way to a server, for one connection; it belongs to `scope`. Secrets are asked for now, and taken out of
  * whatever is said of this connection.
  */
 export async function linkTo(
-  address: ServerAddress,
+  source: ServerSource,
   maxMessageBytes: number,
   redactor: Redactor,
   scope: Lifetime,
 ): Promise<ServerLink> {
-  switch (address.kind) {
+  switch (source.kind) {
     case 'process': {
-      const env = await ask('env', address.env, redactor);
-      const { command, args, cwd } = address;
+      const env = await ask('env', source.env, redactor);
+      const { command, args, cwd } = source;
       return ServerProcess.start({ command, args, env, cwd, maxMessageBytes }, scope);
     }
     case 'http': {
-      redactor.addUrl(address.url);
+      redactor.addUrl(source.url);
       const [sdk, headers] = await Promise.all([
         loadStreamableHttp(),
-        ask('headers', address.headers, redactor),
+        ask('headers', source.headers, redactor),
       ]);
-      return HttpLink.open(sdk, { url: address.url, headers, maxMessageBytes }, scope);
+      return HttpLink.open(sdk, { url: source.url, headers, maxMessageBytes }, scope);
     }
     case 'transport': {
-      const transport = await address.make(scope);
+      const transport = await source.make(scope);
       scope.own('transport', transport, {
         close: (held) => held.close(),
         abort: (held) => held.close(),
@@ -71,10 +45,10 @@ export async function linkTo(
 /** @throws InvalidOptionError for what are no texts by name; what the function throws. */
 async function ask(
   name: string,
-  source: ValuesSource,
+  given: ValuesSource,
   redactor: Redactor,
 ): Promise<Readonly<Record<string, string>>> {
-  const values = typeof source === 'function' ? await source() : source;
+  const values = typeof given === 'function' ? await given() : given;
   if (Object.values(values).some((value) => typeof value !== 'string')) {
     throw new InvalidOptionError(`${name} of an MCP server must be texts by name.`);
   }
