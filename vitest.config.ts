@@ -8,7 +8,7 @@ export default defineConfig({
     // The same mapping as `paths` of tsconfig.json: tests import `holdfast/…` and get the sources.
     alias: [
       { find: /^holdfast$/, replacement: source('index.ts') },
-      { find: /^holdfast\/(kernel|server|store|client|testing)$/, replacement: source('$1/index.ts') },
+      { find: /^holdfast\/(kernel|server|store|mcp|client|testing)$/, replacement: source('$1/index.ts') },
     ],
   },
   test: {

@@ -74,6 +74,7 @@ async function call(url: string, ...parameters: readonly string[]): Promise<void
 const PROOFS: Readonly<Record<string, () => Promise<void>>> = {
   'hello.ts': () => expectPromise('hello.ts'),
   'tools.ts': () => expectPromise('tools.ts'),
+  'mcp-tools.ts': () => expectPromise('mcp-tools.ts'),
   'agent-session.ts': () => expectPromise('agent-session.ts'),
   'cancelling.ts': () => expectPromise('cancelling.ts'),
   'client.ts': () => expectPromise('client.ts'),

@@ -18,6 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   speech: ['kernel', 'protocol', 'session'],
   store: ['kernel', 'protocol', 'session'],
   models: ['kernel', 'protocol', 'session', 'speech', 'store'],
+  mcp: ['kernel', 'session'],
   server: ['kernel', 'protocol', 'session', 'speech', 'store', 'models'],
   telephony: ['kernel', 'protocol', 'session', 'speech', 'store', 'models'],
   client: ['kernel', 'protocol'],

@@ -114,6 +114,14 @@ describe('the published package', () => {
       });`;
       const said = await runHere(process.execPath, ['--input-type=module', '-e', program]);
       expect(said).toBe('HOLDFAST_INVALID_OPTION true\n');
+      const opening = `
+      import { Lifetime } from 'holdfast';
+      import { mcpToolset } from 'holdfast/mcp';
+      const toolset = mcpToolset({ name: 'any', command: 'any' });
+      await toolset.open(Lifetime.root({ name: 'session' })).catch(({ code, message }) => {
+        console.log(code, message.includes('npm install @modelcontextprotocol/sdk'));
+      });`;
+      expect(await runHere(process.execPath, ['--input-type=module', '-e', opening])).toBe(said);
     },
   );
 

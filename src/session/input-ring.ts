@@ -1,16 +1,11 @@
-import type { AudioChunk, Content, LiveRequest } from '../protocol/index.ts';
+import type { Content, LiveRequest } from '../protocol/index.ts';
+import { KeptInputs } from './kept-inputs.ts';
+import type { ClientInput } from './kept-inputs.ts';
 
-/** What of a client's requests is handed to a model. */
-export type ClientInput = Exclude<LiveRequest, { readonly type: 'close' }>;
+export type { ClientInput } from './kept-inputs.ts';
 
 /** Messages and marks are few; this many without an answer are a client that talks to nobody. */
 export const MAX_KEPT_MESSAGES = 1_000;
-
-/** A picture counts as the second it is shown for, so that pictures are bounded as the audio beside them is. */
-const PICTURE_MS = 1_000;
-
-/** Quieter than this (−42 dB below full scale) is a room and not a voice. */
-export const AUDIBLE_SAMPLE = 256;
 
 /** A word begins more quietly than it goes on: so much before the first audible sample belongs to it. */
 export const LEAD_IN_MS = 300;
@@ -28,15 +23,6 @@ export const MAX_REPLAYS = 10;
 export interface Unsent {
   readonly requests: number;
   readonly audioMs: number;
-}
-
-interface Kept {
-  readonly input: ClientInput;
-  readonly position: number;
-  readonly durationMs: number;
-  wasSent: boolean;
-  /** Which input of its connection it was, counted from 0. */
-  sentAs: number;
 }
 
 /** What comes of going back: something is sent again, nothing has to be, or it was sent too often and is given up. */
@@ -59,7 +45,7 @@ export interface Replay {
 export class InputRing {
   readonly #keeps: boolean;
   readonly #maxAudioMs: number;
-  readonly #kept: Kept[] = [];
+  readonly #kept = new KeptInputs();
   /** The index in `#kept` of the next one to be sent. */
   #next = 0;
   #nextPosition = 0;
@@ -90,7 +76,7 @@ export class InputRing {
 
   /** The position of the next input to be sent. */
   get position(): number {
-    return this.#kept[this.#next]?.position ?? this.#nextPosition;
+    return this.#positionAt(this.#next);
   }
 
   /** How many inputs wait to be sent. */
@@ -105,13 +91,17 @@ export class InputRing {
 
   /** The messages among what waits to be sent, for the first time or again. */
   get contentsToSend(): ReadonlySet<Content> {
-    const waiting = this.#kept.slice(this.#next);
-    return new Set(waiting.flatMap(({ input }) => (input.type === 'content' ? [input.content] : [])));
+    const contents = new Set<Content>();
+    for (let index = this.#next; index < this.#kept.length; index += 1) {
+      if (this.#kept.durationMs(index) > 0) continue;
+      const input = this.#kept.input(index);
+      if (input?.type === 'content') contents.add(input.content);
+    }
+    return contents;
   }
 
   push(input: ClientInput): void {
-    const durationMs = durationOf(input);
-    this.#kept.push({ input, position: this.#nextPosition, durationMs, wasSent: false, sentAs: -1 });
+    const durationMs = this.#kept.push(input, this.#nextPosition);
     this.#nextPosition += 1;
     this.#keptMs += durationMs;
     this.#sinceBacklogMs += durationMs;
@@ -123,22 +113,21 @@ export class InputRing {
 
   /** The next input to be sent. */
   peek(): ClientInput | undefined {
-    return this.#kept[this.#next]?.input;
+    return this.waiting > 0 ? this.#kept.input(this.#next) : undefined;
   }
 
   /** What `peek` gave was taken by the connection, as its input number `index`, counted from 0. */
   sent(index: number): void {
-    const kept = this.#kept[this.#next];
-    if (kept === undefined) return;
-    kept.wasSent = true;
-    kept.sentAs = index;
+    if (this.waiting === 0) return;
+    this.#kept.markSent(this.#next, index);
     // A picture shows a moment that would be over when it was sent again.
-    if (!this.#keeps || kept.input.type === 'image') {
+    if (!this.#keeps || this.#kept.isImage(this.#next)) {
       this.#remove(this.#next);
       return;
     }
+    this.#kept.pack(this.#next);
+    this.#hasWord ||= this.#kept.isWord(this.#next);
     this.#next += 1;
-    this.#hasWord ||= isWord(kept.input);
     if (!this.#hasWord && !this.#keepsSilence) this.#dropSilence();
   }
 
@@ -149,11 +138,10 @@ export class InputRing {
 
   /** The agent begins to answer what it was sent so far, but for what the user is in the middle of. */
   floorTaken(): void {
-    const isCatchingUp =
-      (this.#kept[0]?.position ?? Infinity) < this.#backlogEnd && this.#sinceBacklogMs < MAX_OVERLAP_MS;
+    const isCatchingUp = this.#positionAt(0) < this.#backlogEnd && this.#sinceBacklogMs < MAX_OVERLAP_MS;
     const whole = this.#wholeUntil();
     const heard = isCatchingUp ? Math.min(whole, this.#firstUtteranceUntil()) : whole;
-    this.#floor = this.#kept[heard]?.position ?? this.#nextPosition;
+    this.#floor = this.#positionAt(heard);
   }
 
   /** The answer is whole, or is not wanted any more: what led to it is done with. */
@@ -167,18 +155,20 @@ export class InputRing {
   get isQuiet(): boolean {
     let tailMs = 0;
     for (let index = this.#kept.length - 1; index >= 0 && tailMs < QUIET_TAIL_MS; index -= 1) {
-      const kept = this.#kept[index];
-      if (kept?.input.type !== 'audio') continue;
-      if (isAudible(kept.input.audio)) return false;
-      tailMs += kept.durationMs;
+      if (!this.#kept.isAudio(index)) continue;
+      if (this.#kept.isWord(index)) return false;
+      tailMs += this.#kept.durationMs(index);
     }
     return true;
   }
 
   /** The position after input number `index` of the connection: what a provider that counts has not had. */
   positionAfter(index: number): number {
-    const after = this.#kept.find(({ wasSent, sentAs }) => !wasSent || sentAs > index);
-    return after?.position ?? this.#nextPosition;
+    let after = 0;
+    while (after < this.#kept.length && this.#kept.wasSent(after) && this.#kept.sentAs(after) <= index) {
+      after += 1;
+    }
+    return this.#positionAt(after);
   }
 
   /**
@@ -205,11 +195,10 @@ export class InputRing {
   /** What the connection is known to have had before `position` is not sent again after all. */
   skipTo(position: number): void {
     while (this.#next < this.#kept.length) {
-      const kept = this.#kept[this.#next];
-      if (kept === undefined || !kept.wasSent || kept.position >= position) return;
-      kept.sentAs = -1;
+      if (!this.#kept.wasSent(this.#next) || this.#kept.position(this.#next) >= position) return;
+      this.#kept.markSent(this.#next, -1);
+      this.#hasWord ||= this.#kept.isWord(this.#next);
       this.#next += 1;
-      this.#hasWord ||= isWord(kept.input);
     }
   }
 
@@ -230,15 +219,18 @@ export class InputRing {
 
   /** Lets go of everything. Tells what was never sent, dropped or not, as far as nobody was told of it. */
   abandon(): Unsent {
-    const unsent = this.#kept.filter(({ wasSent }) => !wasSent);
-    const { requests, audioMs } = this.#droppedUnsent;
-    const keptMs = audioMsOf(unsent.map(({ input }) => input));
+    let { requests, audioMs } = this.#droppedUnsent;
+    for (let index = 0; index < this.#kept.length; index += 1) {
+      if (this.#kept.wasSent(index)) continue;
+      requests += 1;
+      if (this.#kept.isAudio(index)) audioMs += this.#kept.durationMs(index);
+    }
     this.#droppedUnsent = { requests: 0, audioMs: 0 };
-    this.#kept.length = 0;
+    this.#kept.clear();
     this.#next = 0;
     this.#keptMs = 0;
     this.#messages = 0;
-    return { requests: requests + unsent.length, audioMs: audioMs + keptMs };
+    return { requests, audioMs };
   }
 
   /**
@@ -249,11 +241,13 @@ export class InputRing {
   #wholeUntil(): number {
     let [isSpeaking, quietMs, spanMs] = [false, 0, 0];
     for (let index = this.#next - 1; index >= 0 && spanMs <= MAX_OVERLAP_MS; index -= 1) {
-      const { input, durationMs } = this.#kept[index] as Kept;
-      if (input.type === 'activityStart') return index;
-      if (input.type === 'image') continue;
-      if (input.type !== 'audio') return isSpeaking ? index + 1 : this.#next;
-      const isVoice = isAudible(input.audio);
+      if (this.#kept.isImage(index)) continue;
+      if (!this.#kept.isAudio(index)) {
+        if (this.#kept.input(index)?.type === 'activityStart') return index;
+        return isSpeaking ? index + 1 : this.#next;
+      }
+      const durationMs = this.#kept.durationMs(index);
+      const isVoice = this.#kept.isWord(index);
       isSpeaking ||= isVoice;
       quietMs = isVoice ? 0 : quietMs + durationMs;
       spanMs += durationMs;
@@ -269,12 +263,11 @@ export class InputRing {
   #firstUtteranceUntil(): number {
     let [hasSpoken, quietMs] = [false, 0];
     for (let index = 0; index < this.#next; index += 1) {
-      const { input, durationMs } = this.#kept[index] as Kept;
-      if (input.type !== 'audio') return this.#next;
-      const isVoice = isAudible(input.audio);
+      if (!this.#kept.isAudio(index)) return this.#next;
+      const isVoice = this.#kept.isWord(index);
       if (hasSpoken && isVoice && quietMs >= QUIET_TAIL_MS) return this.#withLeadIn(index);
       hasSpoken ||= isVoice;
-      quietMs = isVoice ? 0 : quietMs + durationMs;
+      quietMs = isVoice ? 0 : quietMs + this.#kept.durationMs(index);
     }
     return this.#next;
   }
@@ -282,11 +275,7 @@ export class InputRing {
   /** The index of the first mark, message or audible piece of audio that was sent, with its lead-in. */
   #firstWord(): number {
     let word = 0;
-    while (word < this.#next) {
-      const input = this.#kept[word]?.input;
-      if (input === undefined || isWord(input)) break;
-      word += 1;
-    }
+    while (word < this.#next && !this.#kept.isWord(word)) word += 1;
     return word === this.#next ? word : this.#withLeadIn(word);
   }
 
@@ -294,34 +283,39 @@ export class InputRing {
     let [index, leadInMs] = [word, 0];
     while (index > 0 && leadInMs < LEAD_IN_MS) {
       index -= 1;
-      leadInMs += this.#kept[index]?.durationMs ?? 0;
+      leadInMs += this.#kept.durationMs(index);
     }
     return index;
   }
 
   #msBetween(start: number, end: number, onlySent = false): number {
     let sumMs = 0;
-    for (const { input, durationMs, wasSent } of this.#kept.slice(start, end)) {
-      if (input.type === 'audio' && (wasSent || !onlySent)) sumMs += durationMs;
+    for (let index = start; index < end; index += 1) {
+      if (!this.#kept.isAudio(index) || (onlySent && !this.#kept.wasSent(index))) continue;
+      sumMs += this.#kept.durationMs(index);
     }
     return sumMs;
   }
 
   #forgetBefore(position: number): void {
-    let count = 0;
-    while (count < this.#next && (this.#kept[count]?.position ?? position) < position) count += 1;
-    if (count === 0) return;
-    for (const { durationMs } of this.#kept.splice(0, count)) this.#uncount(durationMs);
-    this.#next -= count;
-    this.#hasWord = this.#kept.slice(0, this.#next).some(({ input }) => isWord(input));
+    let isAnyGone = false;
+    while (this.#next > 0 && this.#kept.position(0) < position) {
+      this.#remove(0);
+      isAnyGone = true;
+    }
+    if (!isAnyGone) return;
+    this.#hasWord = false;
+    for (let index = 0; index < this.#next && !this.#hasWord; index += 1) {
+      this.#hasWord = this.#kept.isWord(index);
+    }
   }
 
   /** A caller who says nothing costs nothing: of the silence before the first word no more than its lead-in is kept. */
   #dropSilence(): void {
     let silentMs = 0;
-    for (let index = 0; index < this.#next; index += 1) silentMs += this.#kept[index]?.durationMs ?? 0;
-    for (let first = this.#kept[0]; first !== undefined && this.#next > 0; first = this.#kept[0]) {
-      silentMs -= first.durationMs;
+    for (let index = 0; index < this.#next; index += 1) silentMs += this.#kept.durationMs(index);
+    while (this.#next > 0) {
+      silentMs -= this.#kept.durationMs(0);
       if (silentMs < LEAD_IN_MS) return;
       this.#remove(0);
       // Whatever was dropped before it came before a pause, and is not missed.
@@ -334,42 +328,37 @@ export class InputRing {
    * the latest: no connection has had it yet, however long it is, and however little is to be kept.
    */
   #dropOldestAudio(): boolean {
-    const index = this.#kept.findIndex(({ durationMs }) => durationMs > 0);
-    const oldest = this.#kept[index];
-    if (oldest === undefined || index === this.#kept.length - 1) return false;
-    if (oldest.input.type === 'audio') {
-      if (index < this.#next) this.#droppedMs += oldest.durationMs;
-      else this.#lostMs += oldest.durationMs;
+    let index = 0;
+    while (index < this.#kept.length && this.#kept.durationMs(index) === 0) index += 1;
+    if (index >= this.#kept.length - 1) return false;
+    const audioMs = this.#kept.isAudio(index) ? this.#kept.durationMs(index) : 0;
+    if (index < this.#next) this.#droppedMs += audioMs;
+    else this.#lostMs += audioMs;
+    if (!this.#kept.wasSent(index)) {
+      const dropped = this.#droppedUnsent;
+      this.#droppedUnsent = { requests: dropped.requests + 1, audioMs: dropped.audioMs + audioMs };
     }
-    if (!oldest.wasSent) this.#noteDropped(oldest);
     this.#remove(index);
     return true;
   }
 
-  #noteDropped({ input, durationMs }: Kept): void {
-    const { requests, audioMs } = this.#droppedUnsent;
-    const ms = input.type === 'audio' ? durationMs : 0;
-    this.#droppedUnsent = { requests: requests + 1, audioMs: audioMs + ms };
-  }
-
   #dropOldestMessage(): void {
-    const index = this.#kept.findIndex(({ durationMs }) => durationMs === 0);
-    if (index >= 0 && index < this.#next) this.#remove(index);
-  }
-
-  #uncount(durationMs: number): void {
-    this.#keptMs -= durationMs;
-    if (durationMs === 0) this.#messages -= 1;
+    let index = 0;
+    while (index < this.#next && this.#kept.durationMs(index) > 0) index += 1;
+    if (index < this.#next) this.#remove(index);
   }
 
   #remove(index: number): void {
-    const kept = this.#kept[index];
-    if (kept !== undefined) this.#uncount(kept.durationMs);
-    // One in, one out is what nearly always happens where nothing is kept.
-    if (this.#kept.length === 1) this.#kept.pop();
-    else if (index === 0) this.#kept.shift();
-    else this.#kept.splice(index, 1);
+    const durationMs = this.#kept.durationMs(index);
+    this.#keptMs -= durationMs;
+    if (durationMs === 0) this.#messages -= 1;
+    this.#kept.remove(index);
     if (index < this.#next) this.#next -= 1;
+  }
+
+  /** The position of the one at this index, or of the next one to come. */
+  #positionAt(index: number): number {
+    return index < this.#kept.length ? this.#kept.position(index) : this.#nextPosition;
   }
 }
 
@@ -378,19 +367,4 @@ export function audioMsOf(inputs: readonly LiveRequest[]): number {
   let audioMs = 0;
   for (const input of inputs) if (input.type === 'audio') audioMs += input.audio.durationMs;
   return audioMs;
-}
-
-function isWord(input: ClientInput): boolean {
-  return input.type !== 'audio' || isAudible(input.audio);
-}
-
-function durationOf(input: ClientInput): number {
-  if (input.type === 'audio') return input.audio.durationMs;
-  return input.type === 'image' ? PICTURE_MS : 0;
-}
-
-/** Whether somebody, or something, can be heard in it. */
-export function isAudible(audio: AudioChunk): boolean {
-  for (const sample of audio.samples) if (sample > AUDIBLE_SAMPLE || sample < -AUDIBLE_SAMPLE) return true;
-  return false;
 }

@@ -22,7 +22,9 @@ export async function expectPageProgram(
     const file = join(folder, 'program.mts');
     const source = program
       .replaceAll(`'holdfast'`, `'${sourceOf('index.ts')}'`)
-      .replaceAll(`'holdfast/testing'`, `'${sourceOf('testing/index.ts')}'`);
+      .replaceAll(`'holdfast/testing'`, `'${sourceOf('testing/index.ts')}'`)
+      .replaceAll(`'holdfast/mcp'`, `'${sourceOf('mcp/index.ts')}'`)
+      .replaceAll(`'zod'`, `'${import.meta.resolve('zod')}'`);
     await writeFile(file, source);
     const run = await runProgram(process.execPath, [file], { cwd: folder, env: {} });
     expect(run).toEqual({ status: 0, stdout: printed, stderr: '' });

@@ -189,8 +189,23 @@ export class SupervisedRace {
     }
   }
 
+  /** The numbers of inputs among what was queued. Audio that is sent again is a copy: it bears its number. */
   #numbers(inputs: readonly ModelInput[]): number[] {
-    return inputs.map((input) => this.queued.indexOf(input as ClientInput)).filter((number) => number >= 0);
+    return inputs
+      .map((input) => {
+        if (input.type !== 'audio') return this.queued.indexOf(input as ClientInput);
+        const [high = 0, low = 0] = input.audio.samples.subarray(-2);
+        return high * 128 + low;
+      })
+      .filter((number) => number >= 0);
+  }
+
+  /** Audio that bears the number it will have, in two samples that nobody can hear. */
+  #numbered(sample: number): AudioChunk {
+    const audio = audioOf(sample, 16_000);
+    const number = this.queued.length;
+    audio.samples.set([number >> 7, number & 127], audio.sampleCount - 2);
+    return audio;
   }
 
   async act(act: Act): Promise<void> {
@@ -228,7 +243,7 @@ export class SupervisedRace {
         return;
       case 'speak':
       case 'quiet':
-        this.#queue({ type: 'audio', audio: audioOf(act === 'speak' ? 5_000 : 0, 16_000) });
+        this.#queue({ type: 'audio', audio: this.#numbered(act === 'speak' ? 5_000 : 0) });
         return;
       case 'burst':
         for (let count = 0; count < 4; count += 1) await this.act('speak');

@@ -1,5 +1,6 @@
 import { AudioChunk, BYTES_PER_SAMPLE } from '../../protocol/index.ts';
-import { LEAD_IN_MS, QUIET_TAIL_MS, isAudible } from '../../session/input-ring.ts';
+import { LEAD_IN_MS, QUIET_TAIL_MS } from '../../session/input-ring.ts';
+import { isAudible } from '../../session/kept-inputs.ts';
 
 interface Kept {
   readonly audio: AudioChunk;
