@@ -83,6 +83,7 @@ export class HoldfastServer implements AsyncDisposable {
       drain,
       random,
       reconnect: options.reconnect,
+      onSessionEnd: options.onSessionEnd,
       store: options.store ?? new MemorySessionStore({ clock: root.clock, random }),
       hosts: new HostCheck(limits.allowedHosts),
       metrics: new ServerMetrics(),
