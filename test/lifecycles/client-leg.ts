@@ -104,7 +104,7 @@ export const brokenLeg: WayTable = {
       name: 'no such session',
       opening: 'dial',
       query: 'app_name=demo&user_id=u&session_id=nobody',
-      ask: () => undefined,
+      ask: (call) => call.greet(),
     }),
     leg({
       name: 'a message above `maxMessageBytes`',
