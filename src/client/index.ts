@@ -2,6 +2,7 @@
 export { platformWebSocket } from './client-socket.ts';
 export type { WebSocketConstructor, WebSocketLike } from './client-socket.ts';
 export type { ReceivedAudio, ServerGoAway, WireFault } from './client-wire.ts';
+export { describeAbsence, describeReturn } from './describe-return.ts';
 export { describeConnection } from './describe-connection.ts';
 export { NotOpenError, ServerConnectionError, ServerResponseError } from './errors.ts';
 export { LiveClient, connectSession } from './live-client.ts';

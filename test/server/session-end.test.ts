@@ -436,7 +436,9 @@ describe.each(WIRES)('E every reason reaches the %s wire, the report, the log an
       { message: 'closed', fields: { reason } },
     ]);
     // In process: the listener has gone with the server.
-    const metrics = await test.server.fetch(new Request('http://127.0.0.1/metrics'));
+    const metrics = await test.server.fetch(
+      new Request('http://127.0.0.1/metrics', { headers: { host: '127.0.0.1' } }),
+    );
     expect(await metrics.text()).toContain(`holdfast_sessions_closed_total{reason="${reason}"} 1`);
   });
 });
