@@ -94,7 +94,7 @@ describe('a client whose connection is lost', () => {
     await until('the live session has ended', () => ends.length === 1);
   });
 
-  it('P59 R8 is understood whole and once, however often it is lost while the user speaks', async () => {
+  it('R8 is understood whole and once, however often it is lost while the user speaks', async () => {
     await start();
     await connect();
     let said = 0;

@@ -117,7 +117,7 @@ function samplesOf(...clients: TestClient[]): number[] {
 const ended = (): Promise<void> => until('the call is over', () => test.server.liveSessions === 0);
 
 describe('a client that vanished', () => {
-  it('P50 P51 C7 H2 is waited for, comes back to the same live session, and gets what it missed, once and in order', async () => {
+  it('P50 P51 is waited for, comes back to the same live session, and gets what it missed, once and in order', async () => {
     await start();
     const first = await live();
     test.model.last.output(text('one'), audio(0, 480));
@@ -233,7 +233,7 @@ describe('a client that vanished', () => {
 });
 
 describe('what comes back', () => {
-  it('P54 H4 wrong tokens disturb nothing, and are told to stay away', async () => {
+  it('H4 wrong tokens disturb nothing, and are told to stay away', async () => {
     await start();
     const client = await live();
     const place = placeOf(client);
@@ -249,7 +249,7 @@ describe('what comes back', () => {
     expect(client.socket.readyState).toBe(client.socket.OPEN);
   });
 
-  it('P54 H4 a wrong token ends no grace', async () => {
+  it('P54 a wrong token ends no grace', async () => {
     await start();
     const first = await live();
     const place = placeOf(first);
@@ -260,7 +260,7 @@ describe('what comes back', () => {
     expect(helloOf(second).resumed).toBe(true);
   });
 
-  it('P55 H4 a token is good once: its use gives out the next, and the old one is not taken when that one is known', async () => {
+  it('H4 a token is good once: its use gives out the next, and the old one is not taken when that one is known', async () => {
     await start();
     const first = await live();
     const place = placeOf(first);
@@ -416,7 +416,7 @@ describe('what comes back', () => {
 });
 
 describe('a server that drains', () => {
-  it('P60 D5 counts a live session in its grace, lets its client come back, and ends with it', async () => {
+  it('D5 counts a live session in its grace, lets its client come back, and ends with it', async () => {
     await start({ drainTimeoutMs: 60_000 });
     const first = await live();
     const place = placeOf(first);
