@@ -22,7 +22,7 @@ export async function expectPageProgram(
     const file = join(folder, 'program.mts');
     const source = program
       .replaceAll(`'holdfast'`, `'${sourceOf('index.ts')}'`)
-      .replaceAll(`'holdfast/testing'`, `'${sourceOf('testing/index.ts')}'`);
+      .replaceAll(/'holdfast\/(\w+)'/g, (_import, room: string) => `'${sourceOf(`${room}/index.ts`)}'`);
     await writeFile(file, source);
     const run = await runProgram(process.execPath, [file], { cwd: folder, env: {} });
     expect(run).toEqual({ status: 0, stdout: printed, stderr: '' });
