@@ -91,6 +91,8 @@ export class LiveCall implements Call {
     this.startedAtMs = this.#job.startedAtMs;
     this.ended = this.#job.ended;
     this.over = this.#job.over;
+    // The call is counted until its hook has run; what it has held is not held for that.
+    void this.ended.then(() => this.#forget());
     // Whoever closes the scope, also the server from above, wakes up what waits for the client's hello.
     this.#scope.own('waiting for hello', this.#ready, { stop: ({ resolve: wake }) => wake() });
   }
@@ -446,6 +448,12 @@ export class LiveCall implements Call {
     this.#job.ending();
     this.#endGrace('ended');
     this.#seat?.leg.end(end);
+  }
+
+  #forget(): void {
+    this.#session = undefined;
+    this.#recovery = undefined;
+    this.#queue.clear();
   }
 
   #reason(): string {

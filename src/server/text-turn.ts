@@ -57,6 +57,10 @@ export class TextTurn implements Call {
     this.startedAtMs = this.#job.startedAtMs;
     this.ended = this.#job.ended;
     this.over = this.#job.over;
+    // The turn is counted until its hook has run; the live session is not held for that.
+    void this.ended.then(() => {
+      this.#session = undefined;
+    });
     this.#adk = { invocationId: `e-${randomId(context.random)}` };
     // However the scope ends, also with the server from above, nobody is left waiting for the answer.
     this.#scope.own('answer', this.#done, {

@@ -1,9 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { VirtualClock } from '../../src/kernel/index.ts';
 import { AudioChunk, decodeAudioFrame, encodeAudioFrame } from '../../src/protocol/index.ts';
 import type { ServerHello } from '../../src/protocol/index.ts';
 import { DEFAULT_CLIENT_GRACE_MS } from '../../src/server/index.ts';
 import type { ServerOptions, SessionEndReport } from '../../src/server/index.ts';
+import { AgentSession } from '../../src/session/index.ts';
 import { startServer, until } from '../support/live-server.ts';
 import type { TestClient, TestServer } from '../support/live-server.ts';
 
@@ -215,7 +216,8 @@ describe('a client that vanished', () => {
     expect(ends).toMatchObject([{ reason: 'participant_disconnected' }]);
   });
 
-  it('H2 hears what the agent said meanwhile, and what interrupted it, when it is back', async () => {
+  it('H2 has not heard what the agent said meanwhile, and hears it when it is back, with what interrupted it', async () => {
+    const started = vi.spyOn(AgentSession.prototype, 'start');
     await start();
     const first = await live();
     const place = placeOf(first);
@@ -223,6 +225,9 @@ describe('a client that vanished', () => {
     // A second of it, and three seconds in which nobody listens.
     test.model.last.output(audio(0, 24_000), { type: 'turnComplete' });
     await clock.advance(3_000);
+    const { playout } = started.mock.contexts[0] as AgentSession;
+    started.mockRestore();
+    expect([playout.heardSamples, playout.sentSamples]).toEqual([0, 24_000]);
     test.model.last.output(text('next'), audio(24_000, 240), { type: 'interrupted' });
     const second = await comeBack(place);
     await until('the interruption is told', () =>

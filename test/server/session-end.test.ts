@@ -10,6 +10,7 @@ import type { ServerOptions, SessionEndContext, SessionEndReport } from '../../s
 import { AgentSession, DEFAULT_MAX_DURATION_MS, QuotaError } from '../../src/session/index.ts';
 import type { EndReason, StoredSession } from '../../src/session/index.ts';
 import { MemorySessionStore } from '../../src/store/index.ts';
+import { isCollected } from '../support/garbage.ts';
 import { startServer, until } from '../support/live-server.ts';
 import type { TestClient, TestServer } from '../support/live-server.ts';
 
@@ -226,6 +227,28 @@ describe('onSessionEnd', () => {
       'holdfast_session_end_hooks_total{outcome="overran"} 1',
     ]);
     next.socket.terminate();
+  });
+
+  it('C6 that hangs keeps no live session', async () => {
+    let ref: WeakRef<AgentSession> | undefined;
+    const { start: begin } = AgentSession.prototype;
+    AgentSession.prototype.start = function (this: AgentSession) {
+      ref = new WeakRef(this);
+      return begin.call(this);
+    };
+    const hanging: unknown[] = [];
+    try {
+      await start({}, () => new Promise((resolve) => hanging.push(resolve)));
+      (await live()).socket.close(1000);
+      await isTold();
+    } finally {
+      AgentSession.prototype.start = begin;
+    }
+    told.splice(0);
+    // What the model of this test keeps of it is its own.
+    test.model.connections.splice(0);
+    expect(ref === undefined ? false : await isCollected(ref)).toBe(true);
+    expect(hanging).toHaveLength(1);
   });
 
   it('D5 is waited for by a drain, and no longer than it takes', async () => {
