@@ -10,6 +10,7 @@ import { createServer } from '../src/server/index.ts';
 import type { HoldfastServer } from '../src/server/index.ts';
 import { Agent, AuthenticationError, ConnectionLostError } from '../src/session/index.ts';
 import { parseWav } from '../src/speech/index.ts';
+import { FaultProxy } from '../src/testing/index.ts';
 import { CHECKOUT } from './support/checkout.ts';
 import { ScriptedModel } from './support/scripted-model.ts';
 
@@ -72,6 +73,22 @@ describe('holdfast call', () => {
     const { rateHz, samples } = parseWav(await readFile(path));
     expect(rateHz).toBe(24_000);
     expect(samples.length).toBeGreaterThan(24_000 * 0.8);
+  });
+
+  it('C7 R8 gets its own voice back whole when its connection is cut while it speaks and while it listens', async () => {
+    await using proxy = await FaultProxy.start({ target: url });
+    const calling = call(proxy.url, '--wav', HELLO_WAV, '--verify', 'echo');
+    const passed = (towards: 'toTarget' | 'toClient'): number =>
+      [...proxy.connections].reduce((sum, link) => sum + link[towards].passed, 0);
+    await proxy.waitFor(() => passed('toTarget') > 10_000);
+    proxy.reset();
+    const heard = passed('toClient');
+    await proxy.waitFor(() => passed('toClient') > heard + 20_000);
+    proxy.reset();
+    const { code, out } = await calling;
+    expect(out).toMatch(/echo: correlation (1\.0000|0\.99\d\d), 0 gaps, 0 ms missing, 0 ms doubled\ngood$/);
+    expect(code).toBe(0);
+    expect(proxy.connections.count).toBeGreaterThanOrEqual(4);
   });
 
   it.each(['holdfast', 'adk'])('has a text answered over the %s wire', async (wire) => {

@@ -10,6 +10,7 @@ import { echo } from '../src/models/echo/index.ts';
 import { createServer } from '../src/server/index.ts';
 import type { HoldfastServer } from '../src/server/index.ts';
 import { CHECKOUT } from './support/checkout.ts';
+import { FaultProxy } from '../src/testing/index.ts';
 import { CONNECTION_EVENTS } from './support/connection-events.ts';
 import { launchBrowser, openPage } from './support/page-browser.ts';
 
@@ -332,6 +333,37 @@ describe('the page', () => {
       const composer = await page.locator('.composer').boundingBox();
       expect(newest!.y + newest!.height).toBeLessThanOrEqual(composer!.y);
       expect(composer!.y + composer!.height).toBeLessThanOrEqual(height);
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  it(
+    'C7 keeps its call when the connection to the server is cut, says what was written meanwhile, and hears the answer',
+    async () => {
+      await using proxy = await FaultProxy.start({ target: url });
+      const { page, held } = await openPage(browser, proxy.url);
+      await press(page, 'Speak');
+      await reach(page, 'live');
+      await see(page, SPOKEN_BY_AGENT);
+      proxy.stopListening();
+      proxy.reset();
+      await expect
+        .poll(() => statusOf(page), { timeout: STEP_TIMEOUT_MS })
+        .toBe('Reconnecting to the server');
+      expect(server.liveSessions).toBe(1);
+      await write(page, 'Are you still there?');
+      await photograph(page, 'reconnecting');
+      await proxy.listenAgain();
+      await expect.poll(() => statusOf(page), { timeout: STEP_TIMEOUT_MS }).toBe('Live with default');
+      await see(page, '.said-agent[data-form=written]:has-text("Are you still there?")');
+      await page.locator('.events summary').click();
+      await see(page, ':text("connected to the server again")');
+      expect(server.liveSessions).toBe(1);
+      expect(await page.locator('.event-problem').allInnerTexts()).toEqual([]);
+      await press(page, 'End call');
+      await reach(page, 'ended');
+      expect((await held()).inUse).toEqual([]);
+      await nobodyIsOnCall();
     },
     TEST_TIMEOUT_MS,
   );

@@ -129,7 +129,7 @@ describe('holdfast.v1 between our server and a client', () => {
     socket.terminate();
   });
 
-  it('P9 the token is a secret of each connection, and this version recovers nothing', async () => {
+  it('P9 the token is a secret of each connection, and who comes without one recovers nothing', async () => {
     const url = await serve(echo());
     const first = await connect(url);
     const second = await connect(url);

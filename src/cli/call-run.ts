@@ -1,5 +1,12 @@
-import type { ClientEnd, ClientProtocol, LiveClient, ReceivedAudio, WireFault } from '../client/index.ts';
-import { connectSession } from '../client/index.ts';
+import type {
+  ClientEnd,
+  ClientProtocol,
+  ClientReturn,
+  LiveClient,
+  ReceivedAudio,
+  WireFault,
+} from '../client/index.ts';
+import { connectSession, describeAbsence, describeReturn } from '../client/index.ts';
 import { ClosedError, Lifetime, systemClock } from '../kernel/index.ts';
 import type { Clock, Timer } from '../kernel/index.ts';
 import type { LiveEvent } from '../protocol/index.ts';
@@ -51,6 +58,8 @@ export interface CallRecord {
   misplacedSamples: number;
   /** What the server told of its connections to the model. */
   connections: ConnectionCounts;
+  /** Each time the connection to the server was lost and had again. */
+  returns: ClientReturn[];
   faults: WireFault[];
   /** Why the call came to nothing, where it did. */
   failure: string | undefined;
@@ -100,6 +109,7 @@ export class CallRun {
       droppedFrames: 0,
       misplacedSamples: 0,
       connections: this.#counter.counts,
+      returns: [],
       faults: [],
       failure: undefined,
       end: undefined,
@@ -116,8 +126,10 @@ export class CallRun {
     this.#client.on('audio', (audio) => this.#hear(audio));
     this.#client.on('event', (event) => this.#note(event));
     this.#client.on('error', (fault) => this.record.faults.push(fault));
+    this.#client.on('returned', (back) => this.#returned(back));
     this.#client.on('state', (state) => {
       if (state.tag === 'open') this.#wasOpen = true;
+      if (state.tag === 'reconnecting') this.#options.news?.(describeAbsence(state));
       if (state.tag === 'closed') this.#ended(state);
     });
   }
@@ -159,7 +171,8 @@ export class CallRun {
       scope: this.#lifetime,
       frame: (samples) => this.#sendFrame(samples, rateHz),
       ended: () => {
-        if (this.#client.state.tag === 'open') this.#client.audioStreamEnd();
+        const { tag } = this.#client.state;
+        if (tag === 'open' || tag === 'reconnecting') this.#client.audioStreamEnd();
         this.#inputEnded();
       },
     });
@@ -232,6 +245,13 @@ export class CallRun {
     if (isReached && dials <= 1) return;
     const news = connectionNews(event);
     if (news !== undefined) this.#options.news?.(news);
+  }
+
+  #returned(back: ClientReturn): void {
+    this.record.returns.push(back);
+    // Another live session counts from 0.
+    if (!back.resumed) this.#nextPosition = undefined;
+    this.#options.news?.(describeReturn(back));
   }
 
   #closeTurn(): void {

@@ -28,6 +28,10 @@ export function judge(record: CallRecord, input: CallInput, verify: VerifyMode):
   if (record.droppedFrames > 0) {
     problems.push(`${record.droppedFrames} frames were not sent: the network or the server was too slow.`);
   }
+  const incomplete = record.returns.filter(({ recovered }) => !recovered).length;
+  if (incomplete > 0) {
+    problems.push(`${incomplete} × the server was reached again and something of the call was missing.`);
+  }
   if (record.misplacedSamples > 0) {
     problems.push(`${record.misplacedSamples} samples are missing or doubled by the server's own count.`);
   }

@@ -98,6 +98,7 @@ function record(fields: Partial<CallRecord>): CallRecord {
     transcript: '',
     droppedFrames: 0,
     misplacedSamples: 0,
+    returns: [],
     connections: NO_CONNECTIONS,
     faults: [],
     failure: undefined,

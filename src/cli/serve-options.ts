@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { LogLevel } from '../kernel/index.ts';
 import { MODEL_IDS } from '../models/model-id.ts';
 import {
+  DEFAULT_CLIENT_GRACE_MS,
   DEFAULT_DRAIN_TIMEOUT_MS,
   DEFAULT_MAX_LIVE_SESSIONS,
   DEFAULT_PRE_DRAIN_DELAY_MS,
@@ -24,6 +25,7 @@ export interface ServeFlags {
   readonly preDrainDelay: number;
   readonly idleTimeout?: number;
   readonly maxDuration?: number;
+  readonly clientGrace: number;
   readonly maxSessions: number;
   readonly allowHost?: readonly string[];
   readonly logLevel: LogLevel;
@@ -64,6 +66,11 @@ export function addServeOptions(command: Command): Command {
       option('--idle-timeout <seconds>', 'end a call in which nothing is said').argParser(parseSeconds),
     )
     .addOption(option('--max-duration <seconds>', 'end a call that lasts longer').argParser(parseSeconds))
+    .addOption(
+      option('--client-grace <seconds>', 'how long a call waits for a client that vanished')
+        .default(DEFAULT_CLIENT_GRACE_MS / 1_000)
+        .argParser(parseSeconds),
+    )
     .addOption(
       option('--max-sessions <count>', 'how many calls are held at a time')
         .default(DEFAULT_MAX_LIVE_SESSIONS)

@@ -38,6 +38,7 @@ export async function serve(
     drainTimeoutMs: flags.drainTimeout * 1_000,
     preDrainDelayMs: flags.preDrainDelay * 1_000,
     maxLiveSessions: flags.maxSessions,
+    clientGraceMs: Math.round(flags.clientGrace * 1_000),
     ...(flags.idleTimeout === undefined ? {} : { idleTimeoutMs: flags.idleTimeout * 1_000 }),
     ...(flags.maxDuration === undefined ? {} : { maxDurationMs: flags.maxDuration * 1_000 }),
     ...(flags.allowHost === undefined ? {} : { allowedHosts: flags.allowHost }),

@@ -6,13 +6,17 @@ import type { ClientWire, Incoming } from './client-wire.ts';
 /** The wire of the ADK api server, from the client's side. It has no greeting, no acknowledgement and no playout. */
 export class AdkClientWire implements ClientWire {
   readonly subprotocols = [];
-  readonly greeting = undefined;
+  readonly sentSamples = 0;
   readonly #reader: AdkEventReader;
   readonly #inputRateHz: number;
 
   constructor(inputRateHz: number, maxMessageBytes: number) {
     this.#inputRateHz = inputRateHz;
     this.#reader = new AdkEventReader({ maxMessageBytes });
+  }
+
+  greeting(): undefined {
+    return undefined;
   }
 
   audio(pcm: Uint8Array): string {
@@ -28,6 +32,10 @@ export class AdkClientWire implements ClientWire {
   }
 
   playout(): undefined {
+    return undefined;
+  }
+
+  ping(): undefined {
     return undefined;
   }
 

@@ -27,7 +27,7 @@ export interface ClientSocketSink {
 const READY_STATE_OPEN = 1;
 
 /** No status was received: what a WebSocket that never opened is closed with (RFC 6455 7.1.5). */
-const ABNORMAL_CLOSURE = 1006;
+export const ABNORMAL_CLOSURE = 1006;
 
 /** A WebSocket as the client uses it: it opens itself, says what comes, and can be let go of in two ways. */
 export class ClientSocket {
@@ -82,14 +82,25 @@ export class ClientSocket {
     return this.#ended.promise;
   }
 
+  /** Gives the connection up for another one, and says so if it still can. Nothing more is heard of it. */
+  giveUp(code: number, reason: string): void {
+    this.#sink = undefined;
+    this.#letGo(code, reason);
+    this.#ended.resolve();
+  }
+
   /** Stops listening. A WebSocket cannot be destroyed from outside; the close it was told goes on without us. */
   forsake(): void {
+    this.#letGo();
+    this.#end(ABNORMAL_CLOSURE, '');
+  }
+
+  #letGo(code?: number, reason?: string): void {
     const socket = this.#socket;
     socket.onopen = socket.onmessage = socket.onclose = null;
     // An error that nobody handles ends a Node process in some implementations.
     socket.onerror = () => undefined;
-    socket.close();
-    this.#end(ABNORMAL_CLOSURE, '');
+    socket.close(code, reason);
   }
 
   #receive(data: unknown): void {

@@ -1,4 +1,4 @@
-import type { LiveEvent, LiveRequest, ServerHello } from '../protocol/index.ts';
+import type { LiveEvent, LiveRequest, ResumeRequest, ServerHello, TakenInput } from '../protocol/index.ts';
 
 /** The agent's voice, as a client gets it. */
 export interface ReceivedAudio {
@@ -26,20 +26,25 @@ export type Incoming =
   | { readonly type: 'event'; readonly event: Exclude<LiveEvent, { readonly type: 'audio' }> }
   | { readonly type: 'audio'; readonly audio: ReceivedAudio }
   | { readonly type: 'goAway'; readonly goAway: ServerGoAway }
+  | { readonly type: 'taken'; readonly taken: TakenInput }
   | { readonly type: 'error'; readonly error: WireFault };
 
 /** The code under which a message of the server that is not understood is told. */
 export const UNREADABLE_MESSAGE_CODE = 'HOLDFAST_UNREADABLE_MESSAGE';
 
-/** One of the two languages of `/run_live`, from the client's side. One instance belongs to one connection. */
+/** One of the two languages of `/run_live`, from the client's side. One instance belongs to one client. */
 export interface ClientWire {
   readonly subprotocols: readonly string[];
   /** What to send first. Undefined where the connection is open as soon as the socket is. */
-  readonly greeting: string | undefined;
+  greeting(resume: ResumeRequest | undefined): string | undefined;
+  /** How many samples of the user's audio there have been. */
+  readonly sentSamples: number;
   audio(pcm: Uint8Array): string | Uint8Array<ArrayBuffer>;
   request(request: Exclude<LiveRequest, { readonly type: 'audio' }>): string;
   /** Undefined where the wire has no word for it. */
   ack(seq: number): string | undefined;
   playout(positionSamples: number): string | undefined;
+  /** Asks whether the server is there. */
+  ping(): string | undefined;
   receive(data: string | Uint8Array, deliver: (incoming: Incoming) => void): void;
 }

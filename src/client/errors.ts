@@ -1,5 +1,5 @@
 import { HoldfastError } from '../kernel/index.ts';
-import type { ClientEnd } from './live-client.ts';
+import type { ClientEnd } from './client-state.ts';
 
 /** The connection to the server could not be opened, or was lost. `end` says how it went, where it had been open. */
 export class ServerConnectionError extends HoldfastError {

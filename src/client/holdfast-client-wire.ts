@@ -7,20 +7,31 @@ import {
   encodeClientMessage,
   parseServerMessage,
 } from '../protocol/index.ts';
-import type { LiveRequest } from '../protocol/index.ts';
+import type { LiveRequest, ResumeRequest } from '../protocol/index.ts';
 import { UNREADABLE_MESSAGE_CODE } from './client-wire.ts';
 import type { ClientWire, Incoming } from './client-wire.ts';
 
 /** `holdfast.v1`, from the client's side: it counts the samples sent and knows the rate of those received. */
 export class HoldfastClientWire implements ClientWire {
   readonly subprotocols = [HOLDFAST_SUBPROTOCOL];
-  readonly greeting = encodeClientMessage({ type: 'hello', protocol: HOLDFAST_PROTOCOL });
   #sentSamples = 0;
   #outputRateHz: number | undefined;
   readonly #maxMessageBytes: number;
 
   constructor(maxMessageBytes: number) {
     this.#maxMessageBytes = maxMessageBytes;
+  }
+
+  get sentSamples(): number {
+    return this.#sentSamples;
+  }
+
+  greeting(resume: ResumeRequest | undefined): string {
+    return encodeClientMessage({
+      type: 'hello',
+      protocol: HOLDFAST_PROTOCOL,
+      ...(resume === undefined ? {} : { resume }),
+    });
   }
 
   audio(pcm: Uint8Array): Uint8Array<ArrayBuffer> {
@@ -39,6 +50,10 @@ export class HoldfastClientWire implements ClientWire {
 
   playout(positionSamples: number): string {
     return encodeClientMessage({ type: 'playout', positionSamples });
+  }
+
+  ping(): string {
+    return encodeClientMessage({ type: 'ping' });
   }
 
   receive(data: string | Uint8Array, deliver: (incoming: Incoming) => void): void {
@@ -68,6 +83,11 @@ export class HoldfastClientWire implements ClientWire {
       case 'error':
         deliver({ type: 'error', error: { code: message.code, message: message.message } });
         break;
+      case 'taken': {
+        const { positionSamples, messages } = message;
+        deliver({ type: 'taken', taken: { positionSamples, messages } });
+        break;
+      }
       case 'pong':
         break;
     }

@@ -2,16 +2,16 @@
 export { platformWebSocket } from './client-socket.ts';
 export type { WebSocketConstructor, WebSocketLike } from './client-socket.ts';
 export type { ReceivedAudio, ServerGoAway, WireFault } from './client-wire.ts';
+export { describeAbsence, describeReturn } from './describe-return.ts';
 export { describeConnection } from './describe-connection.ts';
 export { NotOpenError, ServerConnectionError, ServerResponseError } from './errors.ts';
-export { DEFAULT_CONNECT_TIMEOUT_MS, LiveClient, connectSession } from './live-client.ts';
-export type {
-  ClientEnd,
-  ClientProtocol,
-  ClientState,
-  ConnectOptions,
-  LiveClientEvents,
-} from './live-client.ts';
+export { LiveClient, connectSession } from './live-client.ts';
+export type { LiveClientEvents } from './live-client.ts';
+export type { ClientEnd, ClientReturn, ClientState } from './client-state.ts';
+export { DEFAULT_CONNECT_TIMEOUT_MS } from './connect-options.ts';
+export type { ClientProtocol, ConnectOptions } from './connect-options.ts';
+export { PULSE_MS, PULSE_TIMEOUT_MS } from './server-pulse.ts';
+export { CLIENT_RECONNECT } from './reconnect.ts';
 export { createSession, listApps } from './sessions.ts';
 export type { RequestOptions, SessionInfo } from './sessions.ts';
 // What the words of a session are, so that a page needs this import only.

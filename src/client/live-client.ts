@@ -1,39 +1,35 @@
-import { ClosedError, Emitter, Lifetime, TimeoutError, describeError, systemClock } from '../kernel/index.ts';
-import type { Clock, CloseReport, Logger } from '../kernel/index.ts';
 import {
-  DEFAULT_INPUT_RATE_HZ,
-  HOLDFAST_SUBPROTOCOL,
-  asksToReconnect,
-  textContent,
-} from '../protocol/index.ts';
+  ClosedError,
+  Emitter,
+  Lifetime,
+  TimeoutError,
+  describeError,
+  systemClock,
+  systemRandom,
+} from '../kernel/index.ts';
+import type { CloseReport } from '../kernel/index.ts';
+import { DEFAULT_INPUT_RATE_HZ, HOLDFAST_SUBPROTOCOL, textContent } from '../protocol/index.ts';
 import type { Content, LiveEvent, LiveEventOf, LiveRequest, ServerHello } from '../protocol/index.ts';
 import { AdkClientWire } from './adk-client-wire.ts';
-import { ClientSocket, platformWebSocket } from './client-socket.ts';
-import type { WebSocketConstructor } from './client-socket.ts';
+import { ABNORMAL_CLOSURE, platformWebSocket } from './client-socket.ts';
+import type { ClientEnd, ClientReturn, ClientState } from './client-state.ts';
 import type { ClientWire, Incoming, ReceivedAudio, ServerGoAway, WireFault } from './client-wire.ts';
+import {
+  DEFAULT_CONNECT_TIMEOUT_MS,
+  DEFAULT_MAX_SERVER_MESSAGE_BYTES,
+  MAX_BUFFERED_AUDIO_BYTES,
+} from './connect-options.ts';
+import type { ClientProtocol, ConnectOptions } from './connect-options.ts';
 import { NotOpenError, ServerConnectionError } from './errors.ts';
 import { HoldfastClientWire } from './holdfast-client-wire.ts';
+import { Outbox } from './outbox.ts';
+import type { Absence } from './reconnect.ts';
+import { ServerLine } from './server-line.ts';
 import { liveUrl } from './server-url.ts';
-
-/** How a client's connection ended. */
-export interface ClientEnd {
-  /** The WebSocket close code; 1006 when the connection went without a word. */
-  readonly code: number;
-  readonly reason: string;
-  /** Whether the server asks to be connected to again. */
-  readonly reconnect: boolean;
-}
-
-/** The one state of a client. It only ever moves downwards in this list. */
-export type ClientState =
-  | { readonly tag: 'connecting' }
-  | { readonly tag: 'open' }
-  | { readonly tag: 'closing' }
-  | ({ readonly tag: 'closed' } & ClientEnd);
 
 /** What a client tells. */
 export type LiveClientEvents = {
-  /** The server's first message; `holdfast.v1` only. */
+  /** The server's first message on each connection; `holdfast.v1` only. */
   hello: [hello: ServerHello];
   /** Everything that happens in the live session but audio. */
   event: [event: Exclude<LiveEvent, { readonly type: 'audio' }>];
@@ -49,49 +45,15 @@ export type LiveClientEvents = {
   /** A message was refused; the session goes on. */
   error: [error: WireFault];
   state: [state: ClientState];
+  /** A connection that was lost is had again; `holdfast.v1` only. */
+  returned: [back: ClientReturn];
 };
-
-export type ClientProtocol = 'holdfast.v1' | 'adk';
-
-export interface ConnectOptions {
-  /** The server: `http://127.0.0.1:8000`, also with `ws:`, also with a path it is served under. */
-  readonly url: string;
-  readonly appName: string;
-  readonly userId: string;
-  readonly sessionId: string;
-  /** Default `holdfast.v1`. */
-  readonly protocol?: ClientProtocol;
-  /** More query parameters of `/run_live`, such as `modalities`. */
-  readonly query?: Readonly<Record<string, string | readonly string[]>>;
-  /** The rate of the audio that is sent on the ADK wire; `holdfast.v1` is told by the server. Default 16 000. */
-  readonly inputRateHz?: number;
-  /** Default: the platform's. */
-  readonly webSocket?: WebSocketConstructor;
-  readonly clock?: Clock;
-  readonly log?: Logger;
-  /** How long opening may take, hello included. Default `DEFAULT_CONNECT_TIMEOUT_MS`. */
-  readonly connectTimeoutMs?: number;
-  /** The largest message taken from the server. Default `DEFAULT_MAX_SERVER_MESSAGE_BYTES`. */
-  readonly maxMessageBytes?: number;
-}
-
-/** As long as the server itself waits for its model. */
-export const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
-
-/** Results of tools and pictures come whole; a server of one's own is trusted with more than a client is. */
-export const DEFAULT_MAX_SERVER_MESSAGE_BYTES = 16 * 1024 * 1024;
-
-/** Half a minute of microphone audio as PCM: what waits longer than that is no conversation. */
-export const MAX_BUFFERED_AUDIO_BYTES = 1024 * 1024;
-
-/** How long the peer may take to answer a goodbye. */
-export const SOCKET_CLOSE_TIMEOUT_MS = 1_000;
 
 /** Events between two acknowledgements: often enough that a server need not keep much, rarely enough to cost nothing. */
 const ACK_EVERY_EVENTS = 16;
 
-/** What a client says with its goodbye: a normal end (RFC 6455 7.4.1). */
-const NORMAL_CLOSURE = 1000;
+/** Of a server that does not say what it has taken. */
+const NOTHING_TAKEN = { positionSamples: 0, messages: 0 };
 
 /**
  * Opens a live session on a server. Returns at once; `opened` says when it is ready, or why it never will be.
@@ -102,7 +64,7 @@ export function connectSession(options: ConnectOptions): LiveClient {
 }
 
 /**
- * A client's side of a live session: one socket, owned by one lifetime, with the three verbs.
+ * A client's side of a live session: one socket at a time, owned by one lifetime, with the three verbs.
  *
  * ```ts
  * const client = connectSession({ url, appName: 'default', userId: 'me', sessionId });
@@ -110,6 +72,9 @@ export function connectSession(options: ConnectOptions): LiveClient {
  * await client.opened;
  * client.sendText('Hello!');
  * ```
+ *
+ * On `holdfast.v1` a connection that is lost is had again for as long as the server waits for it: what was missed comes
+ * then, and what was said meanwhile is said, in its order and once.
  */
 export class LiveClient implements AsyncDisposable {
   /** Resolves when the session is ready for input; rejects with a ServerConnectionError, TimeoutError or ClosedError. */
@@ -120,28 +85,40 @@ export class LiveClient implements AsyncDisposable {
   readonly #lifetime: Lifetime;
   readonly #events: Emitter<LiveClientEvents>;
   readonly #wire: ClientWire;
-  readonly #socket: ClientSocket;
+  readonly #outbox = new Outbox(MAX_BUFFERED_AUDIO_BYTES);
+  readonly #mayReconnect: boolean;
   readonly #opening = Promise.withResolvers<void>();
   readonly #protocol: ClientProtocol;
   readonly #url: string;
-  readonly #connectTimer: { cancel(): void };
+  readonly #line: ServerLine;
   #turnEnded = Promise.withResolvers<void>();
   #turnUnderWay = false;
   #state: ClientState = { tag: 'connecting' };
   #hello: ServerHello | undefined;
   #inputRateHz: number;
   #ackedSeq = 0;
+  /** The last event that came, and how much audio: what a server is told that is come back to. */
+  #lastSeq = 0;
+  #receivedSamples = 0;
+  /** How much has been heard, where that was ever told. */
+  #heardSamples: number | undefined;
 
   /** @internal Use `connectSession`. */
   constructor(options: ConnectOptions) {
     const { clock = systemClock, log, connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = options;
     const maxMessageBytes = options.maxMessageBytes ?? DEFAULT_MAX_SERVER_MESSAGE_BYTES;
     const WebSocket = options.webSocket ?? platformWebSocket();
+    this.#mayReconnect = options.reconnect ?? true;
     this.#protocol = options.protocol ?? HOLDFAST_SUBPROTOCOL;
     this.#inputRateHz = options.inputRateHz ?? DEFAULT_INPUT_RATE_HZ;
     this.#url = liveUrl(options);
     this.#lifetime = Lifetime.root({ name: 'client', clock, ...(log === undefined ? {} : { log }) });
-    this.closed = this.#lifetime.closed;
+    this.closed = this.#lifetime.closed.then((report) => {
+      const { code, reason } = this.#line.absence ?? { code: ABNORMAL_CLOSURE, reason: '' };
+      // Between two connections there is no socket whose end would be the client's.
+      if (this.#state.tag !== 'closed') this.#setState({ tag: 'closed', code, reason, reconnect: false });
+      return report;
+    });
     this.opened = this.#opening.promise;
     // Whoever does not wait for it learns of a failure by the state; it must not end the process.
     this.opened.catch(() => undefined);
@@ -152,29 +129,26 @@ export class LiveClient implements AsyncDisposable {
       this.#protocol === 'adk'
         ? new AdkClientWire(this.#inputRateHz, maxMessageBytes)
         : new HoldfastClientWire(maxMessageBytes);
-    this.#socket = this.#lifetime.own(
-      'socket',
-      new ClientSocket(
-        this.#url,
-        this.#wire.subprotocols,
-        {
-          opened: () => this.#socketOpened(),
-          message: (data) => this.#wire.receive(data, (incoming) => this.#receive(incoming)),
-          closed: (code, reason, error) => this.#socketClosed(code, reason, error),
+    // Before the socket, which may be another one by then: it is told why it goes.
+    this.#lifetime.own('turn', this.#wire, { stop: () => this.#stopped(), drain: () => this.#finishTurn() });
+    this.#line = new ServerLine({
+      url: this.#url,
+      subprotocols: this.#wire.subprotocols,
+      WebSocket,
+      owner: this.#lifetime,
+      random: options.random ?? systemRandom,
+      connectTimeoutMs,
+      sink: {
+        opened: (protocol) => this.#socketOpened(protocol),
+        message: (data) => this.#wire.receive(data, (incoming) => this.#receive(incoming)),
+        ask: () => this.#send(this.#wire.ping()),
+        away: (attempt, delayMs) => this.#setState({ tag: 'reconnecting', attempt, delayMs }),
+        unanswered: () => {
+          const message = `${this.#url} did not answer within ${connectTimeoutMs} ms.`;
+          this.#fail(new TimeoutError(message));
         },
-        WebSocket,
-      ),
-      {
-        boundMs: SOCKET_CLOSE_TIMEOUT_MS,
-        stop: () => this.#stopped(),
-        drain: () => this.#finishTurn(),
-        close: (socket) => socket.goodbye(NORMAL_CLOSURE, ''),
-        abort: (socket) => socket.forsake(),
+        ended: (end, error) => this.#ended(end, error),
       },
-    );
-    this.#connectTimer = this.#lifetime.timer('connect', connectTimeoutMs, () => {
-      const message = `${this.#url} did not answer within ${connectTimeoutMs} ms.`;
-      this.#fail(new TimeoutError(message));
     });
   }
 
@@ -194,7 +168,7 @@ export class LiveClient implements AsyncDisposable {
 
   /** Bytes that were sent and have not left this process yet. */
   get bufferedBytes(): number {
-    return this.#socket.bufferedBytes;
+    return this.#line.bufferedBytes;
   }
 
   /** What the client holds outside memory. Empty after a close. */
@@ -215,12 +189,17 @@ export class LiveClient implements AsyncDisposable {
    * @throws InvalidOptionError for half a sample.
    */
   sendAudio(pcm: Int16Array | Uint8Array): boolean {
-    if (this.#state.tag !== 'open' || !this.#lifetime.isOpen) return false;
+    const { tag } = this.#state;
+    if ((tag !== 'open' && tag !== 'reconnecting') || !this.#lifetime.isOpen) return false;
     if (pcm.byteLength === 0) return true;
-    if (this.#socket.bufferedBytes > MAX_BUFFERED_AUDIO_BYTES) return false;
+    if (!this.#hasRoomFor(pcm.byteLength)) return false;
     const bytes =
       pcm instanceof Uint8Array ? pcm : new Uint8Array(pcm.buffer, pcm.byteOffset, pcm.byteLength);
-    return this.#socket.send(this.#wire.audio(bytes));
+    const data = this.#wire.audio(bytes);
+    if (!this.#canComeBack || typeof data === 'string') return this.#line.send(data);
+    this.#outbox.audio(data, this.#wire.sentSamples);
+    if (tag === 'open' && this.#line.send(data)) this.#outbox.sent();
+    return true;
   }
 
   /** Sends one text as the user's turn. @throws NotOpenError, ClosedError */
@@ -255,8 +234,8 @@ export class LiveClient implements AsyncDisposable {
 
   /** Tells the server how much of the agent's audio has been heard. Does nothing on the ADK wire. */
   reportPlayout(positionSamples: number): void {
-    const message = this.#wire.playout(positionSamples);
-    if (message !== undefined && this.#state.tag === 'open') this.#socket.send(message);
+    this.#heardSamples = positionSamples;
+    if (this.#state.tag === 'open') this.#send(this.#wire.playout(positionSamples));
   }
 
   /** Sends nothing more, lets the agent finish its turn, then closes. */
@@ -283,42 +262,114 @@ export class LiveClient implements AsyncDisposable {
     if (tag === 'connecting') {
       throw new NotOpenError(`'${request.type}' was not sent: wait for \`opened\` before sending.`);
     }
-    const isOpen = tag === 'open' && this.#lifetime.isOpen;
-    if (!isOpen || !this.#socket.send(this.#wire.request(request))) {
+    const isUsable = (tag === 'open' || tag === 'reconnecting') && this.#lifetime.isOpen;
+    if (!isUsable || !this.#say(this.#wire.request(request))) {
       throw new ClosedError(`'${request.type}' was not sent: the client has been closed.`);
     }
     // A drain waits for the answer also when nothing of it has come yet.
     if (request.type === 'content' && request.turnComplete !== false) this.#turnUnderWay = true;
   }
 
-  #socketOpened(): void {
-    if (this.#protocol === HOLDFAST_SUBPROTOCOL && this.#socket.protocol !== HOLDFAST_SUBPROTOCOL) {
+  /** A message that says something; kept until it has arrived, where it can be sent again. */
+  #say(data: string): boolean {
+    if (!this.#canComeBack) return this.#line.send(data);
+    const { tag } = this.#state;
+    if (tag === 'reconnecting' && !this.#outbox.hasRoomFor(data.length)) {
+      throw new NotOpenError('The connection is lost, and as much waits for the next one as is kept.');
+    }
+    this.#outbox.message(data);
+    if (tag === 'open' && this.#line.send(data)) this.#outbox.sent();
+    return true;
+  }
+
+  /** Whether the server waits for this client when its connection is lost. */
+  get #canComeBack(): boolean {
+    return this.#mayReconnect && this.#graceMs > 0;
+  }
+
+  get #graceMs(): number {
+    return this.#hello?.limits.clientGraceMs ?? 0;
+  }
+
+  #hasRoomFor(bytes: number): boolean {
+    return this.#state.tag === 'open'
+      ? this.#line.bufferedBytes <= MAX_BUFFERED_AUDIO_BYTES
+      : this.#outbox.hasRoomFor(bytes);
+  }
+
+  /** Sends what a wire has a word for. */
+  #send(message: string | undefined): void {
+    if (message !== undefined) this.#line.send(message);
+  }
+
+  #socketOpened(protocol: string): void {
+    if (this.#protocol === HOLDFAST_SUBPROTOCOL && protocol !== HOLDFAST_SUBPROTOCOL) {
       const message = `${this.#url} does not speak ${HOLDFAST_SUBPROTOCOL}: connect with protocol 'adk'.`;
       this.#fail(new ServerConnectionError(message));
       return;
     }
-    if (this.#wire.greeting === undefined) this.#open();
-    else this.#socket.send(this.#wire.greeting);
+    const token = this.#hello?.resumeToken;
+    const greeting = this.#wire.greeting(
+      token === undefined ? undefined : { token, seq: this.#lastSeq, positionSamples: this.#receivedSamples },
+    );
+    if (greeting === undefined) {
+      this.#line.reached(0);
+      this.#open();
+    } else this.#line.send(greeting);
   }
 
   #open(): void {
     if (this.#state.tag !== 'connecting') return;
-    this.#connectTimer.cancel();
     this.#setState({ tag: 'open' });
     this.#opening.resolve();
+  }
+
+  #greeted(hello: ServerHello): void {
+    this.#hello = hello;
+    this.#inputRateHz = hello.input.rateHz;
+    const absence = this.#line.reached(this.#canComeBack ? this.#graceMs : 0);
+    if (absence !== undefined) {
+      this.#isBack(hello, absence);
+      return;
+    }
+    this.#lastSeq = this.#ackedSeq = hello.seq;
+    this.#events.emit('hello', hello);
+    this.#open();
+  }
+
+  /** The connection is had again: what was said meanwhile is said before anything new can be. */
+  #isBack(hello: ServerHello, absence: Absence): void {
+    const { recovered, resumed = false, taken = NOTHING_TAKEN, seq } = hello;
+    this.#lastSeq = seq;
+    if (!resumed) this.#beginsAnew();
+    this.#acknowledge(seq);
+    for (const data of resumed ? this.#outbox.again(taken) : this.#outbox.anew()) this.#line.send(data);
+    this.#outbox.sent();
+    if (this.#heardSamples !== undefined) this.#send(this.#wire.playout(this.#heardSamples));
+    this.#events.emit('hello', hello);
+    this.#setState({ tag: 'open' });
+    const awayMs = this.#lifetime.clock.now() - absence.sinceMs;
+    this.#events.emit('returned', { recovered, resumed, awayMs, attempt: absence.attempts });
+  }
+
+  /** The live session had ended, and its counts with it. */
+  #beginsAnew(): void {
+    this.#receivedSamples = 0;
+    this.#heardSamples = undefined;
+    this.#endTurn();
   }
 
   #receive(incoming: Incoming): void {
     switch (incoming.type) {
       case 'hello':
-        this.#hello = incoming.hello;
-        this.#inputRateHz = incoming.hello.input.rateHz;
-        this.#ackedSeq = incoming.hello.seq;
-        this.#events.emit('hello', incoming.hello);
-        this.#open();
+        this.#greeted(incoming.hello);
+        break;
+      case 'taken':
+        this.#outbox.taken(incoming.taken);
         break;
       case 'audio':
         this.#turnUnderWay = true;
+        this.#receivedSamples = incoming.audio.positionSamples + incoming.audio.samples.length;
         this.#events.emit('audio', incoming.audio);
         break;
       case 'event':
@@ -334,19 +385,24 @@ export class LiveClient implements AsyncDisposable {
   }
 
   #receiveEvent(event: Exclude<LiveEvent, { readonly type: 'audio' }>): void {
+    this.#lastSeq = event.seq;
     this.#events.emit('event', event);
     if (event.type === 'connection') this.#events.emit('connection', event);
     const turnEnds = event.type === 'turnComplete';
-    if (turnEnds) {
-      this.#turnUnderWay = false;
-      this.#turnEnded.resolve();
-      this.#turnEnded = Promise.withResolvers();
-    } else if (event.type === 'text' || event.type === 'toolCall') this.#turnUnderWay = true;
-    if (turnEnds || event.seq - this.#ackedSeq >= ACK_EVERY_EVENTS) {
-      this.#ackedSeq = event.seq;
-      const message = this.#wire.ack(event.seq);
-      if (message !== undefined) this.#socket.send(message);
-    }
+    if (turnEnds) this.#endTurn();
+    else if (event.type === 'text' || event.type === 'toolCall') this.#turnUnderWay = true;
+    if (turnEnds || event.seq - this.#ackedSeq >= ACK_EVERY_EVENTS) this.#acknowledge(event.seq);
+  }
+
+  #acknowledge(seq: number): void {
+    this.#ackedSeq = seq;
+    this.#send(this.#wire.ack(seq));
+  }
+
+  #endTurn(): void {
+    this.#turnUnderWay = false;
+    this.#turnEnded.resolve();
+    this.#turnEnded = Promise.withResolvers();
   }
 
   /** What a drain waits for: the agent's turn, where one is under way. */
@@ -356,7 +412,7 @@ export class LiveClient implements AsyncDisposable {
 
   /** The first thing a close does: no more input, and the peer is told why the socket will go. */
   #stopped(): void {
-    if (this.#state.tag === 'open') this.#socket.send(this.#wire.request({ type: 'close' }));
+    if (this.#state.tag === 'open') this.#line.send(this.#wire.request({ type: 'close' }));
     if (this.#state.tag !== 'closed') this.#setState({ tag: 'closing' });
     this.#opening.reject(new ClosedError('The client was closed before its connection was open.'));
     this.#turnEnded.resolve();
@@ -367,12 +423,11 @@ export class LiveClient implements AsyncDisposable {
     void this.#lifetime.close(error.message, error);
   }
 
-  #socketClosed(code: number, reason: string, error: string | undefined): void {
-    const before = this.#state.tag;
-    const end: ClientEnd = { code, reason, reconnect: asksToReconnect(code) };
-    this.#lifetime.release(this.#socket);
+  #ended(end: ClientEnd, error: string | undefined): void {
+    const { code, reason } = end;
+    const wasConnecting = this.#state.tag === 'connecting';
     this.#setState({ tag: 'closed', ...end });
-    if (before === 'connecting') {
+    if (wasConnecting) {
       const detail = reason === '' ? (error ?? `code ${code}`) : reason;
       this.#opening.reject(new ServerConnectionError(`${this.#url} refused the connection: ${detail}`, end));
     }

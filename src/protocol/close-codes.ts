@@ -19,8 +19,12 @@ export const CLOSE_CODES = {
   notFound: { code: 4012, reason: 'not found' },
   /** The client did not read what it was sent. */
   slowClient: { code: 4013, reason: 'client too slow' },
+  /** The token a client came back with is not that of the live session there is, which goes on as if nobody had come. */
+  resumeRefused: { code: 4014, reason: 'resume refused' },
   /** The server is going away: connect again, elsewhere. */
   draining: { code: 4100, reason: 'server draining' },
+  /** Said by a client that gives a connection up and comes back on another one: it has not left. */
+  reconnecting: { code: 4101, reason: 'reconnecting' },
 } as const satisfies Record<string, { readonly code: number; readonly reason: string }>;
 
 export type CloseCodeName = keyof typeof CLOSE_CODES;

@@ -18,6 +18,16 @@ export interface SessionLimits {
   readonly idleTimeoutMs?: number;
   /** How long the live session may last, where that is limited. */
   readonly maxDurationMs?: number;
+  /** For how long the live session waits for a client that vanished. 0 or absent: it does not. */
+  readonly clientGraceMs?: number;
+}
+
+/** How much of what a client says has arrived, in this live session, over all of its connections. */
+export interface TakenInput {
+  /** Samples of the user's audio: where the next frame begins. */
+  readonly positionSamples: number;
+  /** Messages that say something: `content`, `text`, `image`, the marks, `close`. */
+  readonly messages: number;
 }
 
 /** The first message of a server. */
@@ -39,6 +49,10 @@ export interface ServerHello {
   readonly resumeToken: string;
   /** Whether a client that came back will be given everything it missed. */
   readonly recovered: boolean;
+  /** Whether this is the live session that the client had left: its counts go on. Absent means false. */
+  readonly resumed?: boolean;
+  /** What had arrived of the client before it came back; with `resumed` only. */
+  readonly taken?: TakenInput;
   /** The last event before this connection; events that follow have greater numbers. */
   readonly seq: number;
 }
@@ -51,6 +65,8 @@ export type ServerMessage =
   | { readonly type: 'goAway'; readonly timeLeftMs: number; readonly reconnect: boolean }
   /** A message of the client was refused, and nothing else: the session goes on. */
   | { readonly type: 'error'; readonly code: string; readonly message: string }
+  /** So much of what the client said has arrived, and need not be kept by it any more. */
+  | ({ readonly type: 'taken' } & TakenInput)
   | { readonly type: 'pong'; readonly id?: number };
 
 export type ServerMessageType = ServerMessage['type'];
@@ -81,6 +97,12 @@ const READERS: MessageReaders<ServerMessage> = {
     typeof code === 'string' && typeof message === 'string'
       ? { ok: true, value: { type: 'error', code, message } }
       : refused("'error' must have strings as 'code' and 'message'."),
+  taken: (value) => {
+    const taken = readTaken(value);
+    return taken === undefined
+      ? refused("'taken' must have whole numbers as 'positionSamples' and 'messages'.")
+      : { ok: true, value: { type: 'taken', ...taken } };
+  },
   pong: ({ id }) => {
     if (id === undefined) return { ok: true, value: { type: 'pong' } };
     return isCount(id)
@@ -90,7 +112,7 @@ const READERS: MessageReaders<ServerMessage> = {
 };
 
 function readHello(value: JsonObject): ParseResult<ServerMessage> {
-  const { protocol, sessionId, appName, agent, model, resumeToken, recovered, seq } = value;
+  const { protocol, sessionId, appName, agent, model, resumeToken, recovered, resumed, seq } = value;
   const input = readFormat(value['input']);
   const output = readFormat(value['output']);
   const limits = readLimits(value['limits']);
@@ -112,6 +134,13 @@ function readHello(value: JsonObject): ParseResult<ServerMessage> {
   if (typeof recovered !== 'boolean' || !isCount(seq)) {
     return refused("'hello' must have true or false as 'recovered' and a whole number as 'seq'.");
   }
+  const taken = readTaken(value['taken']);
+  if (resumed !== undefined && typeof resumed !== 'boolean') {
+    return refused("'hello' must have true or false as 'resumed'.");
+  }
+  if (value['taken'] !== undefined && taken === undefined) {
+    return refused("'hello' must have whole numbers as 'taken.positionSamples' and 'taken.messages'.");
+  }
   return {
     ok: true,
     value: {
@@ -126,9 +155,17 @@ function readHello(value: JsonObject): ParseResult<ServerMessage> {
       limits,
       resumeToken,
       recovered,
+      ...(resumed === undefined ? {} : { resumed }),
+      ...(taken === undefined ? {} : { taken }),
       seq,
     },
   };
+}
+
+function readTaken(value: unknown): TakenInput | undefined {
+  if (!isJsonObject(value)) return undefined;
+  const { positionSamples, messages } = value;
+  return isCount(positionSamples) && isCount(messages) ? { positionSamples, messages } : undefined;
 }
 
 function readFormat(value: unknown): WireAudioFormat | undefined {
@@ -139,11 +176,12 @@ function readFormat(value: unknown): WireAudioFormat | undefined {
 
 function readLimits(value: unknown): SessionLimits | undefined {
   if (!isJsonObject(value)) return undefined;
-  const { maxMessageBytes, idleTimeoutMs, maxDurationMs } = value;
+  const { maxMessageBytes, idleTimeoutMs, maxDurationMs, clientGraceMs } = value;
   if (!isCount(maxMessageBytes)) return undefined;
   return {
     maxMessageBytes,
     ...(isCount(idleTimeoutMs) ? { idleTimeoutMs } : {}),
     ...(isCount(maxDurationMs) ? { maxDurationMs } : {}),
+    ...(isCount(clientGraceMs) ? { clientGraceMs } : {}),
   };
 }

@@ -204,21 +204,31 @@ const EVENTS: { readonly [Type in WireEvent['type']]: WireEvent & { readonly typ
 };
 
 const FORMAT = { encoding: 'pcm16', rateHz: 16_000 } as const;
+const HELLO: ServerMessage = {
+  type: 'hello',
+  protocol: 1,
+  sessionId: 's',
+  appName: 'demo',
+  agent: 'assistant',
+  model: 'echo',
+  input: FORMAT,
+  output: { ...FORMAT, rateHz: 24_000 },
+  limits: { maxMessageBytes: 1_000, idleTimeoutMs: 60_000 },
+  resumeToken: 'secret',
+  recovered: false,
+  seq: 0,
+};
 const SERVER_MESSAGES: readonly ServerMessage[] = [
+  HELLO,
   {
-    type: 'hello',
-    protocol: 1,
-    sessionId: 's',
-    appName: 'demo',
-    agent: 'assistant',
-    model: 'echo',
-    input: FORMAT,
-    output: { ...FORMAT, rateHz: 24_000 },
-    limits: { maxMessageBytes: 1_000, idleTimeoutMs: 60_000 },
-    resumeToken: 'secret',
-    recovered: false,
-    seq: 0,
+    ...HELLO,
+    limits: { maxMessageBytes: 1_000, clientGraceMs: 20_000 },
+    recovered: true,
+    resumed: true,
+    seq: 7,
   },
+  { ...HELLO, resumed: true, taken: { positionSamples: 640, messages: 2 } },
+  { type: 'taken', positionSamples: 640, messages: 2 },
   { type: 'goAway', timeLeftMs: 10_000, reconnect: true },
   { type: 'error', code: 'HOLDFAST_X', message: 'no' },
   { type: 'pong' },
@@ -233,6 +243,17 @@ describe('server messages of holdfast.v1', () => {
   it.each(Object.values(EVENTS))('P17 the event $type is read as it was written', (event) => {
     const message: ServerMessage = { type: 'event', event };
     expect(parseServerMessage(encodeServerMessage(message))).toEqual({ ok: true, value: message });
+  });
+
+  it.each([
+    ['a hello whose resumed is no flag', { ...HELLO, resumed: 'yes' }, /'resumed'/],
+    ['a hello whose taken is no count', { ...HELLO, taken: { positionSamples: -1, messages: 0 } }, /'taken/],
+    ['a taken without its messages', { type: 'taken', positionSamples: 1 }, /'taken'/],
+  ])('P4 %s is refused with a reason', (_name, message, reason) => {
+    expect(parseServerMessage(JSON.stringify(message))).toMatchObject({
+      ok: false,
+      reason: expect.stringMatching(reason) as string,
+    });
   });
 
   it('P17 an event of a type that is not known comes as an unknown one with its number', () => {

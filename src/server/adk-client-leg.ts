@@ -4,17 +4,15 @@ import { encodeAdkError, encodeAdkEvent, parseAdkRequest } from '../protocol/ind
 import type { AdkError, AdkEventContext, AudioChunk, LiveEvent, LiveRequest } from '../protocol/index.ts';
 import { SampleRateError } from '../speech/index.ts';
 import { ClientInput } from './client-leg.ts';
-import type { ClientLeg, LegOwner, LegWelcome } from './client-leg.ts';
+import type { ClientLeg, LegOwner, LegPlace, LegWelcome } from './client-leg.ts';
 import type { ClientSocket } from './client-socket.ts';
 import { InputAudio } from './input-audio.ts';
 import { adkGoodbye, wireErrorOf } from './leg-end.ts';
 import type { LegEnd } from './leg-end.ts';
-import type { LiveRequestQueue } from '../session/index.ts';
 
 export interface AdkClientLegOptions {
   readonly socket: ClientSocket;
-  readonly queue: LiveRequestQueue;
-  readonly owner: LegOwner;
+  readonly place: LegPlace;
   readonly clock: Clock;
   /** Names this live session in the events. */
   readonly invocationId: string;
@@ -32,25 +30,32 @@ export class AdkClientLeg implements ClientLeg {
   readonly #clock: Clock;
   readonly #context: AdkEventContext;
   readonly #author: string;
-  readonly #input: ClientInput;
+  #owner: LegOwner;
+  #input: ClientInput;
   readonly #audio: InputAudio;
   #errors = 0;
 
   constructor(options: AdkClientLegOptions) {
-    const { socket, queue, owner, clock, invocationId, agentName, inputRateHz } = options;
+    const { socket, place, clock, invocationId, agentName, inputRateHz } = options;
     this.#socket = socket;
     this.#clock = clock;
     this.#context = { invocationId };
     this.#author = agentName;
-    this.#input = new ClientInput(queue, (error) => this.#sendError(error));
+    this.#owner = place.owner;
+    this.#input = new ClientInput(place.queue, (error) => this.#sendError(error));
     this.#audio = new InputAudio(inputRateHz);
     socket.listen({
       text: (text) => this.#text(text),
       binary: () => this.#input.refuse('Binary frames are not part of this wire; send JSON text.'),
-      broken: (end) => owner.broken(end),
-      gone: () => owner.gone(),
+      broken: (end) => this.#owner.broken(end),
+      gone: (departure) => this.#owner.gone(departure),
     });
-    owner.ready();
+  }
+
+  moveTo({ owner, queue, scope }: LegPlace): void {
+    this.#owner = owner;
+    this.#input = new ClientInput(queue, (error) => this.#sendError(error));
+    this.#socket.moveTo(scope);
   }
 
   welcome(_welcome: LegWelcome): void {

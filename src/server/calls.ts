@@ -10,8 +10,10 @@ export type CallKind = 'run_live' | 'run_sse' | 'run';
 export interface Call {
   readonly kind: CallKind;
   readonly startedAtMs: number;
-  /** Settles, without rejecting, when the call is over and what was said in it is stored. */
+  /** Settles, without rejecting, when the next call may have the session: what was said in this one is stored. */
   readonly ended: Promise<void>;
+  /** Settles, without rejecting, when nothing more is done about it. */
+  readonly over: Promise<void>;
   /** Ends it politely. */
   end(reason: CallEnd): void;
   /** Tells the client that the server is going away. */
@@ -45,10 +47,10 @@ export class Calls {
     return oldestMs;
   }
 
-  /** Counts a call until it has ended. */
+  /** Counts a call until nothing more is done about it. */
   add(call: Call): void {
     this.#underWay.add(call);
-    void call.ended.then(() => {
+    void call.over.then(() => {
       this.#underWay.delete(call);
       if (this.#underWay.size === 0) this.#onEmpty?.();
     });

@@ -1,9 +1,13 @@
 import { HoldfastError } from '../kernel/index.ts';
-import type { LiveEvent, LiveRequest } from '../protocol/index.ts';
+import type { Lifetime } from '../kernel/index.ts';
+import type { LiveEvent, LiveRequest, ResumeRequest } from '../protocol/index.ts';
 import type { LiveRequestQueue } from '../session/index.ts';
+import type { ClientRecovery } from './client-recovery.ts';
+import type { Departure } from './client-socket.ts';
 import { BadMessageError } from './errors.ts';
 import type { LegEnd } from './leg-end.ts';
 import { wireErrorOf } from './leg-end.ts';
+import type { Missed } from './replay-ring.ts';
 
 /** What a client is told of the live session it has reached. */
 export interface LegWelcome {
@@ -13,18 +17,29 @@ export interface LegWelcome {
   readonly modelId: string;
   readonly inputRateHz: number;
   readonly outputRateHz: number;
+  /** Of a client that came back to the live session it had lost: what it has missed. */
+  readonly missed?: Missed;
 }
 
 /** What a leg tells the call it belongs to. */
 export interface LegOwner {
-  /** The client may be told of the session, and the session may start. */
-  ready(): void;
+  /** The client may be told of the session, and the session may start; or it wants to go on with one. */
+  ready(resume?: ResumeRequest): void;
   /** The client tells how much of the agent's voice has been heard. */
   played(positionSamples: number): void;
   /** The client is gone. */
-  gone(): void;
+  gone(departure: Departure): void;
   /** The client cannot be served any longer, for its own doing. */
   broken(end: LegEnd): void;
+}
+
+/** Where a leg stands: with whom it speaks, and what its socket belongs to. */
+export interface LegPlace {
+  readonly owner: LegOwner;
+  readonly queue: LiveRequestQueue;
+  readonly scope: Lifetime;
+  /** What the client may come back with; on `holdfast.v1` only. */
+  readonly recovery: ClientRecovery | undefined;
 }
 
 /**
@@ -32,6 +47,8 @@ export interface LegOwner {
  * goes out as it happens. It holds no promise for a frame, and what it cannot take is answered, not thrown.
  */
 export interface ClientLeg {
+  /** Hands the leg over from the call that took its client in to the one the client belongs to. */
+  moveTo(place: LegPlace): void;
   welcome(welcome: LegWelcome): void;
   event(event: LiveEvent): void;
   /** The server is going away. */

@@ -1,38 +1,39 @@
-import type { Lifetime, Timer } from '../kernel/index.ts';
+import type { Timer } from '../kernel/index.ts';
 import {
   AudioChunk,
   BYTES_PER_SAMPLE,
   HOLDFAST_PROTOCOL,
   decodeAudioFrame,
-  encodeAudioFrame,
   encodeServerMessage,
   parseClientMessage,
   requestOfClientMessage,
 } from '../protocol/index.ts';
-import type { ClientMessage, LiveEvent, SessionLimits } from '../protocol/index.ts';
-import type { LiveRequestQueue } from '../session/index.ts';
+import type { ClientMessage, LiveEvent, ResumeRequest, SessionLimits } from '../protocol/index.ts';
 import { ClientInput } from './client-leg.ts';
-import type { ClientLeg, LegOwner, LegWelcome } from './client-leg.ts';
+import type { ClientLeg, LegOwner, LegPlace, LegWelcome } from './client-leg.ts';
+import type { ClientRecovery } from './client-recovery.ts';
 import type { ClientSocket } from './client-socket.ts';
 import { holdfastGoodbye, wireErrorOf } from './leg-end.ts';
 import type { LegEnd } from './leg-end.ts';
 
+/** A leg of this wire always has something that its client may come back with. */
+export type HoldfastPlace = LegPlace & { readonly recovery: ClientRecovery };
+
 export interface HoldfastClientLegOptions {
   readonly socket: ClientSocket;
-  readonly queue: LiveRequestQueue;
-  readonly owner: LegOwner;
-  readonly scope: Lifetime;
+  readonly place: HoldfastPlace;
   /** The rate of the client's binary frames, as `hello` tells it. */
   readonly inputRateHz: number;
   readonly helloTimeoutMs: number;
   /** What the client is told to keep to. */
   readonly limits: SessionLimits;
-  /** A secret for this client alone. */
-  readonly resumeToken: string;
 }
 
-/** `greeting`: the client has not said hello yet. `greeted`: it has, and waits for ours. */
-type Phase = 'greeting' | 'greeted' | 'welcomed';
+/**
+ * `greeting`: the client has not said hello yet. `greeted`: it has, and waits for ours. `back`: it was welcomed to the
+ * live session that it had lost.
+ */
+type Phase = 'greeting' | 'greeted' | 'welcomed' | 'back';
 
 /** The socket has refused what is too large. */
 const ALREADY_MEASURED = { maxMessageBytes: Number.MAX_SAFE_INTEGER };
@@ -41,33 +42,42 @@ const ALREADY_MEASURED = { maxMessageBytes: Number.MAX_SAFE_INTEGER };
 export class HoldfastClientLeg implements ClientLeg {
   readonly #options: HoldfastClientLegOptions;
   readonly #socket: ClientSocket;
-  readonly #input: ClientInput;
+  #owner: LegOwner;
+  #input: ClientInput;
+  #recovery: ClientRecovery;
   #phase: Phase = 'greeting';
   #helloTimer: Timer | undefined;
   /** A goAway that came before the client could be told. */
   #pendingGoAwayMs: number | undefined;
 
   constructor(options: HoldfastClientLegOptions) {
-    const { socket, queue, owner, scope, helloTimeoutMs } = options;
+    const { socket, place, helloTimeoutMs } = options;
     this.#options = options;
     this.#socket = socket;
-    this.#input = new ClientInput(queue, ({ code, message }) => {
-      this.#socket.send(encodeServerMessage({ type: 'error', code, message }));
-    });
-    this.#helloTimer = scope.timer('hello timeout', helloTimeoutMs, () => {
-      owner.broken({ tag: 'protocolError', message: `no hello within ${helloTimeoutMs} ms` });
+    this.#owner = place.owner;
+    this.#recovery = place.recovery;
+    this.#input = this.#inputOf(place);
+    this.#helloTimer = place.scope.timer('hello timeout', helloTimeoutMs, () => {
+      this.#owner.broken({ tag: 'protocolError', message: `no hello within ${helloTimeoutMs} ms` });
     });
     socket.listen({
       text: (text) => this.#text(text),
       binary: (bytes) => this.#binary(bytes),
-      broken: (end) => owner.broken(end),
-      gone: () => owner.gone(),
+      broken: (end) => this.#owner.broken(end),
+      gone: (departure) => this.#owner.gone(departure),
     });
   }
 
-  welcome({ sessionId, appName, agentName, modelId, inputRateHz, outputRateHz }: LegWelcome): void {
-    const { limits, resumeToken } = this.#options;
-    this.#phase = 'welcomed';
+  moveTo(place: LegPlace): void {
+    this.#owner = place.owner;
+    this.#recovery = place.recovery ?? this.#recovery;
+    this.#input = this.#inputOf(place);
+    this.#socket.moveTo(place.scope);
+  }
+
+  welcome({ sessionId, appName, agentName, modelId, inputRateHz, outputRateHz, missed }: LegWelcome): void {
+    const { tokens, ring, input } = this.#recovery;
+    this.#phase = missed === undefined ? 'welcomed' : 'back';
     this.#socket.send(
       encodeServerMessage({
         type: 'hello',
@@ -78,30 +88,25 @@ export class HoldfastClientLeg implements ClientLeg {
         model: modelId,
         input: { encoding: 'pcm16', rateHz: inputRateHz },
         output: { encoding: 'pcm16', rateHz: outputRateHz },
-        limits,
-        resumeToken,
-        recovered: false,
-        seq: 0,
+        limits: this.#options.limits,
+        resumeToken: tokens.current,
+        recovered: missed?.isComplete === true,
+        resumed: missed !== undefined,
+        ...(missed === undefined ? {} : { taken: input.taken }),
+        seq: missed?.seq ?? ring.lastSeq,
       }),
     );
+    for (const message of missed?.messages ?? []) this.#socket.send(message);
     if (this.#pendingGoAwayMs !== undefined) this.goAway(this.#pendingGoAwayMs);
   }
 
   event(event: LiveEvent): void {
-    if (event.type === 'audio') {
-      const { sampleCount, pcm } = event.audio;
-      // A model that sends half a sample, or none, has sent nothing that could be heard.
-      if (sampleCount === 0) return;
-      const wholeBytes = sampleCount * BYTES_PER_SAMPLE;
-      const whole = pcm.byteLength === wholeBytes ? pcm : pcm.subarray(0, wholeBytes);
-      this.#socket.send(encodeAudioFrame('output', event.positionSamples, whole));
-    } else {
-      this.#socket.send(encodeServerMessage({ type: 'event', event }));
-    }
+    const message = this.#recovery.keep(event);
+    if (message !== undefined) this.#socket.send(message);
   }
 
   goAway(timeLeftMs: number): void {
-    if (this.#phase === 'welcomed') {
+    if (this.#isWelcomed) {
       this.#socket.send(encodeServerMessage({ type: 'goAway', timeLeftMs, reconnect: true }));
     } else {
       this.#pendingGoAwayMs = timeLeftMs;
@@ -114,13 +119,28 @@ export class HoldfastClientLeg implements ClientLeg {
     this.#socket.goodbye = holdfastGoodbye(end);
   }
 
+  get #isWelcomed(): boolean {
+    return this.#phase === 'welcomed' || this.#phase === 'back';
+  }
+
+  #inputOf({ queue }: LegPlace): ClientInput {
+    return new ClientInput(queue, ({ code, message }) => {
+      this.#socket.send(encodeServerMessage({ type: 'error', code, message }));
+    });
+  }
+
   #text(text: string): void {
     const parsed = parseClientMessage(text, ALREADY_MEASURED);
     if (!parsed.ok) {
-      if (this.#phase === 'greeting') this.#breakOff(parsed.reason);
-      else this.#input.refuse(parsed.reason);
+      if (this.#phase === 'greeting') {
+        this.#breakOff(parsed.reason);
+        return;
+      }
+      // It was to say something, for all that is known, and its client has counted it.
+      this.#recovery.input.message();
+      this.#input.refuse(parsed.reason);
     } else if (parsed.value.type === 'hello') {
-      this.#hello();
+      this.#hello(parsed.value.resume);
     } else if (this.#phase === 'greeting') {
       this.#breakOff(`the first message must be hello, not ${parsed.value.type}`);
     } else {
@@ -128,28 +148,39 @@ export class HoldfastClientLeg implements ClientLeg {
     }
   }
 
-  #hello(): void {
+  #hello(resume: ResumeRequest | undefined): void {
     if (this.#phase !== 'greeting') {
       this.#input.refuse('Hello was said already.');
       return;
     }
     this.#helloTimer?.cancel();
     this.#phase = 'greeted';
-    this.#options.owner.ready();
+    this.#owner.ready(resume);
   }
 
   #message(message: ClientMessage): void {
-    if (message.type === 'ping') {
-      const { id } = message;
-      this.#socket.send(encodeServerMessage({ type: 'pong', ...(id === undefined ? {} : { id }) }));
-      return;
+    switch (message.type) {
+      case 'ping': {
+        const { id } = message;
+        this.#socket.send(encodeServerMessage({ type: 'pong', ...(id === undefined ? {} : { id }) }));
+        return;
+      }
+      case 'playout':
+        this.#recovery.ring.heard(message.positionSamples);
+        this.#owner.played(message.positionSamples);
+        return;
+      case 'ack':
+        if (!this.#isWelcomed) return;
+        this.#recovery.tokens.confirmed();
+        this.#recovery.ring.acknowledged(message.seq);
+        return;
+      default: {
+        this.#recovery.input.message();
+        const request = requestOfClientMessage(message);
+        if (request !== undefined) this.#input.submit(request);
+        this.#tellTaken();
+      }
     }
-    if (message.type === 'playout') {
-      this.#options.owner.played(message.positionSamples);
-      return;
-    }
-    const request = requestOfClientMessage(message);
-    if (request !== undefined) this.#input.submit(request);
   }
 
   #binary(bytes: Uint8Array): void {
@@ -162,13 +193,27 @@ export class HoldfastClientLeg implements ClientLeg {
       this.#input.refuse('A binary frame is 8 bytes of header of kind 1, then whole samples of PCM16.');
       return;
     }
+    const { pcm, positionSamples } = frame;
+    const { inputRateHz } = this.#options;
+    const sampleCount = pcm.byteLength / BYTES_PER_SAMPLE;
+    const { input } = this.#recovery;
+    const known = input.audio(positionSamples, sampleCount, inputRateHz, this.#phase === 'back');
     // Each message has a buffer of its own, so the samples can be kept without copying them.
-    const audio = AudioChunk.fromPcm(frame.pcm, this.#options.inputRateHz);
-    this.#input.submit({ type: 'audio', audio });
+    const rest = known === 0 ? pcm : pcm.subarray(known * BYTES_PER_SAMPLE);
+    if (rest.byteLength > 0)
+      this.#input.submit({ type: 'audio', audio: AudioChunk.fromPcm(rest, inputRateHz) });
+    this.#tellTaken();
+  }
+
+  /** Only who may come back keeps what has not arrived. */
+  #tellTaken(): void {
+    const { input } = this.#recovery;
+    if (!this.#isWelcomed || this.#options.limits.clientGraceMs === 0) return;
+    if (input.takeTurnToTell()) this.#socket.send(encodeServerMessage({ type: 'taken', ...input.taken }));
   }
 
   #breakOff(message: string): void {
     this.#helloTimer?.cancel();
-    this.#options.owner.broken({ tag: 'protocolError', message });
+    this.#owner.broken({ tag: 'protocolError', message });
   }
 }

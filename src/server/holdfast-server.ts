@@ -83,6 +83,7 @@ export class HoldfastServer implements AsyncDisposable {
       drain,
       random,
       reconnect: options.reconnect,
+      onSessionEnd: options.onSessionEnd,
       store: options.store ?? new MemorySessionStore({ clock: root.clock, random }),
       hosts: new HostCheck(limits.allowedHosts),
       metrics: new ServerMetrics(),
@@ -103,7 +104,7 @@ export class HoldfastServer implements AsyncDisposable {
     return this.#context.drain.stage.tag === 'serving' && this.#root.isOpen;
   }
 
-  /** How many calls are under way: live sessions and text turns, from the moment they were accepted. */
+  /** How many calls are under way: live sessions and text turns, from when they were accepted to the end of their hook. */
   get liveSessions(): number {
     return this.#context.calls.size;
   }

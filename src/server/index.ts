@@ -9,18 +9,25 @@ export type { ListenAddress } from './http-listener.ts';
 export { AGENT_FILES, DEFAULT_AGENT_LOAD_TIMEOUT_MS, loadAgents } from './load-agents.ts';
 export type { LoadAgentsOptions } from './load-agents.ts';
 export {
+  DEFAULT_CLIENT_GRACE_MS,
   DEFAULT_CLIENT_SILENCE_TIMEOUT_MS,
+  DEFAULT_CLOSE_ON_DISCONNECT,
   DEFAULT_DRAIN_PROGRESS_MS,
   DEFAULT_DRAIN_TIMEOUT_MS,
   DEFAULT_HELLO_TIMEOUT_MS,
+  DEFAULT_JOB_CLOSE_TIMEOUT_MS,
   DEFAULT_MAX_BODY_BYTES,
   DEFAULT_MAX_BUFFERED_BYTES,
   DEFAULT_MAX_LIVE_SESSIONS,
   DEFAULT_MAX_MESSAGES_PER_SECOND,
   DEFAULT_PRE_DRAIN_DELAY_MS,
   DEFAULT_RUN_TIMEOUT_MS,
+  DEFAULT_SESSION_END_TIMEOUT_MS,
   DEFAULT_SOCKET_CLOSE_TIMEOUT_MS,
   SERVER_CLOSE_TIMEOUT_MS,
 } from './server-options.ts';
+export { MAX_REPLAY_BYTES, MAX_REPLAY_MESSAGES } from './replay-ring.ts';
+export type { CallKind } from './calls.ts';
+export type { SessionEndContext, SessionEndHook, SessionEndReport } from './session-end-hook.ts';
 export type { ServerOptions } from './server-options.ts';
 export { HOLDFAST_VERSION } from './version.ts';

@@ -11,7 +11,11 @@ export type LegEnd =
   | { readonly tag: 'notFound'; readonly message: string }
   | { readonly tag: 'protocolError'; readonly message: string }
   | { readonly tag: 'tooLarge'; readonly message: string }
-  | { readonly tag: 'slowClient' };
+  | { readonly tag: 'slowClient' }
+  /** The token it came back with is none of the live session there is. */
+  | { readonly tag: 'resumeRefused' }
+  /** It came to go on with a live session, which had ended, and a new one is not taken. */
+  | { readonly tag: 'unavailable'; readonly message: string };
 
 export interface SocketGoodbye {
   readonly code: number;
@@ -39,6 +43,10 @@ export function adkGoodbye(end: LegEnd): SocketGoodbye {
       return { code: ADK_CLOSE_CODES.policyViolation, reason: fitCloseReason(end.message) };
     case 'slowClient':
       return { code: ADK_CLOSE_CODES.policyViolation, reason: CLOSE_CODES.slowClient.reason };
+    case 'resumeRefused':
+      return { code: ADK_CLOSE_CODES.policyViolation, reason: CLOSE_CODES.resumeRefused.reason };
+    case 'unavailable':
+      return { code: ADK_CLOSE_CODES.draining, reason: fitCloseReason(end.message) };
   }
 }
 
@@ -78,6 +86,10 @@ export function holdfastGoodbye(end: LegEnd): SocketGoodbye {
       return { code: CLOSE_CODES.protocolError.code, reason: fitCloseReason(end.message) };
     case 'slowClient':
       return CLOSE_CODES.slowClient;
+    case 'resumeRefused':
+      return CLOSE_CODES.resumeRefused;
+    case 'unavailable':
+      return { code: CLOSE_CODES.draining.code, reason: fitCloseReason(end.message) };
   }
 }
 

@@ -1,5 +1,5 @@
 import { describeError, randomId } from '../kernel/index.ts';
-import type { Lifetime } from '../kernel/index.ts';
+import type { Lifetime, Timer } from '../kernel/index.ts';
 import {
   DEFAULT_IDLE_TIMEOUT_MS,
   DEFAULT_MAX_DURATION_MS,
@@ -7,21 +7,22 @@ import {
   LiveRequestQueue,
 } from '../session/index.ts';
 import type { RunConfig, SessionCloseReport, SessionKey, StoredSession } from '../session/index.ts';
-import type { Content, LiveEvent } from '../protocol/index.ts';
+import type { Content, LiveEvent, ResumeRequest } from '../protocol/index.ts';
 import { AdkClientLeg } from './adk-client-leg.ts';
 import type { ServedAgent } from './app-registry.ts';
 import { sessionKey } from './calls.ts';
 import type { Call, CallEnd } from './calls.ts';
-import type { ClientLeg, LegOwner } from './client-leg.ts';
+import type { ClientLeg, LegOwner, LegPlace, LegWelcome } from './client-leg.ts';
+import { ClientRecovery } from './client-recovery.ts';
 import { ClientSocket } from './client-socket.ts';
-import type { AcceptedSocket } from './client-socket.ts';
-import { AppNotFoundError } from './errors.ts';
+import type { AcceptedSocket, Departure } from './client-socket.ts';
+import { AppNotFoundError, textForClients } from './errors.ts';
 import { HoldfastClientLeg } from './holdfast-client-leg.ts';
+import { Job } from './job.ts';
 import { adkGoodbye, holdfastGoodbye } from './leg-end.ts';
 import type { LegEnd } from './leg-end.ts';
+import { ReplayRing } from './replay-ring.ts';
 import type { ServerContext } from './server-context.ts';
-import { SERVER_CLOSE_TIMEOUT_MS } from './server-options.ts';
-import { storeAtEnd } from './stored-history.ts';
 
 export type ClientWire = 'adk' | 'holdfast.v1';
 
@@ -30,6 +31,8 @@ export interface LiveCallOptions {
   readonly wire: ClientWire;
   readonly key: SessionKey;
   readonly runConfig: RunConfig;
+  /** Let in to go on with a live session of this server, where no new one is taken. */
+  readonly mayOnlyResume: boolean;
 }
 
 /** Told of a live session by the side, until it is taken away. */
@@ -38,31 +41,58 @@ export interface LiveTap {
   closed(report: SessionCloseReport): void;
 }
 
+/** The client of a live session: what it is spoken to with, and what its socket belongs to. */
+interface Seat {
+  readonly wire: ClientWire;
+  readonly leg: ClientLeg;
+  readonly scope: Lifetime;
+}
+
+const LEFT: LegEnd = { tag: 'session', reason: 'participant_disconnected' };
+const REPLACED: LegEnd = { tag: 'session', reason: 'replaced' };
+
 /**
- * One client's live session, from the accepted socket to the stored history.
+ * One live session and the client it has at a time, from the accepted socket to the stored history.
  *
  * It owns the client's socket and the AgentSession between two ends of one scope: whichever side ends, the other is
- * closed with the reason, and `ended` settles when both are gone and the session is saved, in bounded time.
+ * closed with the reason, and `ended` settles when both are gone and the session is saved, in bounded time. A client that
+ * vanishes is waited for, and may come back on another socket: that one is accepted by a call of its own, which hands it
+ * over and is done.
  */
 export class LiveCall implements Call {
   readonly kind = 'run_live';
   readonly startedAtMs: number;
   readonly ended: Promise<void>;
+  readonly over: Promise<void>;
   readonly #options: LiveCallOptions;
+  readonly #job: Job;
   readonly #scope: Lifetime;
   readonly #queue = new LiveRequestQueue();
   readonly #ready = Promise.withResolvers<void>();
-  #leg: ClientLeg | undefined;
+  #seat: Seat | undefined;
+  /** What the client may come back with. */
+  #recovery: ClientRecovery | undefined;
+  /** Runs while a client that vanished is waited for. */
+  #grace: Timer | undefined;
+  /** When the server will close the connection, once it has said so. */
+  #goAwayAtMs: number | undefined;
   #session: AgentSession | undefined;
+  /** The last event there was. */
+  #lastSeq = 0;
+  #welcome: LegWelcome | undefined;
   /** How the client is told of the end; the first one counts. */
   #end: LegEnd | undefined;
 
   constructor(options: LiveCallOptions) {
-    const { owner } = options.context;
+    const { context, key } = options;
     this.#options = options;
-    this.#scope = owner.child('live call', { closeTimeoutMs: SERVER_CLOSE_TIMEOUT_MS });
-    this.startedAtMs = owner.clock.now();
-    this.ended = this.#scope.closed.then(() => undefined);
+    this.#job = new Job({ context, kind: this.kind, name: 'live call', key });
+    this.#scope = this.#job.scope;
+    this.startedAtMs = this.#job.startedAtMs;
+    this.ended = this.#job.ended;
+    this.over = this.#job.over;
+    // The call is counted until its hook has run; what it has held is not held for that.
+    void this.ended.then(() => this.#forget());
     // Whoever closes the scope, also the server from above, wakes up what waits for the client's hello.
     this.#scope.own('waiting for hello', this.#ready, { stop: ({ resolve: wake }) => wake() });
   }
@@ -77,6 +107,7 @@ export class LiveCall implements Call {
     void this.#conversation(socket)
       .catch((error: unknown) => {
         this.#scope.log.error('live call failed', { error: describeError(error) });
+        this.#job.failed(error);
         this.#finish({ tag: 'failed', error });
       })
       .then(() => this.#scope.close(this.#reason()));
@@ -89,7 +120,13 @@ export class LiveCall implements Call {
   }
 
   goAway(timeLeftMs: number): void {
-    this.#leg?.goAway(timeLeftMs);
+    this.#goAwayAtMs = this.#scope.clock.now() + timeLeftMs;
+    this.#seat?.leg.goAway(timeLeftMs);
+  }
+
+  /** Whether a client that has lost its connection could go on with this live session. */
+  get isResumable(): boolean {
+    return !this.#isOver && this.#recovery !== undefined && this.#session !== undefined;
   }
 
   /**
@@ -119,24 +156,28 @@ export class LiveCall implements Call {
     return untap;
   }
 
-  async #conversation(socket: AcceptedSocket): Promise<void> {
-    const { context, wire, key } = this.#options;
-    const goodbye = (wire === 'adk' ? adkGoodbye : holdfastGoodbye)({ tag: 'session', reason: 'shutdown' });
-    const clientSocket = new ClientSocket(socket, this.#scope, context.limits, goodbye);
+  async #conversation(accepted: AcceptedSocket): Promise<void> {
+    const { context, key } = this.#options;
     const served = this.#findAgent();
-    this.#leg = this.#makeLeg(clientSocket, served);
-    if (this.#end !== undefined) this.#leg.end(this.#end);
-    if (served === undefined || this.#end !== undefined) return;
+    const { leg } = this.#takeIn(accepted, served);
+    if (this.#end !== undefined) leg.end(this.#end);
+    if (served === undefined || this.#isOver) return;
+    // Who has not said hello yet has disturbed nobody: it may come to go on with what is there.
+    await this.#ready.promise;
+    if (this.#isOver) return;
     await context.calls.takeOver(sessionKey(key), this, 'replace');
     const stored = await context.store.get(key);
+    // What was waited for may have come long after the call was over.
+    if (this.#isOver) return;
     if (stored === undefined) {
       this.#finish({ tag: 'notFound', message: 'Session not found' });
       return;
     }
-    await this.#ready.promise;
-    // What was waited for may have come long after the call was over.
-    if (this.#end !== undefined || this.#scope.isClosing) return;
-    await this.#live(served, stored, this.#leg);
+    await this.#live(served, stored);
+  }
+
+  get #isOver(): boolean {
+    return this.#end !== undefined || this.#scope.isClosing;
   }
 
   /** The app's agent; without one the leg is told what it is and the call is over. */
@@ -151,9 +192,10 @@ export class LiveCall implements Call {
     }
   }
 
-  async #live({ agent, model }: ServedAgent, stored: StoredSession, leg: ClientLeg): Promise<void> {
+  async #live({ agent, model }: ServedAgent, stored: StoredSession): Promise<void> {
     const { context, runConfig } = this.#options;
     const { closeTimeoutMs, idleTimeoutMs, maxDurationMs } = context.limits;
+    this.#job.begins(stored);
     const session = new AgentSession({
       agent,
       model,
@@ -170,59 +212,226 @@ export class LiveCall implements Call {
       },
     });
     this.#session = session;
-    storeAtEnd(this.#scope, context.store, session);
-    context.metrics.watch(session);
-    session.on('event', (event) => leg.event(event));
-    leg.welcome({
+    this.#job.holds(session);
+    session.on('event', (event) => this.#tell(event));
+    this.#welcome = {
       sessionId: stored.id,
       appName: stored.appName,
       agentName: agent.name,
       modelId: model.id,
       inputRateHz: model.capabilities.inputRateHz,
       outputRateHz: model.capabilities.outputRateHz,
-    });
+    };
+    this.#seat?.leg.welcome(this.#welcome);
     // A failed start ends the session with its error, which is where it is told.
     session.start().catch(() => undefined);
     const { reason, error } = await session.closed;
     this.#finish(reason === 'error' ? { tag: 'failed', error } : { tag: 'session', reason });
   }
 
-  #makeLeg(socket: ClientSocket, served: ServedAgent | undefined): ClientLeg {
-    const { context, wire } = this.#options;
+  #tell(event: LiveEvent): void {
+    this.#lastSeq = event.seq;
+    if (this.#seat === undefined) this.#recovery?.keep(event);
+    else this.#seat.leg.event(event);
+  }
+
+  /** A seat for a client: `take` gives it its leg. */
+  #seatFor(wire: ClientWire, take: (place: LegPlace) => ClientLeg): Seat {
+    const { context } = this.#options;
+    // With the room to terminate a peer that does not answer, and after what the live session still says.
+    const scope = this.#scope.child('client', { phase: 'hooks' });
+    const isHere = (): boolean => this.#seat?.scope === scope;
     const owner: LegOwner = {
-      ready: () => this.#ready.resolve(),
+      ready: (resume) => this.#greeted(resume),
       played: (positionSamples) => this.#session?.playout.reported(positionSamples),
-      gone: () => this.#leave({ tag: 'session', reason: 'participant_disconnected' }),
-      broken: (end) => this.#leave(end),
-    };
-    const inputRateHz = served?.model.capabilities.inputRateHz ?? 16_000;
-    const queue = this.#queue;
-    if (wire === 'adk') {
-      return new AdkClientLeg({
-        socket,
-        queue,
-        owner,
-        clock: this.#scope.clock,
-        invocationId: `e-${randomId(context.random)}`,
-        agentName: served?.agent.name ?? 'holdfast',
-        inputRateHz,
-      });
-    }
-    const { limits } = context;
-    return new HoldfastClientLeg({
-      socket,
-      queue,
-      owner,
-      scope: this.#scope,
-      inputRateHz,
-      helloTimeoutMs: limits.helloTimeoutMs,
-      limits: {
-        maxMessageBytes: limits.maxMessageBytes,
-        idleTimeoutMs: limits.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS,
-        maxDurationMs: limits.maxDurationMs ?? DEFAULT_MAX_DURATION_MS,
+      gone: (departure) => {
+        void scope.close('client gone');
+        if (isHere()) this.#gone(departure);
       },
-      resumeToken: randomId(context.random),
+      broken: (end) => {
+        if (isHere()) this.#broken(end);
+      },
+    };
+    if (wire === 'adk') this.#recovery = undefined;
+    else this.#recovery ??= new ClientRecovery(context.random, this.#newRing());
+    const seat = { wire, scope, leg: take({ owner, queue: this.#queue, scope, recovery: this.#recovery }) };
+    this.#seat = seat;
+    // It was gone before it was listened to.
+    if (scope.isClosing) this.#gone('left');
+    return seat;
+  }
+
+  #newRing(): ReplayRing {
+    const { clientGraceMs, maxReplayBytes, maxReplayMessages } = this.#options.context.limits;
+    // Without a grace nobody comes back to what would be kept.
+    return new ReplayRing(
+      clientGraceMs === 0
+        ? { maxBytes: 0, maxMessages: 0 }
+        : { maxBytes: maxReplayBytes, maxMessages: maxReplayMessages },
+    );
+  }
+
+  #takeIn(accepted: AcceptedSocket, served: ServedAgent | undefined): Seat {
+    const { context, wire } = this.#options;
+    const { limits, random } = context;
+    const goodbyeOf = wire === 'adk' ? adkGoodbye : holdfastGoodbye;
+    const inputRateHz = served?.model.capabilities.inputRateHz ?? 16_000;
+    const seat = this.#seatFor(wire, (place) => {
+      const goodbye = goodbyeOf({ tag: 'session', reason: 'shutdown' });
+      const socket = new ClientSocket(accepted, place.scope, limits, goodbye);
+      if (place.recovery === undefined) {
+        return new AdkClientLeg({
+          socket,
+          place,
+          clock: this.#scope.clock,
+          invocationId: `e-${randomId(random)}`,
+          agentName: served?.agent.name ?? 'holdfast',
+          inputRateHz,
+        });
+      }
+      return new HoldfastClientLeg({
+        socket,
+        place: { ...place, recovery: place.recovery },
+        inputRateHz,
+        helloTimeoutMs: limits.helloTimeoutMs,
+        limits: {
+          maxMessageBytes: limits.maxMessageBytes,
+          idleTimeoutMs: limits.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS,
+          maxDurationMs: limits.maxDurationMs ?? DEFAULT_MAX_DURATION_MS,
+          clientGraceMs: limits.clientGraceMs,
+        },
+      });
     });
+    // This wire has no hello: who is there wants a session.
+    if (wire === 'adk' && !this.#isOver) this.#greeted(undefined);
+    return seat;
+  }
+
+  /** The client has said what it wants: to go on with a live session that is there, or one of its own. */
+  #greeted(resume: ResumeRequest | undefined): void {
+    const { context, key, mayOnlyResume } = this.#options;
+    const seat = this.#seat;
+    const holder = context.calls.holding(sessionKey(key));
+    if (seat !== undefined && holder instanceof LiveCall) {
+      const found = holder.#found(resume);
+      if (found === 'joins') {
+        this.#seat = undefined;
+        holder.#join(seat, resume);
+        void this.#scope.close('joined');
+        return;
+      }
+      if (found === 'refused') {
+        context.metrics.clientReturned('refused');
+        this.#scope.log.info('client refused: its token is not that of the live session', {
+          session: key.id,
+        });
+        this.#finish({ tag: 'resumeRefused' });
+        void this.#scope.close('resume refused');
+        return;
+      }
+    }
+    try {
+      if (mayOnlyResume) context.admit();
+    } catch (error) {
+      this.#finish({ tag: 'unavailable', message: textForClients(error) });
+      void this.#scope.close('unavailable');
+      return;
+    }
+    if (resume !== undefined) context.metrics.clientReturned('anew');
+    this.#ready.resolve();
+  }
+
+  /** What a client finds here that comes with or without a token: this live session, no admission to it, or none. */
+  #found(resume: ResumeRequest | undefined): 'joins' | 'refused' | 'none' {
+    // One that is ending is not disturbed either: the new one waits for it.
+    if (this.#isOver || this.#session?.isOpen === false) return 'none';
+    if (resume !== undefined) {
+      const isTheirs = this.#session !== undefined && this.#recovery?.tokens.accepts(resume.token) === true;
+      return isTheirs ? 'joins' : 'refused';
+    }
+    const { closeOnDisconnect } = this.#options.context.limits;
+    return closeOnDisconnect || this.#session === undefined ? 'none' : 'joins';
+  }
+
+  /** A client joins this live session: the one it belongs to, with its token, or another one. */
+  #join({ leg, wire }: Seat, resume: ResumeRequest | undefined): void {
+    const { context, key } = this.#options;
+    const before = this.#seat;
+    this.#seat = undefined;
+    before?.leg.end(REPLACED);
+    void before?.scope.close('replaced');
+    this.#endGrace('returned');
+    if (resume === undefined) this.#recovery = undefined;
+    this.#seatFor(wire, (place) => {
+      leg.moveTo(place);
+      return leg;
+    });
+    const missed = resume === undefined ? undefined : this.#recovery?.ring.missedBy(resume);
+    if (resume !== undefined) {
+      this.#recovery?.tokens.rotate(resume.token);
+      context.metrics.clientReturned(missed?.isComplete === true ? 'recovered' : 'incomplete');
+    } else {
+      const positionSamples = this.#session?.playout.sentSamples ?? 0;
+      this.#recovery?.ring.beginAt({ seq: this.#lastSeq, positionSamples });
+    }
+    this.#scope.log.info('client joined', {
+      session: key.id,
+      ...(missed === undefined ? {} : { recovered: missed.isComplete }),
+    });
+    if (this.#welcome !== undefined) {
+      leg.welcome({ ...this.#welcome, ...(missed === undefined ? {} : { missed }) });
+    }
+    this.#session?.playout.resume();
+    if (this.#goAwayAtMs !== undefined) leg.goAway(Math.max(0, this.#goAwayAtMs - this.#scope.clock.now()));
+  }
+
+  /** The client is gone: by itself, or nobody knows how. */
+  #gone(departure: Departure): void {
+    const seat = this.#seat;
+    const { clientGraceMs, closeOnDisconnect } = this.#options.context.limits;
+    const session = this.#session;
+    this.#seat = undefined;
+    if (session?.isOpen === true) {
+      const mayComeBack = departure === 'vanished' && seat?.wire === 'holdfast.v1' && clientGraceMs > 0;
+      if (mayComeBack) {
+        this.#wait(session, clientGraceMs);
+        return;
+      }
+      if (!closeOnDisconnect) return;
+    }
+    this.#leave(LEFT);
+  }
+
+  /** Nobody listens for a while, and the client that vanished may come back. */
+  #wait(session: AgentSession, clientGraceMs: number): void {
+    const { context, key } = this.#options;
+    this.#scope.log.info('client vanished, waiting for it', { session: key.id, clientGraceMs });
+    session.playout.pause();
+    const grace = this.#scope.timer('client grace', clientGraceMs, () => {
+      this.#endGrace('expired');
+      if (context.limits.closeOnDisconnect) this.#leave(LEFT);
+      else session.playout.resume();
+    });
+    this.#grace = grace;
+  }
+
+  #endGrace(outcome: 'returned' | 'expired' | 'ended'): void {
+    if (this.#grace === undefined) return;
+    this.#grace.cancel();
+    this.#grace = undefined;
+    this.#options.context.metrics.waitedForClient(outcome);
+  }
+
+  /** The client has broken a bound, and cannot be served any longer. */
+  #broken(end: LegEnd): void {
+    const { closeOnDisconnect } = this.#options.context.limits;
+    if (closeOnDisconnect || this.#session?.isOpen !== true) {
+      this.#leave(end);
+      return;
+    }
+    this.#seat?.leg.end(end);
+    void this.#seat?.scope.close('client broken');
+    this.#seat = undefined;
   }
 
   /** The client ends it: by going, or by breaking a bound. */
@@ -236,7 +445,15 @@ export class LiveCall implements Call {
   #finish(end: LegEnd): void {
     if (this.#end !== undefined) return;
     this.#end = end;
-    this.#leg?.end(end);
+    this.#job.ending();
+    this.#endGrace('ended');
+    this.#seat?.leg.end(end);
+  }
+
+  #forget(): void {
+    this.#session = undefined;
+    this.#recovery = undefined;
+    this.#queue.clear();
   }
 
   #reason(): string {

@@ -1,10 +1,26 @@
 import type { ConnectionCause, ConnectionEventBody } from '../protocol/index.ts';
 import { END_REASONS } from '../session/index.ts';
 import type { AgentSession } from '../session/index.ts';
+import type { CallKind } from './calls.ts';
 import { LabelledCounter, formatMetric } from './prometheus.ts';
+import type { HookOutcome } from './session-end-hook.ts';
 
 /** What a reconnect came to; `ended`: the session ended before its model was back. */
 type Outcome = 'resumed' | 'reseeded' | 'exhausted' | 'ended';
+
+/**
+ * What a client found that came back: `recovered`, everything it had missed; `incomplete`, its live session and a part of it;
+ * `anew`, the live session had ended and another one began; `refused`, its token is none of the one there is.
+ */
+export type ClientReturn = 'recovered' | 'incomplete' | 'anew' | 'refused';
+
+/** `returned`: the client came back. `expired`: it did not. `ended`: the live session ended before either. */
+export type GraceOutcome = 'returned' | 'expired' | 'ended';
+
+const RETURNS: readonly ClientReturn[] = ['recovered', 'incomplete', 'anew', 'refused'];
+const GRACES: readonly GraceOutcome[] = ['returned', 'expired', 'ended'];
+const KINDS: readonly CallKind[] = ['run_live', 'run', 'run_sse'];
+const HOOKS: readonly HookOutcome[] = ['done', 'failed', 'overran'];
 
 /** What can be told beforehand is shown as 0 from the start: a rate is only seen of what has been there before. */
 const LOSS_CAUSES: readonly ConnectionCause[] = ['lost', 'silent', 'stalled'];
@@ -23,6 +39,10 @@ export class ServerMetrics {
     LOSS_CAUSES.flatMap((cause) => OUTCOMES.map((outcome) => ({ cause, outcome }))),
   );
   readonly #swaps = new LabelledCounter(SWAP_CAUSES.map((cause) => ({ cause })));
+  readonly #clientReturns = new LabelledCounter(RETURNS.map((outcome) => ({ outcome })));
+  readonly #graces = new LabelledCounter(GRACES.map((outcome) => ({ outcome })));
+  readonly #givenUp = new LabelledCounter(KINDS.map((kind) => ({ kind })));
+  readonly #hooks = new LabelledCounter(HOOKS.map((outcome) => ({ outcome })));
   readonly #closed = new LabelledCounter(Object.keys(END_REASONS).map((reason) => ({ reason })));
 
   /** Counts a live session from before its start to its end. It is not held: its listeners end with it. */
@@ -35,6 +55,26 @@ export class ServerMetrics {
       if (outage !== undefined) this.#reconnected(outage, 'ended');
       this.#closed.add({ reason });
     });
+  }
+
+  /** A client came to go on with a live session. */
+  clientReturned(outcome: ClientReturn): void {
+    this.#clientReturns.add({ outcome });
+  }
+
+  /** A live session has waited for a client that vanished. */
+  waitedForClient(outcome: GraceOutcome): void {
+    this.#graces.add({ outcome });
+  }
+
+  /** The end of a call took longer than it may. */
+  gaveUp(kind: CallKind): void {
+    this.#givenUp.add({ kind });
+  }
+
+  /** The end-of-session hook has run. */
+  hookEnded(outcome: HookOutcome): void {
+    this.#hooks.add({ outcome });
   }
 
   /** In the text format of Prometheus. */
@@ -97,6 +137,30 @@ export class ServerMetrics {
         'counter',
         'Audio of users that no model got.',
         this.#audioGapMs / 1_000,
+      ),
+      formatMetric(
+        'holdfast_client_graces_total',
+        'counter',
+        'Live sessions that waited for a client which had vanished, by what came of it.',
+        this.#graces.samples,
+      ),
+      formatMetric(
+        'holdfast_client_returns_total',
+        'counter',
+        'Clients that came to go on with a live session, by what they found.',
+        this.#clientReturns.samples,
+      ),
+      formatMetric(
+        'holdfast_calls_given_up_total',
+        'counter',
+        'Calls whose end took longer than it may, and was cut short.',
+        this.#givenUp.samples,
+      ),
+      formatMetric(
+        'holdfast_session_end_hooks_total',
+        'counter',
+        'What came of the end-of-session hook.',
+        this.#hooks.samples,
       ),
     ].join('');
   }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { InvalidOptionError } from '../kernel/index.ts';
+import { DEFAULT_CLOSE_TIMEOUT_MS, InvalidOptionError } from '../kernel/index.ts';
 import type { Clock, Logger, Random } from '../kernel/index.ts';
 import { DEFAULT_MAX_MESSAGE_BYTES } from '../protocol/index.ts';
 import type { Agent } from '../session/agent.ts';
@@ -7,6 +7,8 @@ import type { LiveModel } from '../session/live-model.ts';
 import type { ReconnectOptions } from '../session/reconnect-policy.ts';
 import type { SessionStore } from '../session/session-store.ts';
 import type { AppRegistry } from './app-registry.ts';
+import { MAX_REPLAY_BYTES, MAX_REPLAY_MESSAGES } from './replay-ring.ts';
+import type { SessionEndHook } from './session-end-hook.ts';
 
 /** The longest request a Cloud Run instance is given is an hour, but most calls are over in five minutes (clause D1). */
 export const DEFAULT_DRAIN_TIMEOUT_MS = 300_000;
@@ -43,6 +45,24 @@ export const DEFAULT_SOCKET_CLOSE_TIMEOUT_MS = 1_000;
 
 /** A live session's own close takes 5 s at most; the rest is for the goodbyes on the sockets after it. */
 export const SERVER_CLOSE_TIMEOUT_MS = 7_500;
+
+/** Who hangs up has ended the call: a live session that goes on without anybody bills for nothing. */
+export const DEFAULT_CLOSE_ON_DISCONNECT = true;
+
+/**
+ * A phone that changes from one network to another is back within seconds, one in a lift or a tunnel within twenty. Longer
+ * than that nobody waits in silence, and the model is paid for meanwhile.
+ */
+export const DEFAULT_CLIENT_GRACE_MS = 20_000;
+
+/**
+ * A live session's own close and the server's after it are bounded by 5 and 7.5 s. What is not over after both of them,
+ * and half as long again, will not be.
+ */
+export const DEFAULT_JOB_CLOSE_TIMEOUT_MS = 20_000;
+
+/** What comes after a call is a summary by a language model and a write to somebody's database: seconds, each with a retry. */
+export const DEFAULT_SESSION_END_TIMEOUT_MS = 30_000;
 
 /** What `createServer` is given. Every number is validated; every duration is in milliseconds. */
 export interface ServerOptions {
@@ -87,6 +107,30 @@ export interface ServerOptions {
   readonly maxDurationMs?: number;
   /** Passed to every live session: how a lost connection to its model is had again. `false` turns it off. */
   readonly reconnect?: ReconnectOptions;
+  /**
+   * Whether a live session ends when its client leaves. With `false` it goes on without one until its limits, and who comes
+   * to it again joins it. Default `DEFAULT_CLOSE_ON_DISCONNECT`.
+   */
+  readonly closeOnDisconnect?: boolean;
+  /**
+   * How long a live session waits for a client of `holdfast.v1` that vanished without a goodbye. 0 turns it off. Default
+   * `DEFAULT_CLIENT_GRACE_MS`.
+   */
+  readonly clientGraceMs?: number;
+  /** How much is kept for a client to come back to, in bytes. Default `MAX_REPLAY_BYTES`. */
+  readonly maxReplayBytes?: number;
+  /** The same in messages. Default `MAX_REPLAY_MESSAGES`. */
+  readonly maxReplayMessages?: number;
+  /**
+   * How long the end of a call may take in all, whatever hangs in it; then what is left of it is destroyed. It cuts closes
+   * short when it is smaller than they may take. Default `DEFAULT_JOB_CLOSE_TIMEOUT_MS`, and more with a longer
+   * `closeTimeoutMs`.
+   */
+  readonly jobCloseTimeoutMs?: number;
+  /** Called once for each live session when it has ended: for what comes after a call. */
+  readonly onSessionEnd?: SessionEndHook;
+  /** How long `onSessionEnd` is waited for. Default `DEFAULT_SESSION_END_TIMEOUT_MS`. */
+  readonly sessionEndTimeoutMs?: number;
   /** A folder of static files served where no route stands; `/` is its `index.html`. */
   readonly pageDir?: string;
   /** Host names a request may ask for, besides loopback ones. Given, every other one is refused, wherever we listen. */
@@ -100,7 +144,7 @@ const count = z.int().positive();
 const durationMs = z.number().nonnegative();
 const boundMs = z.number().positive();
 
-const limitsSchema = z.object({
+const settingsSchema = z.object({
   drainTimeoutMs: durationMs.default(DEFAULT_DRAIN_TIMEOUT_MS),
   preDrainDelayMs: durationMs.default(DEFAULT_PRE_DRAIN_DELAY_MS),
   drainProgressMs: boundMs.default(DEFAULT_DRAIN_PROGRESS_MS),
@@ -113,6 +157,12 @@ const limitsSchema = z.object({
   clientSilenceTimeoutMs: boundMs.default(DEFAULT_CLIENT_SILENCE_TIMEOUT_MS),
   helloTimeoutMs: boundMs.default(DEFAULT_HELLO_TIMEOUT_MS),
   socketCloseTimeoutMs: boundMs.default(DEFAULT_SOCKET_CLOSE_TIMEOUT_MS),
+  closeOnDisconnect: z.boolean().default(DEFAULT_CLOSE_ON_DISCONNECT),
+  clientGraceMs: z.number().int().nonnegative().default(DEFAULT_CLIENT_GRACE_MS),
+  maxReplayBytes: count.default(MAX_REPLAY_BYTES),
+  maxReplayMessages: count.default(MAX_REPLAY_MESSAGES),
+  jobCloseTimeoutMs: boundMs.optional(),
+  sessionEndTimeoutMs: boundMs.default(DEFAULT_SESSION_END_TIMEOUT_MS),
   closeTimeoutMs: boundMs.optional(),
   idleTimeoutMs: boundMs.optional(),
   maxDurationMs: boundMs.optional(),
@@ -120,11 +170,19 @@ const limitsSchema = z.object({
   allowedHosts: z.array(z.string().min(1)).default([]),
 });
 
+/** What is not over when every bound in it has passed. */
+const limitsSchema = settingsSchema.transform((settings) => {
+  const { closeTimeoutMs = DEFAULT_CLOSE_TIMEOUT_MS } = settings;
+  const least = Math.max(DEFAULT_JOB_CLOSE_TIMEOUT_MS, 2 * SERVER_CLOSE_TIMEOUT_MS + closeTimeoutMs);
+  return { ...settings, jobCloseTimeoutMs: settings.jobCloseTimeoutMs ?? least };
+});
+
 const KNOWN_OPTIONS: ReadonlySet<string> = new Set([
-  ...Object.keys(limitsSchema.shape),
+  ...Object.keys(settingsSchema.shape),
   'agents',
   'model',
   'store',
+  'onSessionEnd',
   'reconnect',
   'clock',
   'random',

@@ -10,8 +10,7 @@ import type { Call, CallEnd } from './calls.ts';
 import { ReplacedError, RunTimeoutError, SessionNotFoundError, UnavailableError } from './errors.ts';
 import { LiveCall } from './live-call.ts';
 import type { ServerContext } from './server-context.ts';
-import { SERVER_CLOSE_TIMEOUT_MS } from './server-options.ts';
-import { storeAtEnd } from './stored-history.ts';
+import { Job } from './job.ts';
 
 export interface TextTurnOptions {
   readonly context: ServerContext;
@@ -41,7 +40,9 @@ export class TextTurn implements Call {
   readonly kind: 'run' | 'run_sse';
   readonly startedAtMs: number;
   readonly ended: Promise<void>;
+  readonly over: Promise<void>;
   readonly #options: TextTurnOptions;
+  readonly #job: Job;
   readonly #scope: Lifetime;
   readonly #adk: AdkEventContext;
   readonly #done = Promise.withResolvers<void>();
@@ -51,8 +52,15 @@ export class TextTurn implements Call {
     const { context, kind } = options;
     this.#options = options;
     this.kind = kind;
-    this.#scope = context.owner.child('text turn', { closeTimeoutMs: SERVER_CLOSE_TIMEOUT_MS });
-    this.startedAtMs = this.#scope.clock.now();
+    this.#job = new Job({ context, kind, name: 'text turn', key: options.key });
+    this.#scope = this.#job.scope;
+    this.startedAtMs = this.#job.startedAtMs;
+    this.ended = this.#job.ended;
+    this.over = this.#job.over;
+    // The turn is counted until its hook has run; the live session is not held for that.
+    void this.ended.then(() => {
+      this.#session = undefined;
+    });
     this.#adk = { invocationId: `e-${randomId(context.random)}` };
     // However the scope ends, also with the server from above, nobody is left waiting for the answer.
     this.#scope.own('answer', this.#done, {
@@ -60,20 +68,24 @@ export class TextTurn implements Call {
     });
     // Observed here, because it may be rejected before anything waits for it.
     this.#done.promise.catch(nothing);
-    this.ended = this.#scope.closed.then(nothing);
   }
 
   /** Runs the turn: resolves when the answer is complete; rejects with the error that kept it from being. */
   async answer(): Promise<void> {
     try {
       await this.#turn();
+    } catch (error) {
+      this.#job.failed(error);
+      throw error;
     } finally {
+      this.#job.ending();
       await this.#session?.close('task_completed');
       await this.#scope.close('task_completed');
     }
   }
 
   end(reason: CallEnd): void {
+    this.#job.ending();
     this.#done.reject(ERRORS[reason]());
     void this.#session?.close(reason);
   }
@@ -84,6 +96,7 @@ export class TextTurn implements Call {
 
   /** The client has left (clause C7). */
   leave(): void {
+    this.#job.ending();
     this.#done.reject(new ClosedError('The client left before the answer came.'));
     void this.#session?.close('participant_disconnected');
   }
@@ -127,6 +140,7 @@ export class TextTurn implements Call {
   async #live(stored: StoredSession): Promise<void> {
     const { context, served, message } = this.#options;
     this.#scope.throwIfClosing();
+    this.#job.begins(stored);
     const session = new AgentSession({
       ...served,
       session: stored,
@@ -136,8 +150,7 @@ export class TextTurn implements Call {
       closeTimeoutMs: context.limits.closeTimeoutMs,
     });
     this.#session = session;
-    storeAtEnd(this.#scope, context.store, session);
-    context.metrics.watch(session);
+    this.#job.holds(session);
     session.on('event', (event) => this.#event(event));
     session.on('close', (report) => this.#closed(report));
     session.queue.sendContent(message);

@@ -3,8 +3,10 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { HOLDFAST_SUBPROTOCOL } from '../protocol/index.ts';
-import { BadRequestError } from './errors.ts';
+import type { SessionKey } from '../session/index.ts';
+import { BadRequestError, UnavailableError } from './errors.ts';
 import { httpFailureOf } from './http-errors.ts';
+import { sessionKey } from './calls.ts';
 import { LiveCall } from './live-call.ts';
 import type { ClientWire } from './live-call.ts';
 import { parseLiveQuery } from './live-query.ts';
@@ -66,11 +68,31 @@ export class LiveUpgrades {
     const context = this.#context;
     const { host, origin } = request.headers;
     context.hosts.check(host, origin);
-    context.admit();
-    const wire = wireOf(request.headers['sec-websocket-protocol']);
+    const refusal = refusalOf(context);
+    // A server that takes nothing new has not done with what it has: who may have lost its connection to that is heard.
+    const offered = request.headers['sec-websocket-protocol'];
+    const wire = wireOf(offered);
     const { key, runConfig } = parseLiveQuery(new URL(request.url ?? '', 'http://localhost').searchParams);
-    return new LiveCall({ context, wire, key, runConfig });
+    if (refusal !== undefined && !(wire === HOLDFAST_SUBPROTOCOL && isResumable(context, key))) throw refusal;
+    const mayOnlyResume = refusal !== undefined;
+    return new LiveCall({ context, wire, key, runConfig, mayOnlyResume });
   }
+}
+
+/** What no new session is taken for; undefined where one is. */
+function refusalOf({ admit }: ServerContext): Error | undefined {
+  try {
+    admit();
+    return undefined;
+  } catch (error) {
+    if (error instanceof UnavailableError) return error;
+    throw error;
+  }
+}
+
+function isResumable({ calls }: ServerContext, key: SessionKey): boolean {
+  const holder = calls.holding(sessionKey(key));
+  return holder instanceof LiveCall && holder.isResumable;
 }
 
 /** No subprotocol is the ADK's wire. One we do not know is refused: its client would not understand us. */

@@ -39,7 +39,7 @@ export * from './reconnect-policy.ts';
 export type { RunConfig } from './run-config.ts';
 export { DEFAULT_EVENT_CAPACITY, runLive } from './run-live.ts';
 export type { LiveRun, RunLiveOptions } from './run-live.ts';
-export { END_REASONS } from './session-end.ts';
+export { END_REASONS, endReasonOf } from './session-end.ts';
 export type { EndReason, SessionCloseReport } from './session-end.ts';
 export { MAX_LISTED_SESSIONS, SessionExistsError, StoreError } from './session-store.ts';
 export type {

@@ -70,4 +70,46 @@ describe('Playout', () => {
     playout.reported(samplesOf(1_040));
     expect(playout.heardSamples).toBe(samplesOf(1_040));
   });
+
+  it('S4 playout: what is sent while nobody listens stays unheard, and is heard at its own pace afterwards', async () => {
+    const { clock, playout } = playing(1_000);
+    await clock.advance(400);
+    playout.pause();
+    playout.pause();
+    await clock.advance(60_000);
+    playout.sent(audioOf(500));
+    await clock.advance(60_000);
+    expect(playout.heardSamples).toBe(samplesOf(400));
+    // Asked again and again, and never told that it is over.
+    expect(playout.leftMs(samplesOf(1_000))).toBeGreaterThan(0);
+    expect(playout.leftMs(samplesOf(400))).toBe(0);
+    let looked = 0;
+    playout.onReport(() => (looked += 1));
+    playout.resume();
+    expect(looked).toBe(1);
+    expect(playout.leftMs(samplesOf(1_500))).toBe(1_100);
+    await clock.advance(100);
+    expect(playout.heardSamples).toBe(samplesOf(500));
+    await clock.advance(1_000);
+    expect(playout.heardSamples).toBe(samplesOf(1_500));
+    playout.resume();
+    expect(looked).toBe(1);
+  });
+
+  it('S4 playout: who reports is waited for anew when it listens again, and what was dropped meanwhile is not heard', async () => {
+    const { clock, playout } = playing(1_000);
+    playout.reported(samplesOf(200));
+    playout.pause();
+    await clock.advance(PLAYOUT_REPORT_GRACE_MS * 10);
+    expect(playout.heardSamples).toBe(samplesOf(200));
+    playout.resume();
+    expect(playout.heardSamples).toBe(samplesOf(200));
+    playout.reported(samplesOf(600));
+    expect(playout.heardSamples).toBe(samplesOf(600));
+    playout.pause();
+    playout.dropped();
+    expect(playout.heardSamples).toBe(samplesOf(1_000));
+    playout.resume();
+    expect(playout.leftMs(samplesOf(1_000))).toBe(0);
+  });
 });

@@ -7,6 +7,9 @@ import type { AudioChunk } from '../protocol/index.ts';
  */
 export const PLAYOUT_REPORT_GRACE_MS = 2_000;
 
+/** How often somebody asks again who waits for a voice that nobody listens to. */
+const PAUSED_LOOK_MS = 1_000;
+
 /** How much of the agent's voice has been heard, in samples of the session's output. */
 export interface PlayoutPosition {
   readonly rateHz: number;
@@ -16,6 +19,10 @@ export interface PlayoutPosition {
   readonly heardSamples: number;
   /** Who plays it tells how much of it has been heard. From then on the clock is only asked when that falls silent. */
   reported(positionSamples: number): void;
+  /** Nobody listens: what has not been heard by now stays unheard, whatever is sent. */
+  pause(): void;
+  /** Somebody listens again, and hears what was not heard, at its own pace. */
+  resume(): void;
 }
 
 interface Report {
@@ -39,6 +46,8 @@ export class Playout implements PlayoutPosition {
   #report: Report | undefined;
   /** What lies before has been heard or dropped. */
   #settledSamples = 0;
+  /** How much had been heard when nobody listened any more; undefined while somebody does. */
+  #pausedSamples: number | undefined;
 
   constructor(clock: Clock, rateHz: number) {
     this.#clock = clock;
@@ -50,6 +59,7 @@ export class Playout implements PlayoutPosition {
   }
 
   get heardSamples(): number {
+    if (this.#pausedSamples !== undefined) return this.#pausedSamples;
     const nowMs = this.#clock.now();
     const report = this.#report;
     if (report === undefined) {
@@ -64,6 +74,7 @@ export class Playout implements PlayoutPosition {
   /** How long it takes until `positionSamples` have been heard, as far as that can be known. */
   leftMs(positionSamples: number): number {
     if (this.heardSamples >= positionSamples) return 0;
+    if (this.#pausedSamples !== undefined) return PAUSED_LOOK_MS;
     const nowMs = this.#clock.now();
     const report = this.#report;
     if (report !== undefined) return this.#overdueAtMs(report) - nowMs;
@@ -78,6 +89,21 @@ export class Playout implements PlayoutPosition {
   reported(positionSamples: number): void {
     const positionNow = Math.max(this.#report?.positionSamples ?? 0, positionSamples);
     this.#report = { positionSamples: Math.min(positionNow, this.#sentSamples), atMs: this.#clock.now() };
+    this.#reportedTo?.();
+  }
+
+  pause(): void {
+    this.#pausedSamples ??= this.heardSamples;
+  }
+
+  resume(): void {
+    const heardSamples = this.#pausedSamples;
+    if (heardSamples === undefined) return;
+    const nowMs = this.#clock.now();
+    this.#pausedSamples = undefined;
+    this.#settledSamples = Math.max(this.#settledSamples, heardSamples);
+    this.#endsAtMs = nowMs + this.msOf(this.#sentSamples - heardSamples);
+    if (this.#report !== undefined) this.#report = { ...this.#report, atMs: nowMs };
     this.#reportedTo?.();
   }
 
@@ -96,6 +122,7 @@ export class Playout implements PlayoutPosition {
   dropped(): void {
     this.#endsAtMs = this.#clock.now();
     this.#settledSamples = this.#sentSamples;
+    if (this.#pausedSamples !== undefined) this.#pausedSamples = this.#sentSamples;
   }
 
   #overdueAtMs({ atMs }: Report): number {

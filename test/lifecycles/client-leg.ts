@@ -1,9 +1,10 @@
 import { ConnectionLostError, QuotaError } from '../../src/session/index.ts';
 import { until } from '../support/live-server.ts';
+import { DEFAULT_CLIENT_GRACE_MS } from '../../src/server/index.ts';
 import { ServedCall, WIRES } from './served-call.ts';
 import type { CallOptions } from './served-call.ts';
 import type { Way, WayTable } from './way-table.ts';
-import { NOTHING, code, list } from './words.ts';
+import { NOTHING, code, goodbye, list } from './words.ts';
 
 interface LegWay extends Omit<CallOptions, 'wire'> {
   readonly name: string;
@@ -34,6 +35,30 @@ function leg({ name, on = WIRES, ask, ...options }: LegWay): Way {
   };
 }
 
+/** On `holdfast.v1` who goes without a word is waited for. */
+async function graceEnds({ wire, clock, server }: ServedCall): Promise<void> {
+  if (wire === 'adk') return;
+  const isWaiting = (): boolean => server.server.resources().some((name) => name.endsWith('client grace'));
+  await until('the client is waited for', isWaiting);
+  await clock.advance(DEFAULT_CLIENT_GRACE_MS);
+}
+
+/** What the client got in the server's hello. */
+async function tokenOf({ client }: ServedCall): Promise<unknown> {
+  await until('it was greeted', () => client.having('type', 'hello').length === 1);
+  return client.having('type', 'hello')[0]?.['resumeToken'];
+}
+
+function comesBack(call: ServedCall, token: unknown) {
+  return call
+    .dial()
+    .opened()
+    .then((back) => {
+      back.send({ type: 'hello', protocol: 1, resume: { token, seq: 0, positionSamples: 0 } });
+      return back;
+    });
+}
+
 export const clientLeg: WayTable = {
   name: 'client-leg',
   columns: ['how it ends', 'the session, else the call', 'the ADK wire', '`holdfast.v1`'],
@@ -43,7 +68,30 @@ export const clientLeg: WayTable = {
       ask: ({ client, wire }) => client.send(wire === 'adk' ? { close: true } : { type: 'close' }),
     }),
     leg({ name: 'the client closes its socket [C7]', ask: ({ client }) => client.socket.close(1000) }),
-    leg({ name: 'the client goes without a word [C7]', ask: ({ client }) => client.socket.terminate() }),
+    leg({
+      name: 'the client goes without a word, and does not come back [C7]',
+      ask: async (call) => {
+        call.client.socket.terminate();
+        await graceEnds(call);
+      },
+    }),
+    leg({
+      name: 'the client gives its connection up, and does not come back',
+      on: ['holdfast.v1'],
+      ask: async (call) => {
+        call.client.socket.close(4101, 'reconnecting');
+        await graceEnds(call);
+      },
+    }),
+    leg({
+      name: 'the client has come back on another connection [H2]',
+      on: ['holdfast.v1'],
+      ask: async (call) => {
+        const back = await comesBack(call, await tokenOf(call));
+        await call.client.closed;
+        back.socket.close(1000);
+      },
+    }),
     leg({
       name: 'a newer client takes the session over',
       ask: async (call) => {
@@ -51,7 +99,7 @@ export const clientLeg: WayTable = {
         await call.greet(newer);
         await call.client.closed;
         await until('the newer one has the session', () => call.server.model.openConnections === 1);
-        newer.socket.terminate();
+        newer.socket.close(1000);
       },
     }),
     leg({
@@ -104,7 +152,8 @@ export const brokenLeg: WayTable = {
       name: 'no such session',
       opening: 'dial',
       query: 'app_name=demo&user_id=u&session_id=nobody',
-      ask: () => undefined,
+      // On the ADK wire it has ended before one could look whether it is open.
+      ask: (call) => (call.wire === 'adk' ? undefined : call.greet()),
     }),
     leg({
       name: 'a message above `maxMessageBytes`',
@@ -138,12 +187,27 @@ export const brokenLeg: WayTable = {
     leg({
       name: 'it answers no ping for `clientSilenceTimeoutMs`',
       server: { clientSilenceTimeoutMs: 60_000 },
-      ask: async ({ client, clock }) => {
+      ask: async (call) => {
+        const { client, clock } = call;
         client.socket.pause();
         await clock.advance(60_000);
+        await graceEnds(call);
         client.socket.resume();
       },
     }),
+    {
+      name: 'it comes back with a token of another live session [H4]',
+      play: async () => {
+        const call = await ServedCall.open({ wire: 'holdfast.v1' });
+        const stranger = await comesBack(call, 'a guess');
+        const end = await stranger.closed;
+        await until('its call is over', () => call.reason !== undefined);
+        const seen = [code(call.reason ?? 'none'), NOTHING, goodbye(end, 'holdfast.v1')];
+        call.client.socket.close(1000);
+        await call.over();
+        return seen;
+      },
+    },
     leg({
       name: 'no hello within `helloTimeoutMs`',
       on: ['holdfast.v1'],

@@ -136,9 +136,16 @@ export const liveClient: WayTable = {
       ask: ({ test }) => void test.server.close(),
     }),
     client({
-      name: 'the server goes without a word',
-      why: 'As a network that is gone.',
-      ask: ({ test }) => void test.server.abort(),
+      name: 'the server goes without a word, and does not come back',
+      why: 'It is dialled for as long as it would have waited.',
+      ask: async ({ test, client: held, clock }) => {
+        await test.server.abort();
+        // Sockets are refused in real time, and dialled in virtual time.
+        while (held.state.tag !== 'closed') {
+          await clock.advance(1_000);
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      },
     }),
     client({
       name: 'no such session',

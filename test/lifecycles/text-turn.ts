@@ -71,7 +71,7 @@ async function play({ isLive = false, ask }: TurnWay, route: string): Promise<re
   });
   const seen = await told;
   const goesOn = isLive && test.model.openConnections === 1;
-  live?.socket.terminate();
+  live?.socket.close(1000);
   await until('nothing is under way', () => test.server.liveSessions === 0);
   assert.equal(test.model.openConnections, 0);
   const closed = test.server.close();

@@ -354,7 +354,9 @@ describe('run_live, holdfast.v1', () => {
   it('E tells each end with its own code', async () => {
     await using test = await startServer();
     const id = await test.createSession();
-    expect(await test.holdfast('nobody').closed).toMatchObject({ code: 4012 });
+    const lost = await test.holdfast('nobody').opened();
+    lost.send({ type: 'hello', protocol: 1 });
+    expect(await lost.closed).toMatchObject({ code: 4012 });
     const replaced = await test.welcomed(id);
     const failed = await test.welcomed(id);
     expect(await replaced.closed).toEqual({ code: 4001, reason: 'replaced' });

@@ -17,6 +17,8 @@ export interface LiveCallState {
   readonly microphone: MicrophoneState;
   /** How the server stands with its model. */
   readonly link: ModelLink;
+  /** The connection to the server is lost, and this attempt is made to have it again. */
+  readonly serverLost?: { readonly attempt: number };
   /** The server asked to be left. */
   readonly goAway?: { readonly atMs: number; readonly timeLeftMs: number };
   /** The last message that was refused, until the user has read it. */
@@ -61,6 +63,10 @@ export function reduceCall(state: CallState, action: PageAction): CallState {
       return { tag: 'live', agent: action.hello.agent, microphone: state.microphone, link: REACHING };
     case 'event':
       return state.tag === 'live' ? reduceEvent(state, action.event, action.atMs) : state;
+    case 'serverLost':
+      return state.tag === 'live' ? { ...state, serverLost: { attempt: action.attempt } } : state;
+    case 'serverBack':
+      return state.tag === 'live' ? withServer(state) : state;
     case 'goAway':
       return state.tag === 'live' ? withGoAway(state, action.goAway, action.atMs) : state;
     case 'refused':
@@ -89,6 +95,11 @@ function reduceEvent(state: LiveCallState, event: ClientEvent, atMs: number): Li
 
 function withGoAway(state: LiveCallState, { timeLeftMs }: ServerGoAway, atMs: number): LiveCallState {
   return { ...state, goAway: { atMs, timeLeftMs } };
+}
+
+/** What the one before had asked for, this one will say again. */
+function withServer({ serverLost: _lost, goAway: _goAway, ...state }: LiveCallState): LiveCallState {
+  return state;
 }
 
 function withoutRefusal({ refusal: _refusal, ...state }: LiveCallState): LiveCallState {

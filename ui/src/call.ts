@@ -30,6 +30,11 @@ const USER_ID = 'web';
 const USUAL_INPUT_RATE_HZ = 16_000;
 const USUAL_OUTPUT_RATE_HZ = 24_000;
 
+/** Whether what is said is taken: also while the connection is lost, and kept then. */
+function isUsable({ state }: LiveClient): boolean {
+  return state.tag === 'open' || state.tag === 'reconnecting';
+}
+
 /** The first code a server chooses itself (RFC 6455 7.4.2): it says more than any message about the network. */
 const FIRST_OWN_CLOSE_CODE = 4_000;
 
@@ -76,7 +81,7 @@ export class Call {
   write(text: string): void {
     if (!this.#lifetime.isOpen) return;
     this.#tell({ type: 'typed', atMs: this.#now(), text });
-    if (this.#client?.state.tag === 'open') this.#sendText(this.#client, text);
+    if (this.#client !== undefined && isUsable(this.#client)) this.#sendText(this.#client, text);
     else this.#unsent.push(text);
   }
 
@@ -92,7 +97,7 @@ export class Call {
   /** Lets the microphone go, so that the browser's recording sign goes out too, and goes on with the call. */
   mute(): void {
     this.#closeMicrophone();
-    if (this.#client?.state.tag === 'open') this.#client.audioStreamEnd();
+    if (this.#client !== undefined && isUsable(this.#client)) this.#client.audioStreamEnd();
     this.#tell({ type: 'microphoneClosed' });
   }
 
@@ -119,12 +124,23 @@ export class Call {
       { close: (held) => held.close(), abort: (held) => held.abort() },
     );
     this.#client = client;
-    client.on('hello', (hello) => this.#tell({ type: 'hello', atMs: this.#now(), hello }));
+    client.on('hello', (hello) => {
+      if (client.state.tag === 'connecting') this.#tell({ type: 'hello', atMs: this.#now(), hello });
+    });
+    client.on('returned', (back) => {
+      // What is still to be heard belongs to a call that has ended, and so do its positions.
+      if (!back.resumed) this.#playback?.interrupt();
+      this.#tell({ type: 'serverBack', atMs: this.#now(), back });
+    });
     client.on('event', (event) => this.#hear(event));
     client.on('audio', (audio) => this.#play(audio));
     client.on('goAway', (goAway) => this.#tell({ type: 'goAway', atMs: this.#now(), goAway }));
     client.on('error', (fault) => this.#tell({ type: 'refused', atMs: this.#now(), fault }));
     client.on('state', (state) => {
+      if (state.tag === 'reconnecting') {
+        const { attempt, delayMs } = state;
+        this.#tell({ type: 'serverLost', atMs: this.#now(), attempt, delayMs });
+      }
       // Before its hello a connection has not ended but failed, and `opened` knows why.
       if (state.tag !== 'closed' || client.hello === undefined) return;
       this.#end({ kind: 'closed', code: state.code, reason: state.reason });

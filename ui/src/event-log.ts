@@ -1,3 +1,4 @@
+import { describeAbsence, describeReturn } from 'holdfast/client';
 import { describeEnding } from './call-ending.ts';
 import { describeEvent } from './describe-event.ts';
 import type { ClientEvent, PageAction } from './page-action.ts';
@@ -36,6 +37,10 @@ export function reduceLog(log: EventLog, action: PageAction): EventLog {
       return add(log, action.atMs, action.event.type, describeEvent(action.event), isProblem(action.event));
     case 'goAway':
       return add(log, action.atMs, 'goAway', `the server, in ${seconds(action.goAway.timeLeftMs)}`);
+    case 'serverLost':
+      return add(log, action.atMs, 'connection', describeAbsence(action));
+    case 'serverBack':
+      return add(log, action.atMs, 'connection', describeReturn(action.back), !action.back.recovered);
     case 'refused':
       return add(log, action.atMs, 'error', `${action.fault.code}: ${action.fault.message}`, true);
     case 'callEnded': {

@@ -1,4 +1,4 @@
-import type { LiveEvent, ServerGoAway, ServerHello, WireFault } from 'holdfast/client';
+import type { ClientReturn, LiveEvent, ServerGoAway, ServerHello, WireFault } from 'holdfast/client';
 import type { CallEnding } from './call-ending.ts';
 import type { MicrophoneProblem } from './microphone-problem.ts';
 
@@ -30,6 +30,14 @@ export type CallAction =
   /** So much of the agent's audio has been heard. */
   | { readonly type: 'playedTo'; readonly positionSamples: number }
   | { readonly type: 'typed'; readonly atMs: number; readonly text: string }
+  /** The connection to the server is lost; it is dialled again after `delayMs`. */
+  | {
+      readonly type: 'serverLost';
+      readonly atMs: number;
+      readonly attempt: number;
+      readonly delayMs: number;
+    }
+  | { readonly type: 'serverBack'; readonly atMs: number; readonly back: ClientReturn }
   | { readonly type: 'goAway'; readonly atMs: number; readonly goAway: ServerGoAway }
   | { readonly type: 'refused'; readonly atMs: number; readonly fault: WireFault }
   | { readonly type: 'refusalRead' }

@@ -15,7 +15,8 @@ export function SpeakerLine({
 }): ComponentChild {
   const nowMs = useNow(call.tag === 'live' && isTimed(call.link));
   if (call.tag !== 'live') return <p class="speaker">{invitation(call)}</p>;
-  const link = describeLink(call.link, nowMs);
+  const link =
+    call.serverLost === undefined ? describeLink(call.link, nowMs) : 'What you say is kept for the agent';
   return link === '' ? (
     <p class="speaker">{speakerText(call, voices)}</p>
   ) : (

@@ -16,7 +16,9 @@ export function StatusLine({ call }: { readonly call: CallState }): ComponentChi
 function lampOf(call: CallState): CallState['tag'] | 'problem' {
   if (call.tag === 'ended') return describeEnding(call.ending).isProblem ? 'problem' : 'ended';
   // Neither is a reason to hang up, and both are what a waiting lamp says.
-  const isWaiting = call.tag === 'live' && (isInterrupted(call.link) || call.link.tag === 'givenUp');
+  const isWaiting =
+    call.tag === 'live' &&
+    (call.serverLost !== undefined || isInterrupted(call.link) || call.link.tag === 'givenUp');
   return isWaiting ? 'connecting' : call.tag;
 }
 
@@ -27,6 +29,7 @@ function statusText(call: CallState): string {
     case 'connecting':
       return call.microphone.tag === 'opening' ? 'Waiting for the microphone' : 'Connecting';
     case 'live':
+      if (call.serverLost !== undefined) return 'Reconnecting to the server';
       if (call.link.tag === 'givenUp') return 'The model cannot be reached';
       return isInterrupted(call.link) ? 'Reconnecting to the model' : `Live with ${call.agent}`;
     case 'ending':

@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest';
+import { AudioChunk, decodeAudioFrame, encodeAudioFrame } from '../protocol/index.ts';
+import { ReplayRing } from './replay-ring.ts';
+import type { WireMessage } from './replay-ring.ts';
+
+const LARGE = { maxBytes: 1_000_000, maxMessages: 1_000 };
+
+/** Pushes what comes one after the other: a word is an event, a number so many samples of audio. */
+function filled(items: readonly (string | number)[], limits = LARGE): ReplayRing {
+  const ring = new ReplayRing(limits);
+  let samples = 0;
+  for (const [index, item] of items.entries()) {
+    if (typeof item === 'string') ring.push(index + 1, item);
+    else {
+      const { pcm } = AudioChunk.fromSamples(new Int16Array(item).fill(index), 24_000);
+      const frame = encodeAudioFrame('output', samples, pcm);
+      samples += item;
+      ring.push(index + 1, frame, samples);
+    }
+  }
+  return ring;
+}
+
+function read(messages: readonly WireMessage[]): (string | readonly [number, number])[] {
+  return messages.map((message) => {
+    if (typeof message === 'string') return message;
+    const frame = decodeAudioFrame(message);
+    return [frame?.positionSamples ?? -1, (frame?.pcm.byteLength ?? 0) / 2] as const;
+  });
+}
+
+const missed = (ring: ReplayRing, seq: number, positionSamples: number) => {
+  const { isComplete, seq: from, messages } = ring.missedBy({ seq, positionSamples });
+  return { isComplete, seq: from, messages: read(messages) };
+};
+
+describe('ReplayRing', () => {
+  const ITEMS = ['a', 480, 'b', 480, 240, 'c'] as const;
+
+  it('H2 ring: gives what lies behind a position, in its order', () => {
+    const ring = filled(ITEMS);
+    expect(missed(ring, 0, 0)).toEqual({
+      isComplete: true,
+      seq: 0,
+      messages: ['a', [0, 480], 'b', [480, 480], [960, 240], 'c'],
+    });
+    expect(missed(ring, 3, 480)).toMatchObject({ messages: [[480, 480], [960, 240], 'c'] });
+    expect(missed(ring, 3, 700)).toMatchObject({ messages: [[700, 260], [960, 240], 'c'] });
+    expect(missed(ring, 6, 1_200)).toEqual({ isComplete: true, seq: 6, messages: [] });
+  });
+
+  it('H2 ring: lets go of what was acknowledged, and of audio that was heard', () => {
+    const ring = filled(ITEMS);
+    ring.acknowledged(3);
+    expect(ring.messages).toBe(3);
+    expect(missed(ring, 3, 480)).toMatchObject({ isComplete: true, messages: [[480, 480], [960, 240], 'c'] });
+    ring.heard(960);
+    expect(ring.messages).toBe(2);
+    ring.heard(5_000);
+    // An event is not heard, but acknowledged.
+    expect(ring.messages).toBe(1);
+    ring.acknowledged(6);
+    expect([ring.messages, ring.bytes]).toEqual([0, 0]);
+    expect(missed(ring, 6, 1_200).isComplete).toBe(true);
+    expect(missed(ring, 5, 1_200).isComplete).toBe(false);
+  });
+
+  it.each([
+    ['messages', { maxBytes: 1_000_000, maxMessages: 3 }, 3],
+    ['bytes', { maxBytes: 2_000, maxMessages: 1_000 }, 4],
+    ['nothing at all', { maxBytes: 0, maxMessages: 0 }, 0],
+  ])('L H2 ring: is bounded in %s, and says who has missed more than is left', (_name, limits, kept) => {
+    const ring = filled(ITEMS, limits);
+    expect(ring.messages).toBe(kept);
+    expect(ring.bytes).toBeLessThanOrEqual(limits.maxBytes);
+    expect(missed(ring, 0, 0).isComplete).toBe(false);
+    expect(missed(ring, 0, 0).messages).toHaveLength(kept);
+    expect(missed(ring, 6, 1_200)).toEqual({ isComplete: true, seq: 6, messages: [] });
+  });
+
+  it('L ring: holds nothing of what it has let go of, however long it runs', () => {
+    const ring = new ReplayRing({ maxBytes: 1_000_000, maxMessages: 100 });
+    for (let seq = 1; seq <= 100_000; seq += 1) ring.push(seq, 'x');
+    expect(ring.messages).toBe(100);
+    expect(ring.bytes).toBe(100 * 66);
+  });
+
+  it('H2 ring: what there never was is not known', () => {
+    const ring = filled(ITEMS);
+    expect(missed(ring, 7, 0)).toEqual({ isComplete: false, seq: 6, messages: [] });
+    expect(missed(ring, 6, 1_201)).toEqual({ isComplete: false, seq: 6, messages: [] });
+  });
+
+  it('H2 ring: one that begins in the middle counts from there', () => {
+    const ring = new ReplayRing(LARGE);
+    ring.beginAt({ seq: 40, positionSamples: 9_600 });
+    ring.push(41, 'next');
+    expect(missed(ring, 40, 9_600)).toEqual({ isComplete: true, seq: 40, messages: ['next'] });
+    expect(missed(ring, 39, 9_600).isComplete).toBe(false);
+  });
+});

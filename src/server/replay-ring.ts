@@ -1,0 +1,161 @@
+import { BYTES_PER_SAMPLE, decodeAudioFrame, encodeAudioFrame } from '../protocol/index.ts';
+
+/** A message of `holdfast.v1` as it goes over the wire. */
+export type WireMessage = string | Uint8Array;
+
+/**
+ * More than forty seconds of the agent's voice at 24 kHz: what it says while a client is away for the default grace, and
+ * what was on its way to that client before. A client that acknowledges keeps it nearly empty.
+ */
+export const MAX_REPLAY_BYTES = 2 * 1024 * 1024;
+
+/** Forty seconds of frames of 20 ms, for a model whose messages are small. */
+export const MAX_REPLAY_MESSAGES = 2_000;
+
+export interface ReplayLimits {
+  readonly maxBytes: number;
+  readonly maxMessages: number;
+}
+
+/** Up to where a client has everything. */
+export interface ClientPosition {
+  /** The last event it got. */
+  readonly seq: number;
+  /** How many samples of the agent's audio it got. */
+  readonly positionSamples: number;
+}
+
+/** What a client that came back is given. */
+export interface Missed {
+  /** Whether that is all it missed. */
+  readonly isComplete: boolean;
+  /** Events that follow have greater numbers. */
+  readonly seq: number;
+  readonly messages: readonly WireMessage[];
+}
+
+interface Kept {
+  readonly seq: number;
+  readonly message: WireMessage;
+  /** Of audio: how many samples there are with the end of this frame. */
+  readonly endSamples: number | undefined;
+  readonly bytes: number;
+}
+
+/** What an entry costs beside its message, by and large. */
+const ENTRY_BYTES = 64;
+
+/**
+ * What a client was sent last, in its order, to be sent again when it comes back (clauses H2, L).
+ *
+ * It knows the last message that it has let go of, and so whether a client has missed more than is left.
+ */
+export class ReplayRing {
+  readonly #limits: ReplayLimits;
+  #kept: Kept[] = [];
+  /** Where the oldest message stands. */
+  #head = 0;
+  #bytes = 0;
+  #lastSeq = 0;
+  #sentSamples = 0;
+  #goneSeq = 0;
+  #goneSamples = 0;
+
+  constructor(limits: ReplayLimits = { maxBytes: MAX_REPLAY_BYTES, maxMessages: MAX_REPLAY_MESSAGES }) {
+    this.#limits = limits;
+  }
+
+  /** The last event there was. */
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get messages(): number {
+    return this.#kept.length - this.#head;
+  }
+
+  /** Begins in the middle of a live session, with a client that has nothing to come back to. */
+  beginAt({ seq, positionSamples }: ClientPosition): void {
+    this.#lastSeq = this.#goneSeq = seq;
+    this.#sentSamples = this.#goneSamples = positionSamples;
+  }
+
+  push(seq: number, message: WireMessage, endSamples?: number): void {
+    const size = typeof message === 'string' ? message.length * 2 : message.byteLength;
+    const bytes = size + ENTRY_BYTES;
+    this.#kept.push({ seq, message, endSamples, bytes });
+    this.#bytes += bytes;
+    this.#lastSeq = seq;
+    this.#sentSamples = endSamples ?? this.#sentSamples;
+    while (this.#bytes > this.#limits.maxBytes || this.messages > this.#limits.maxMessages) this.#drop();
+  }
+
+  /** The client has every event up to this one, and all audio before it. */
+  acknowledged(seq: number): void {
+    for (let oldest = this.#oldest; oldest !== undefined && oldest.seq <= seq; oldest = this.#oldest) {
+      this.#drop();
+    }
+  }
+
+  /** The client has heard so much, and so has it. */
+  heard(positionSamples: number): void {
+    for (let oldest = this.#oldest; oldest?.endSamples !== undefined; oldest = this.#oldest) {
+      if (oldest.endSamples > positionSamples) return;
+      this.#drop();
+    }
+  }
+
+  /** What a client has not got that stands at `position`. */
+  missedBy({ seq, positionSamples }: ClientPosition): Missed {
+    // It claims what there has never been: what it has is not known.
+    if (seq > this.#lastSeq || positionSamples > this.#sentSamples) {
+      return { isComplete: false, seq: this.#lastSeq, messages: [] };
+    }
+    const isComplete = seq >= this.#goneSeq && positionSamples >= this.#goneSamples;
+    const messages: WireMessage[] = [];
+    for (const kept of this.#kept.slice(this.#head)) {
+      const message =
+        kept.endSamples === undefined ? eventAfter(kept, seq) : audioFrom(kept, positionSamples);
+      if (message !== undefined) messages.push(message);
+    }
+    return { isComplete, seq: isComplete ? seq : Math.max(seq, this.#goneSeq), messages };
+  }
+
+  get #oldest(): Kept | undefined {
+    return this.#kept[this.#head];
+  }
+
+  #drop(): void {
+    const oldest = this.#oldest;
+    if (oldest === undefined) return;
+    if (oldest.endSamples === undefined) this.#goneSeq = oldest.seq;
+    else this.#goneSamples = oldest.endSamples;
+    this.#bytes -= oldest.bytes;
+    this.#kept[this.#head] = GONE;
+    this.#head += 1;
+    // Moving the tail down once half the array is spent keeps both the work and the memory constant on average.
+    if (this.#head * 2 < this.#kept.length) return;
+    this.#kept = this.#kept.slice(this.#head);
+    this.#head = 0;
+  }
+}
+
+/** Stands where a message stood, so that the array does not hold it. */
+const GONE: Kept = { seq: 0, message: '', endSamples: undefined, bytes: 0 };
+
+function eventAfter({ seq, message }: Kept, lastSeq: number): WireMessage | undefined {
+  return seq > lastSeq ? message : undefined;
+}
+
+/** The rest of a frame of which the client has the beginning. */
+function audioFrom({ message, endSamples = 0 }: Kept, fromSamples: number): WireMessage | undefined {
+  if (endSamples <= fromSamples || typeof message === 'string') return undefined;
+  const frame = decodeAudioFrame(message);
+  if (frame === undefined || frame.positionSamples >= fromSamples) return message;
+  const known = fromSamples - frame.positionSamples;
+  return encodeAudioFrame('output', fromSamples, frame.pcm.subarray(known * BYTES_PER_SAMPLE));
+}
