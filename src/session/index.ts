@@ -4,7 +4,7 @@ export type { AgentOptions, Instructions } from './agent.ts';
 export { AgentSession } from './agent-session.ts';
 export { DRAIN_ANSWER_TIMEOUT_MS } from './session-drain.ts';
 export type { AgentSessionState } from './agent-session.ts';
-export type { AgentSessionEventName } from './session-events.ts';
+export type { AgentSessionEventName, AgentSessionEvents } from './session-events.ts';
 export {
   DEFAULT_FALSE_INTERRUPTION_TIMEOUT_MS,
   DEFAULT_FLUSH_TIMEOUT_MS,
@@ -35,6 +35,7 @@ export { DEFAULT_EVENT_CAPACITY, runLive } from './run-live.ts';
 export type { LiveRun, RunLiveOptions } from './run-live.ts';
 export { END_REASONS } from './session-end.ts';
 export type { EndReason, SessionCloseReport } from './session-end.ts';
+export type { SessionOutput, VoiceMix } from './session-output.ts';
 export { MAX_LISTED_SESSIONS, SessionExistsError, StoreError } from './session-store.ts';
 export type {
   Journal,

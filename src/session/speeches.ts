@@ -176,12 +176,12 @@ export class Speeches {
         return;
       case 'text':
         if (!event.partial) return;
-        if (this.#speaking === undefined) this.#begins(this.#options.playout.sentSamples);
+        if (this.#speaking === undefined) this.#begins(this.#options.playout.saidSamples);
         if (event.thought !== true) this.#speaking?.said(event.text);
         return;
       case 'content':
       case 'toolCall':
-        if (this.#speaking === undefined) this.#begins(this.#options.playout.sentSamples);
+        if (this.#speaking === undefined) this.#begins(this.#options.playout.saidSamples);
         return;
       case 'transcript':
         if (event.partial) this.#words(event.speaker, event.text);
@@ -280,7 +280,7 @@ export class Speeches {
 
   #interrupted(positionSamples: number): void {
     const { playout, conversation } = this.#options;
-    const heardSamples = playout.heardSamples;
+    const heardSamples = Math.min(playout.heardSamples, playout.saidSamples);
     if (this.#speaking !== undefined && !conversation.isAgentSpeaking && !this.#isOurs) {
       // It was cut with its connection, and is said again from its beginning.
       playout.dropped();
@@ -294,7 +294,7 @@ export class Speeches {
     playout.dropped();
     this.#rearm();
     if (last === undefined || fromSamples === undefined) return;
-    if (playout.sentSamples > fromSamples)
+    if (playout.saidSamples > fromSamples)
       this.#options.requests.truncate(playout.msOf(Math.max(0, heardSamples - fromSamples)));
     if (!this.#isOurs) this.#falseAlarm.interrupted(last);
   }
@@ -305,7 +305,7 @@ export class Speeches {
     this.#quietSinceMs = this.#now;
     const speech = this.#speaking;
     this.#speaking = undefined;
-    if (speech !== undefined) speech.whole(this.#options.playout.sentSamples, wasCut ? 'cut' : 'playedOut');
+    if (speech !== undefined) speech.whole(this.#options.playout.saidSamples, wasCut ? 'cut' : 'playedOut');
     else {
       const asked = this.#active.find(({ state }) => state.tag === 'asked');
       if (asked !== undefined) this.#endOf(asked, 'silent');
@@ -398,7 +398,7 @@ export class Speeches {
   }
 
   #ended(speech: Speech, end: SpeechEnd, heardSamples = this.#options.playout.heardSamples): void {
-    speech.ended(end, heardSamples, this.#options.playout.sentSamples);
+    speech.ended(end, heardSamples, this.#options.playout.saidSamples);
     this.#options.tell('speechEnded', speech);
     if (!this.isQuiet) return;
     for (const resolve of this.#quietWaiters.splice(0)) resolve();
