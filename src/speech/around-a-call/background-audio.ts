@@ -19,6 +19,12 @@ export const BACKGROUND_AHEAD_MS = 80;
  */
 export const MAX_BACKGROUND_UNHEARD_MS = 1_000;
 
+/**
+ * How long after a piece of the agent's voice the next one may still belong to the same word, in milliseconds. As long as
+ * nothing is put in before it is needed, so that no word is torn apart for a piece that is a little late.
+ */
+export const BACKGROUND_WORD_GAP_MS = 200;
+
 /** How long the sound of thinking takes to come and to go, in milliseconds: an answer is not to be waited for. */
 export const THINKING_FADE_MS = 200;
 
@@ -58,6 +64,8 @@ export class BackgroundAudio implements AsyncDisposable {
   readonly #mixer: SoundMixer;
   readonly #thinking: ThinkingWatch | undefined;
   #timer: Timer | undefined;
+  /** Until when the voice that was given is heard, by the clock. */
+  #voiceEndsAtMs = -Infinity;
 
   /** @throws InvalidOptionError and ClosedError as `backgroundAudio`. */
   constructor(session: AgentSession, { ambient, thinking }: BackgroundAudioOptions) {
@@ -119,6 +127,8 @@ export class BackgroundAudio implements AsyncDisposable {
 
   #under(voice: AudioChunk): AudioChunk {
     this.#thinking?.over();
+    const aheadMs = this.#session.output.aheadMs + voice.durationMs;
+    this.#voiceEndsAtMs = this.#scope.clock.now() + aheadMs;
     if (this.#mixer.isSilent || voice.rateHz !== this.#mixer.rateHz) return voice;
     return AudioChunk.fromSamples(this.#mixer.mix(voice.samples), voice.rateHz);
   }
@@ -137,15 +147,19 @@ export class BackgroundAudio implements AsyncDisposable {
 
   #give(): void {
     this.#timer = undefined;
-    const { output, currentSpeech } = this.#session;
+    const { output } = this.#session;
     const { rateHz } = this.#mixer;
-    // In the middle of what the agent says nothing is put between its words as long as there is anything to be heard.
-    const aheadMs = currentSpeech?.state.tag === 'speaking' ? 1 : BACKGROUND_AHEAD_MS;
+    const aheadMs = this.#isMidWord ? 1 : BACKGROUND_AHEAD_MS;
     const count = (rateHz * PLAYOUT_FRAME_MS) / 1_000;
     while (output.aheadMs < aheadMs && output.unheardMs < MAX_BACKGROUND_UNHEARD_MS && !this.#isOver) {
       output.play(AudioChunk.fromSamples(this.#mixer.mix(undefined, count), rateHz));
     }
     this.#giveIn(Math.max(PLAYOUT_FRAME_MS, output.aheadMs - BACKGROUND_AHEAD_MS));
+  }
+
+  get #isMidWord(): boolean {
+    const isSaid = this.#session.currentSpeech?.state.tag === 'speaking';
+    return isSaid && this.#scope.clock.now() - this.#voiceEndsAtMs < BACKGROUND_WORD_GAP_MS;
   }
 
   get #isOver(): boolean {

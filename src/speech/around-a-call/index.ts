@@ -1,6 +1,7 @@
 /** What stands around a call, as part of a live session: it ends with it, in bounded time, under its name. */
 export {
   BACKGROUND_AHEAD_MS,
+  BACKGROUND_WORD_GAP_MS,
   BackgroundAudio,
   MAX_BACKGROUND_UNHEARD_MS,
   THINKING_FADE_MS,
