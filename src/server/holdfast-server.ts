@@ -83,6 +83,7 @@ export class HoldfastServer implements AsyncDisposable {
       drain,
       random,
       reconnect: options.reconnect,
+      onLiveSession: options.onLiveSession,
       store: options.store ?? new MemorySessionStore({ clock: root.clock, random }),
       hosts: new HostCheck(limits.allowedHosts),
       metrics: new ServerMetrics(),

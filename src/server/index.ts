@@ -23,4 +23,5 @@ export {
   SERVER_CLOSE_TIMEOUT_MS,
 } from './server-options.ts';
 export type { ServerOptions } from './server-options.ts';
+export type { SessionHook } from './session-hook.ts';
 export { HOLDFAST_VERSION } from './version.ts';

@@ -21,6 +21,7 @@ import { adkGoodbye, holdfastGoodbye } from './leg-end.ts';
 import type { LegEnd } from './leg-end.ts';
 import type { ServerContext } from './server-context.ts';
 import { SERVER_CLOSE_TIMEOUT_MS } from './server-options.ts';
+import { callSessionHook } from './session-hook.ts';
 import { storeAtEnd } from './stored-history.ts';
 
 export type ClientWire = 'adk' | 'holdfast.v1';
@@ -173,6 +174,7 @@ export class LiveCall implements Call {
     storeAtEnd(this.#scope, context.store, session);
     context.metrics.watch(session);
     session.on('event', (event) => leg.event(event));
+    callSessionHook(context.onLiveSession, session, this.#scope.log);
     leg.welcome({
       sessionId: stored.id,
       appName: stored.appName,

@@ -7,6 +7,7 @@ import type { LiveModel } from '../session/live-model.ts';
 import type { ReconnectOptions } from '../session/reconnect-policy.ts';
 import type { SessionStore } from '../session/session-store.ts';
 import type { AppRegistry } from './app-registry.ts';
+import type { SessionHook } from './session-hook.ts';
 
 /** The longest request a Cloud Run instance is given is an hour, but most calls are over in five minutes (clause D1). */
 export const DEFAULT_DRAIN_TIMEOUT_MS = 300_000;
@@ -87,6 +88,11 @@ export interface ServerOptions {
   readonly maxDurationMs?: number;
   /** Passed to every live session: how a lost connection to its model is had again. `false` turns it off. */
   readonly reconnect?: ReconnectOptions;
+  /**
+   * Called with each live session before it starts, to stand something around the call: `recordSession(session, …)`,
+   * `session.on(…)`. What it throws is logged. Not called for text turns.
+   */
+  readonly onLiveSession?: SessionHook;
   /** A folder of static files served where no route stands; `/` is its `index.html`. */
   readonly pageDir?: string;
   /** Host names a request may ask for, besides loopback ones. Given, every other one is refused, wherever we listen. */
@@ -126,6 +132,7 @@ const KNOWN_OPTIONS: ReadonlySet<string> = new Set([
   'model',
   'store',
   'reconnect',
+  'onLiveSession',
   'clock',
   'random',
   'log',
