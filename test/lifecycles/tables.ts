@@ -1,4 +1,5 @@
 import { agentSession } from './agent-session.ts';
+import { aroundACall } from './around-a-call.ts';
 import { brokenLeg, clientLeg } from './client-leg.ts';
 import { connection } from './connection.ts';
 import { faultProxy } from './fault-proxy.ts';
@@ -27,6 +28,7 @@ export const tables: readonly WayTable[] = [
   connection,
   toolCall,
   speechEnds,
+  aroundACall,
   requestQueue,
   liveRun,
   clientLeg,
