@@ -221,6 +221,20 @@ describe('AgentSession, what it gives out', () => {
     await closed(rig);
   });
 
+  it('S4 output: how much of the words was heard is a share of the voice, and not of sounds behind it', async () => {
+    const rig = await LiveRig.live();
+    rig.model.connection.output(voice(400));
+    rig.session.output.play(samples(600));
+    rig.session.playout.reported((300 * RATE_HZ) / 1_000);
+    rig.model.connection.output(
+      words('one two three four'),
+      { type: 'interrupted' },
+      { type: 'turnComplete' },
+    );
+    expect(rig.history).toEqual(['model: one two three']);
+    await closed(rig);
+  });
+
   it('S3 output: a client that no longer reports is not waited for, however long sounds go on', async () => {
     const rig = await LiveRig.live();
     const { output, playout } = rig.session;

@@ -217,13 +217,14 @@ describe('backgroundAudio, a sound while the agent thinks', () => {
     await speaks(rig, THINKING_AFTER_SILENCE_MS + 40, 0);
     expect(await isThinking(rig)).toBe(true);
     const from = stream(rig).length;
-    rig.model.connection.output(voice(500), { type: 'turnComplete' });
+    rig.model.connection.output(voice(500));
     await rig.clock.advance(2_000);
     const answer = stream(rig).subarray(from);
     expect(answer.subarray(100, 500)).toEqual(new Int16Array(400).fill(1_000));
     // It has faded out under the voice, and nothing comes behind it but the last frame.
     expect(answer.length).toBeLessThanOrEqual(500 + THINKING_FADE_MS);
     expect(answer.subarray(500).every((value) => value === 0)).toBe(true);
+    rig.model.connection.output({ type: 'turnComplete' });
     await closed(rig);
   });
 

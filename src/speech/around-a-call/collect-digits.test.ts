@@ -92,9 +92,8 @@ describe('collectDigits', () => {
     rig.session.press('7');
     await types(rig, '8');
     rig.session.press('8');
-    rig.session.press('8');
-    await types(rig, '8');
-    expect(await collecting).toEqual({ digits: '788', why: 'full' });
+    rig.session.press('9');
+    expect(await collecting).toEqual({ digits: '789', why: 'full' });
     await closed(rig);
   });
 

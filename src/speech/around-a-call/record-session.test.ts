@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { isCollected } from '../../../test/support/garbage.ts';
 import { LiveRig } from '../../../test/support/live-rig.ts';
 import { readStereoWav } from '../../../test/support/stereo-wav.ts';
 import { AudioChunk } from '../../protocol/index.ts';
 import type { ModelOutput } from '../../session/index.ts';
+import type { Recorder } from '../recorder.ts';
 import type { RecordingSink } from '../recording-file.ts';
 import { Sound } from '../sound.ts';
 import { backgroundAudio, recordSession } from './index.ts';
@@ -153,6 +155,21 @@ describe('recordSession', () => {
     expect(runs(left)).toEqual([[1, 0, 300]]);
     expect(runs(right)).toEqual([]);
     expect((await rig.session.closed).steps.map(({ name }) => name)).not.toContain('recorder/recording');
+  });
+
+  it('C6 record: one that is closed is collected while the session goes on', async () => {
+    const rig = await LiveRig.live({ script: SCRIPT });
+    const begin = (): Recorder => recordSession(rig.session, { to: new MemoryFile() });
+    const closedOne = async (): Promise<WeakRef<object>> => {
+      const recorder = begin();
+      await says(rig, 300, 1);
+      void recorder.close();
+      await rig.clock.settle();
+      return new WeakRef(recorder);
+    };
+    expect(await isCollected(await closedOne())).toBe(true);
+    void rig.session.close();
+    await rig.clock.advance(5_000);
   });
 
   it('records what was laid under the voice, as it was heard', async () => {
