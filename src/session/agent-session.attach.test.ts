@@ -264,8 +264,10 @@ describe('AgentSession, what it gives out', () => {
     expect(rig.book.at('error')).toEqual(['mixing failed']);
     unmix();
     output.mixWith((given) => given)();
+    expect(rig.session.resources()).not.toContain('mix');
+    output.mixWith((given) => given);
+    expect(rig.session.resources()).toContain('mix');
     await closed(rig);
-    // After the close it is held no longer.
-    output.mixWith(() => expect.unreachable('a mix after the close'));
+    expect(() => output.mixWith((given) => given)).toThrow(ClosedError);
   });
 });

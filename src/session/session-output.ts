@@ -25,7 +25,7 @@ export interface SessionOutput {
   /**
    * Has `mix` lay something under the agent's voice, piece by piece as it comes from the model. Returns the function that
    * takes it away. One that throws is logged and taken away.
-   * @throws InvalidOptionError when something is laid under it already.
+   * @throws InvalidOptionError when something is laid under it already; ClosedError when the live session closes.
    */
   mixWith(mix: VoiceMix): () => void;
 }
@@ -40,11 +40,11 @@ export interface OutputOptions {
 /** A SessionOutput from the inside. Every position stays one of the same stream, whatever is mixed or played. */
 export class Output implements SessionOutput {
   readonly #options: OutputOptions;
-  #mix: VoiceMix | undefined;
+  /** Owned while there is one, so that nothing is held after a close (clause C6). */
+  #mix: { readonly mix: VoiceMix } | undefined;
 
   constructor(options: OutputOptions) {
     this.#options = options;
-    options.owner.own('output', this, { stop: (output) => (output.#mix = undefined) });
   }
 
   get rateHz(): number {
@@ -76,22 +76,27 @@ export class Output implements SessionOutput {
     if (this.#mix !== undefined) {
       throw new InvalidOptionError("Something is laid under the agent's voice already; take it away first.");
     }
-    if (!this.#options.owner.isClosing) this.#mix = mix;
-    return () => {
-      if (this.#mix === mix) this.#mix = undefined;
-    };
+    const held = this.#options.owner.own('mix', { mix }, { stop: () => (this.#mix = undefined) });
+    this.#mix = held;
+    return () => this.#unmix(held);
   }
 
   /** A piece of the agent's voice as clients are to hear it. */
   voice(message: Extract<ModelOutput, { type: 'audio' }>): Extract<ModelOutput, { type: 'audio' }> {
-    if (this.#mix === undefined) return message;
+    const held = this.#mix;
+    if (held === undefined) return message;
     try {
-      return { type: 'audio', audio: this.#mix(message.audio) };
+      return { type: 'audio', audio: held.mix(message.audio) };
     } catch (error) {
-      this.#mix = undefined;
+      this.#unmix(held);
       const { log, path } = this.#options.owner;
       log.error('mixing failed', { owner: path, error: describeError(error) });
       return message;
     }
+  }
+
+  #unmix(held: { readonly mix: VoiceMix }): void {
+    if (this.#mix === held) this.#mix = undefined;
+    this.#options.owner.release(held);
   }
 }
