@@ -28,6 +28,7 @@ export interface ServeFlags {
   readonly clientGrace: number;
   readonly maxSessions: number;
   readonly allowHost?: readonly string[];
+  readonly record?: string;
   readonly logLevel: LogLevel;
 }
 
@@ -81,6 +82,7 @@ export function addServeOptions(command: Command): Command {
         (names: string) => names.split(',').map((name) => name.trim()),
       ),
     )
+    .addOption(option('--record <folder>', 'record every call there: a WAV each, user left, agent right'))
     .addOption(
       option('--log-level <level>', 'least level that is logged').choices(LOG_LEVELS).default('info'),
     );

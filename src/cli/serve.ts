@@ -8,6 +8,7 @@ import { AgentLoadError, AppRegistry, createServer, loadAgents } from '../server
 import type { HoldfastServer, ServerCloseReport } from '../server/index.ts';
 import { Agent } from '../session/index.ts';
 import { createLogger } from './logger.ts';
+import { recordCalls } from './record-calls.ts';
 import type { ServeFlags } from './serve-options.ts';
 import { openStore } from './session-store.ts';
 import type { OpenedStore } from './session-store.ts';
@@ -29,6 +30,9 @@ export async function serve(
   const model = await modelFromId(flags.model);
   const agents = await appsOf(agentsDir ?? process.env['HOLDFAST_AGENTS_DIR'], log);
   const pageDir = parts.page ? findPage(log) : undefined;
+  // An empty variable is one that is not set.
+  const recorder =
+    flags.record === undefined || flags.record === '' ? undefined : recordCalls(flags.record, log);
   const opened = await openStore(flags.store, log);
   const server = createServer({
     agents,
@@ -43,6 +47,7 @@ export async function serve(
     ...(flags.maxDuration === undefined ? {} : { maxDurationMs: flags.maxDuration * 1_000 }),
     ...(flags.allowHost === undefined ? {} : { allowedHosts: flags.allowHost }),
     ...(pageDir === undefined ? {} : { pageDir }),
+    ...(recorder === undefined ? {} : { onLiveSession: recorder }),
   });
   endOnSignals(server, opened);
   const { url } = await server.listen(flags.port, flags.host);

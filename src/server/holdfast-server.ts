@@ -84,6 +84,7 @@ export class HoldfastServer implements AsyncDisposable {
       random,
       reconnect: options.reconnect,
       onSessionEnd: options.onSessionEnd,
+      onLiveSession: options.onLiveSession,
       store: options.store ?? new MemorySessionStore({ clock: root.clock, random }),
       hosts: new HostCheck(limits.allowedHosts),
       metrics: new ServerMetrics(),

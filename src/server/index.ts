@@ -30,4 +30,5 @@ export { MAX_REPLAY_BYTES, MAX_REPLAY_MESSAGES } from './replay-ring.ts';
 export type { CallKind } from './calls.ts';
 export type { SessionEndContext, SessionEndHook, SessionEndReport } from './session-end-hook.ts';
 export type { ServerOptions } from './server-options.ts';
+export type { SessionHook } from './session-hook.ts';
 export { HOLDFAST_VERSION } from './version.ts';

@@ -23,6 +23,7 @@ import { adkGoodbye, holdfastGoodbye } from './leg-end.ts';
 import type { LegEnd } from './leg-end.ts';
 import { ReplayRing } from './replay-ring.ts';
 import type { ServerContext } from './server-context.ts';
+import { callSessionHook } from './session-hook.ts';
 
 export type ClientWire = 'adk' | 'holdfast.v1';
 
@@ -214,6 +215,7 @@ export class LiveCall implements Call {
     this.#session = session;
     this.#job.holds(session);
     session.on('event', (event) => this.#tell(event));
+    callSessionHook(context.onLiveSession, session, this.#scope.log);
     this.#welcome = {
       sessionId: stored.id,
       appName: stored.appName,

@@ -7,6 +7,7 @@ import type { HostCheck } from './host-check.ts';
 import type { ServerMetrics } from './metrics.ts';
 import type { ServerLimits } from './server-options.ts';
 import type { SessionEndHook } from './session-end-hook.ts';
+import type { SessionHook } from './session-hook.ts';
 
 /** What the parts of one server share. */
 export interface ServerContext {
@@ -24,6 +25,8 @@ export interface ServerContext {
   readonly reconnect: ReconnectOptions | undefined;
   /** What comes after a live session. */
   readonly onSessionEnd: SessionEndHook | undefined;
+  /** Who is told of each live session. */
+  readonly onLiveSession: SessionHook | undefined;
   /** The agent of an app with its model. @throws AppNotFoundError, or what keeps the app from being served. */
   serve(appName: string): ServedAgent;
   /** @throws UnavailableError when no new session is taken: the server drains, closes or is full. */

@@ -9,6 +9,7 @@ import type { SessionStore } from '../session/session-store.ts';
 import type { AppRegistry } from './app-registry.ts';
 import { MAX_REPLAY_BYTES, MAX_REPLAY_MESSAGES } from './replay-ring.ts';
 import type { SessionEndHook } from './session-end-hook.ts';
+import type { SessionHook } from './session-hook.ts';
 
 /** The longest request a Cloud Run instance is given is an hour, but most calls are over in five minutes (clause D1). */
 export const DEFAULT_DRAIN_TIMEOUT_MS = 300_000;
@@ -131,6 +132,11 @@ export interface ServerOptions {
   readonly onSessionEnd?: SessionEndHook;
   /** How long `onSessionEnd` is waited for. Default `DEFAULT_SESSION_END_TIMEOUT_MS`. */
   readonly sessionEndTimeoutMs?: number;
+  /**
+   * Called with each live session before it starts, to stand something around the call: `recordSession(session, …)`,
+   * `session.on(…)`. What it throws is logged. Not called for text turns.
+   */
+  readonly onLiveSession?: SessionHook;
   /** A folder of static files served where no route stands; `/` is its `index.html`. */
   readonly pageDir?: string;
   /** Host names a request may ask for, besides loopback ones. Given, every other one is refused, wherever we listen. */
@@ -184,6 +190,7 @@ const KNOWN_OPTIONS: ReadonlySet<string> = new Set([
   'store',
   'onSessionEnd',
   'reconnect',
+  'onLiveSession',
   'clock',
   'random',
   'log',

@@ -7,8 +7,8 @@ import {
   systemClock,
   systemRandom,
 } from '../kernel/index.ts';
-import type { Clock, CloseReport, Listener } from '../kernel/index.ts';
-import type { LimitName, LiveEventBody } from '../protocol/index.ts';
+import type { ChildOptions, Clock, CloseReport, ClosingStep, Listener } from '../kernel/index.ts';
+import type { LimitName, LiveEventBody, LiveRequest } from '../protocol/index.ts';
 import { DEFAULT_FLUSH_TIMEOUT_MS, checkTimes, limitsOf } from './agent-session-options.ts';
 import type { AgentSessionOptions } from './agent-session-options.ts';
 import { AgentSpeech } from './agent-speech.ts';
@@ -42,6 +42,8 @@ import { SessionEvents } from './session-events.ts';
 import type { AgentSessionEventName, AgentSessionEvents } from './session-events.ts';
 import { endReasonOf } from './session-end.ts';
 import type { EndReason, SessionCloseReport } from './session-end.ts';
+import { Output } from './session-output.ts';
+import type { SessionOutput } from './session-output.ts';
 import type { SpeechHandle } from './speech-handle.ts';
 import type { GenerateReplyOptions, SayOptions } from './speech-requests.ts';
 import { DEFAULT_CONNECT_TIMEOUT_MS, SupervisedLeg } from './supervised-leg.ts';
@@ -77,6 +79,8 @@ export class AgentSession implements AsyncDisposable {
   readonly queue: LiveRequestQueue;
   /** How much of the agent's voice was heard; who plays it may tell it. */
   readonly playout: PlayoutPosition;
+  /** What clients are given to hear, and may be given besides the agent's voice. */
+  readonly output: SessionOutput;
   /** Resolves, and never rejects, when the live session has ended. */
   readonly closed: Promise<SessionCloseReport>;
 
@@ -99,6 +103,8 @@ export class AgentSession implements AsyncDisposable {
   readonly #speech: AgentSpeech;
   readonly #traffic: ModelTraffic;
   readonly #options: AgentSessionOptions;
+  /** What was handed over by `attach`. */
+  readonly #attached = new WeakSet<object>();
   #startedAtMs: number | undefined;
   #limits: LimitWatch | undefined;
 
@@ -122,7 +128,10 @@ export class AgentSession implements AsyncDisposable {
     this.queue = options.queue ?? new LiveRequestQueue();
     this.#options = options;
     // Before anything is made that would have to be let go of when the queue is somebody else's.
-    const detach = this.queue.attach({ queued: () => this.#queued(), closed: () => this.#queueClosed() });
+    const detach = this.queue.attach({
+      queued: (request) => this.#queued(request),
+      closed: () => this.#queueClosed(),
+    });
 
     const name = `session ${this.session.id}`;
     const lifetime = lifetimeOf(options, name, clock);
@@ -152,6 +161,8 @@ export class AgentSession implements AsyncDisposable {
       emit(event);
     };
     this.#conversation = new Conversation(session.history, tell, playout);
+    const output = new Output({ owner: lifetime, conversation: this.#conversation, playout, emit });
+    this.output = output;
     this.#story = new ConnectionStory({ clock: lifetime.clock, log: lifetime.log, owner: this.#path, emit });
     this.#story.handleUpdated(session.resumption?.handle);
     const resumption = new Resumption(model, session.resumption, session.history.length, (stored) => {
@@ -245,6 +256,7 @@ export class AgentSession implements AsyncDisposable {
       tools: this.#tools,
       story: this.#story,
       events,
+      output,
       leg: this.#leg,
       wallTime: () => lifetime.clock.wallTime(),
       active: () => this.#limits?.active(),
@@ -295,6 +307,48 @@ export class AgentSession implements AsyncDisposable {
   /** What the connections to the model have come to so far. */
   get connections(): ConnectionCounts {
     return this.#story.counts;
+  }
+
+  /** The time it goes by. */
+  get clock(): Clock {
+    return this.#lifetime.clock;
+  }
+
+  /**
+   * Hands a resource to the live session: it is let go of with it, by `step`, under that name in the close report. A step
+   * that hangs or throws holds up nobody (clause C4); it should use the resource it is given, and not the session.
+   * @returns the resource.
+   * @throws ClosedError when the live session closes or has closed; the resource is let go of at once. InvalidOptionError
+   * when it was handed over before.
+   */
+  attach<Resource extends object>(name: string, resource: Resource, step: ClosingStep<Resource>): Resource {
+    this.#attached.add(this.#lifetime.own(name, resource, step));
+    return resource;
+  }
+
+  /** Takes a resource back, because it has ended by itself. Unknown ones are ignored. */
+  detach(resource: object): void {
+    if (this.#attached.delete(resource)) this.#lifetime.release(resource);
+  }
+
+  /**
+   * An owner inside the live session, which ends with it: for what has timers, or more than one resource.
+   * @throws ClosedError when the live session closes or has closed.
+   */
+  child(name: string, options: ChildOptions = {}): Lifetime {
+    return this.#lifetime.child(name, options);
+  }
+
+  /**
+   * The user has pressed a key of a telephone: for transports that are told so beside the audio. Emits `key`; does nothing
+   * once the live session closes.
+   * @throws InvalidOptionError when it is no key.
+   */
+  press(key: string): void {
+    if (!/^[0-9*#A-D]$/.test(key)) throw new InvalidOptionError(`'${key}' is no key; give 0–9, *, # or A–D.`);
+    if (this.#lifetime.isClosing) return;
+    this.#limits?.active();
+    this.#events.key(key);
   }
 
   /** What the live session holds outside memory; empty once it has closed (clause C6). */
@@ -411,8 +465,9 @@ export class AgentSession implements AsyncDisposable {
     if (ending?.reason === 'error' && ending.error instanceof Error) throw ending.error;
   }
 
-  #queued(): void {
+  #queued(request: LiveRequest): void {
     this.#limits?.active();
+    this.#events.input(request);
     this.#pump.pump();
   }
 

@@ -40,6 +40,8 @@ export class Conversation {
   #isOwedForMark = false;
   #turn = 1;
   #outputSamples = 0;
+  /** Where in it the agent's voice ends, or will begin. */
+  #voiceSamples = 0;
   #usage: Usage = NO_USAGE;
   /** Pieces of the user's utterance that was not told as a whole yet. */
   #userPieces = '';
@@ -138,6 +140,13 @@ export class Conversation {
     }
   }
 
+  /** So much audio that nobody says is told of besides. Gives the position of its first sample. */
+  beside(samples: number): number {
+    const position = this.#outputSamples;
+    this.#outputSamples += samples;
+    return position;
+  }
+
   /** The model is asked to say something, and not by the user. */
   asked(): void {
     this.#owe();
@@ -161,6 +170,7 @@ export class Conversation {
         this.#takeFloor();
         this.#emit({ type: 'audio', audio: output.audio, positionSamples: this.#outputSamples });
         this.#outputSamples += output.audio.sampleCount;
+        this.#voiceSamples = this.#outputSamples;
         return;
       case 'text':
         this.#takeFloor();
@@ -280,7 +290,7 @@ export class Conversation {
       this.#userHeld = '';
     }
     this.#agentWords.take();
-    this.#spoken.begins(this.#outputSamples);
+    this.#voiceBegins();
     // Who plays it drops what has not been heard of the old answer, because the new one begins from its beginning.
     if (restart.cutTurn) this.#emit({ type: 'interrupted', positionSamples: this.#outputSamples });
   }
@@ -342,6 +352,11 @@ export class Conversation {
     this.#isAnswerWhole = false;
     this.#hasCalled = false;
     this.#commitUser();
+    this.#voiceBegins();
+  }
+
+  #voiceBegins(): void {
+    this.#voiceSamples = this.#outputSamples;
     this.#spoken.begins(this.#outputSamples);
   }
 
@@ -413,13 +428,13 @@ export class Conversation {
   #commitAgent(): void {
     // Forgotten first: a listener of the events below may send, which commits again.
     const { text, raw, words, parts } = this.#agentWords.take();
-    const said = raw.trim() === '' ? undefined : this.#spoken.said(raw, words, this.#outputSamples);
+    const said = raw.trim() === '' ? undefined : this.#spoken.said(raw, words, this.#voiceSamples);
     if (said !== undefined) parts.push({ text: said.text });
     if (parts.length > 0 && !this.#isOffRecord) {
       const cut = said?.cut === undefined ? {} : { cut: said.cut };
       const content: Content = { role: 'model', parts, ...cut };
       this.#write(content);
-      if (said !== undefined) this.#spoken.wrote(content, raw, words, this.#outputSamples);
+      if (said !== undefined) this.#spoken.wrote(content, raw, words, this.#voiceSamples);
     }
     if (text !== '') this.#emit({ type: 'text', text, partial: false });
     if (said !== undefined && said.text !== '') {

@@ -10,7 +10,7 @@ export type { HandoffOptions } from './handoff.ts';
 export { AgentSession } from './agent-session.ts';
 export { DRAIN_ANSWER_TIMEOUT_MS } from './session-drain.ts';
 export type { AgentSessionState } from './agent-session.ts';
-export type { AgentSessionEventName } from './session-events.ts';
+export type { AgentSessionEventName, AgentSessionEvents } from './session-events.ts';
 export {
   DEFAULT_FALSE_INTERRUPTION_TIMEOUT_MS,
   DEFAULT_FLUSH_TIMEOUT_MS,
@@ -41,6 +41,7 @@ export { DEFAULT_EVENT_CAPACITY, runLive } from './run-live.ts';
 export type { LiveRun, RunLiveOptions } from './run-live.ts';
 export { END_REASONS, endReasonOf } from './session-end.ts';
 export type { EndReason, SessionCloseReport } from './session-end.ts';
+export type { SessionOutput, VoiceMix } from './session-output.ts';
 export { MAX_LISTED_SESSIONS, SessionExistsError, StoreError } from './session-store.ts';
 export type {
   Journal,

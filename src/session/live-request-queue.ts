@@ -29,8 +29,8 @@ export const DEFAULT_QUEUE_CAPACITY = 2_000;
 
 /** Who takes requests out of the queue, told synchronously: no promise stands between a frame and the socket. */
 export interface QueueConsumer {
-  /** Something was queued. */
-  queued(): void;
+  /** This was queued. */
+  queued(request: LiveRequest): void;
   /** The queue was closed; what it holds was queued before. */
   closed(): void;
 }
@@ -158,7 +158,7 @@ export class LiveRequestQueue implements AsyncIterable<LiveRequest> {
 
   #push(request: LiveRequest): boolean {
     if (this.#closed || !this.#mailbox.push(request)) return false;
-    this.#consumer?.queued();
+    this.#consumer?.queued(request);
     return true;
   }
 

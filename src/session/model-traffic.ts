@@ -6,6 +6,7 @@ import type { Continuity } from './continuity.ts';
 import type { Conversation } from './conversation.ts';
 import type { ModelInput, ModelOutput } from './live-model.ts';
 import type { SessionEvents } from './session-events.ts';
+import type { Output } from './session-output.ts';
 import type { StoredSession } from './session-store.ts';
 import type { ToolExchange } from './tool-exchange.ts';
 import { NO_USAGE, addUsage } from './usage.ts';
@@ -19,6 +20,7 @@ export interface ModelTrafficOptions {
   readonly tools: ToolExchange;
   readonly story: ConnectionStory;
   readonly events: SessionEvents;
+  readonly output: Output;
   /** What the connection has to know of what it brings. */
   readonly leg: {
     goAway(timeLeftMs: number | undefined): void;
@@ -64,7 +66,7 @@ export class ModelTraffic {
   }
 
   received(message: ModelOutput): void {
-    const { session, conversation, continuity, speech, leg, active, changed } = this.#options;
+    const { session, conversation, continuity, speech, output, leg, active, changed } = this.#options;
     active();
     continuity.receiving(message);
     if (speech.receives(message)) {
@@ -73,8 +75,11 @@ export class ModelTraffic {
       return;
     }
     if (this.#isElsewhere(message)) return;
+    if (message.type === 'audio') {
+      conversation.received(output.voice(message));
+      return;
+    }
     conversation.received(message);
-    if (message.type === 'audio') return;
     if (message.type === 'turnComplete') leg.turnEnded();
     if (message.type === 'usage') session.usage = addUsage(this.#usageBefore, conversation.usage);
     if (continuity.received(message)) leg.contextLost();

@@ -17,6 +17,8 @@ export interface PlayoutPosition {
   readonly sentSamples: number;
   /** How much of it has been heard, or dropped because of an interruption. */
   readonly heardSamples: number;
+  /** How much had been heard when the agent was last interrupted: what was sent then and lies behind it, nobody hears. */
+  readonly cutAtSamples: number;
   /** Who plays it tells how much of it has been heard. From then on the clock is only asked when that falls silent. */
   reported(positionSamples: number): void;
   /** Nobody listens: what has not been heard by now stays unheard, whatever is sent. */
@@ -41,8 +43,12 @@ export class Playout implements PlayoutPosition {
   readonly #clock: Clock;
   #reportedTo: (() => void) | undefined;
   #sentSamples = 0;
-  /** When everything will have been heard, at the pace of the clock. */
+  /** Where the agent's voice ends, in what was sent. */
+  #saidSamples = 0;
+  #cutAtSamples = 0;
+  /** When everything will have been heard, at the pace of the clock; and when the agent's voice will. */
   #endsAtMs = 0;
+  #voiceEndsAtMs = 0;
   #report: Report | undefined;
   /** What lies before has been heard or dropped. */
   #settledSamples = 0;
@@ -56,6 +62,20 @@ export class Playout implements PlayoutPosition {
 
   get sentSamples(): number {
     return this.#sentSamples;
+  }
+
+  /** Where the agent's voice ends so far: what was sent behind that was sent beside it. */
+  get saidSamples(): number {
+    return this.#saidSamples;
+  }
+
+  get cutAtSamples(): number {
+    return this.#cutAtSamples;
+  }
+
+  /** How much of what was sent cannot have been heard yet, at the pace of the clock. */
+  get aheadMs(): number {
+    return Math.max(0, this.#endsAtMs - this.#clock.now());
   }
 
   get heardSamples(): number {
@@ -114,18 +134,27 @@ export class Playout implements PlayoutPosition {
 
   /** More of the voice is on its way to whoever plays it. */
   sent(audio: AudioChunk): void {
+    this.beside(audio);
+    this.#saidSamples = this.#sentSamples;
+    this.#voiceEndsAtMs = this.#endsAtMs;
+  }
+
+  /** More is on its way that is not the voice, and that nobody waits for. */
+  beside(audio: AudioChunk): void {
     this.#endsAtMs = Math.max(this.#endsAtMs, this.#clock.now()) + audio.durationMs;
     this.#sentSamples += audio.sampleCount;
   }
 
   /** What has not been heard will not be. */
   dropped(): void {
+    this.#cutAtSamples = this.heardSamples;
     this.#endsAtMs = this.#clock.now();
+    this.#voiceEndsAtMs = this.#endsAtMs;
     this.#settledSamples = this.#sentSamples;
     if (this.#pausedSamples !== undefined) this.#pausedSamples = this.#sentSamples;
   }
 
   #overdueAtMs({ atMs }: Report): number {
-    return Math.max(this.#endsAtMs, atMs) + PLAYOUT_REPORT_GRACE_MS;
+    return Math.max(this.#voiceEndsAtMs, atMs) + PLAYOUT_REPORT_GRACE_MS;
   }
 }

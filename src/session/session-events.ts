@@ -1,12 +1,19 @@
 import { Emitter, HoldfastError, describeError } from '../kernel/index.ts';
 import type { Clock, Listener, ListenerErrorHandler, Logger } from '../kernel/index.ts';
-import type { LiveEvent, LiveEventBody } from '../protocol/index.ts';
+import type { LiveEvent, LiveEventBody, LiveRequest } from '../protocol/index.ts';
 import type { SessionCloseReport } from './session-end.ts';
 import type { SpeechHandle } from './speech-handle.ts';
 
 /** What a live session tells those who listen to it in process. */
 export interface AgentSessionEvents extends Record<string, readonly unknown[]> {
   event: readonly [event: LiveEvent];
+  /**
+   * The client says something, or sends a frame of audio: told when its queue has taken it, before the model is, also while
+   * there is no connection. What was queued before the live session was made is not told.
+   */
+  input: readonly [request: LiveRequest];
+  /** The user has pressed a key of a telephone, as a transport tells by `press`. */
+  key: readonly [key: string];
   /** The agent begins to say something, or is done with it. */
   speechStarted: readonly [speech: SpeechHandle];
   speechEnded: readonly [speech: SpeechHandle];
@@ -20,7 +27,7 @@ export interface AgentSessionEvents extends Record<string, readonly unknown[]> {
 
 export type SpeechEventName = 'speechStarted' | 'speechEnded' | 'falseInterruption';
 
-export type AgentSessionEventName = 'event' | SpeechEventName | 'close';
+export type AgentSessionEventName = 'event' | 'input' | 'key' | SpeechEventName | 'close';
 
 export interface SessionEventsOptions {
   readonly clock: Clock;
@@ -67,6 +74,15 @@ export class SessionEvents {
     } else {
       this.#emitter.emit('event', { ...body, seq, atMs, author, turn });
     }
+  }
+
+  /** Costs a look where nobody listens: fifty a second come this way. */
+  input(request: LiveRequest): void {
+    if (this.#emitter.listenerCount('input') > 0) this.#emitter.emit('input', request);
+  }
+
+  key(key: string): void {
+    this.#emitter.emit('key', key);
   }
 
   speech(

@@ -193,12 +193,12 @@ export class Speeches {
         return;
       case 'text':
         if (!event.partial) return;
-        if (this.#speaking === undefined) this.#begins(this.#options.playout.sentSamples);
+        if (this.#speaking === undefined) this.#begins(this.#options.playout.saidSamples);
         if (event.thought !== true) this.#speaking?.said(event.text);
         return;
       case 'content':
       case 'toolCall':
-        if (this.#speaking === undefined) this.#begins(this.#options.playout.sentSamples);
+        if (this.#speaking === undefined) this.#begins(this.#options.playout.saidSamples);
         return;
       case 'transcript':
         if (event.partial) this.#words(event.speaker, event.text);
@@ -321,7 +321,7 @@ export class Speeches {
 
   #interrupted(positionSamples: number): void {
     const { playout, conversation } = this.#options;
-    const heardSamples = this.#heardSamples;
+    const heardSamples = Math.min(this.#heardSamples, playout.saidSamples);
     this.#pausedAtSamples = undefined;
     if (this.#speaking !== undefined && !conversation.isAgentSpeaking && !this.#isOurs) {
       // It was cut with its connection, and is said again from its beginning.
@@ -336,7 +336,7 @@ export class Speeches {
     playout.dropped();
     this.#rearm();
     if (last === undefined || fromSamples === undefined) return;
-    if (playout.sentSamples > fromSamples)
+    if (playout.saidSamples > fromSamples)
       this.#options.requests.truncate(playout.msOf(Math.max(0, heardSamples - fromSamples)));
     if (!this.#isOurs) this.#falseAlarm.interrupted(last);
   }
@@ -348,7 +348,7 @@ export class Speeches {
     this.#quietSinceMs = this.#now;
     const speech = this.#speaking;
     this.#speaking = undefined;
-    if (speech !== undefined) speech.whole(this.#options.playout.sentSamples, wasCut ? 'cut' : 'playedOut');
+    if (speech !== undefined) speech.whole(this.#options.playout.saidSamples, wasCut ? 'cut' : 'playedOut');
     else {
       const asked = this.#active.find(({ state }) => state.tag === 'asked');
       if (asked !== undefined) this.#endOf(asked, 'silent');
@@ -445,7 +445,7 @@ export class Speeches {
   }
 
   #ended(speech: Speech, end: SpeechEnd, heardSamples = this.#heardSamples): void {
-    speech.ended(end, heardSamples, this.#options.playout.sentSamples);
+    speech.ended(end, heardSamples, this.#options.playout.saidSamples);
     this.#options.tell('speechEnded', speech);
     if (!this.isQuiet) return;
     for (const resolve of this.#quietWaiters.splice(0)) resolve();

@@ -1,3 +1,4 @@
+export * from './around-a-call/index.ts';
 export {
   AMD_AFTER_GREETING_SILENCE_MS,
   AMD_BETWEEN_WORDS_MS,

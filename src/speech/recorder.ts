@@ -51,7 +51,7 @@ const LONGEST_BLOCK_MS = 1_000;
 
 export interface RecorderOptions {
   /** Whose end is the end of the recording, in its phase `hooks`; also the clock. */
-  readonly owner: Lifetime;
+  readonly owner: Pick<Lifetime, 'child' | 'clock'>;
   /** The path of a file that is not there yet, or something else that takes bytes. */
   readonly to: string | RecordingSink;
   /** Samples a second of the file. Default {@link RECORDING_RATE_HZ}. */
@@ -202,6 +202,18 @@ export class Recorder implements AsyncDisposable {
     const heardTo = heardMs === undefined ? now : this.#speechFrom + this.#samplesOf(Math.max(0, heardMs));
     this.#agent.cut(Math.min(now, heardTo));
     this.#speechFrom = this.#agent.end;
+  }
+
+  /** Takes back the last `unheardMs` that were given of the agent: a barge-in, by what it left unheard. As `cutAgent`. */
+  dropAgent(unheardMs: number): void {
+    if (this.#scope.isClosing) return;
+    this.#agent.cut(this.#agent.end - this.#samplesOf(Math.max(0, unheardMs)));
+    this.#speechFrom = this.#agent.end;
+  }
+
+  /** Resolves, and never rejects, when the recording has ended. */
+  get closed(): Promise<CloseReport> {
+    return this.#scope.closed;
   }
 
   /** Ends the recording before its owner does: writes the rest, at most as long as a close may take. */

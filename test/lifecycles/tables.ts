@@ -1,5 +1,6 @@
 import { agentSession } from './agent-session.ts';
 import { activityEnds, taskEnds } from './agents.ts';
+import { aroundACall } from './around-a-call.ts';
 import { brokenLeg, clientLeg } from './client-leg.ts';
 import { connection } from './connection.ts';
 import { faultProxy } from './fault-proxy.ts';
@@ -30,6 +31,7 @@ export const tables: readonly WayTable[] = [
   activityEnds,
   taskEnds,
   speechEnds,
+  aroundACall,
   requestQueue,
   liveRun,
   clientLeg,

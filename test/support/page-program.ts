@@ -22,13 +22,8 @@ export async function expectPageProgram(
     const file = join(folder, 'program.mts');
     const source = program
       .replaceAll(`'holdfast'`, `'${sourceOf('index.ts')}'`)
-<<<<<<< HEAD
-      .replaceAll(`'holdfast/testing'`, `'${sourceOf('testing/index.ts')}'`)
-      .replaceAll(`'holdfast/mcp'`, `'${sourceOf('mcp/index.ts')}'`)
+      .replaceAll(/'holdfast\/(\w+)'/g, (_import, room: string) => `'${sourceOf(`${room}/index.ts`)}'`)
       .replaceAll(`'zod'`, `'${import.meta.resolve('zod')}'`);
-=======
-      .replaceAll(/'holdfast\/(\w+)'/g, (_import, room: string) => `'${sourceOf(`${room}/index.ts`)}'`);
->>>>>>> wt-served
     await writeFile(file, source);
     const run = await runProgram(process.execPath, [file], { cwd: folder, env: {} });
     expect(run).toEqual({ status: 0, stdout: printed, stderr: '' });

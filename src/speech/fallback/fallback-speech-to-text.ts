@@ -1,5 +1,5 @@
 import { AudioChunk } from '../../protocol/index.ts';
-import { isAudible } from '../../session/input-ring.ts';
+import { isAudible } from '../../session/kept-inputs.ts';
 import type { StreamConnection } from '../../session/stream-port.ts';
 import { Resampler } from '../resample.ts';
 import type { SpeechToText, SttCapabilities, SttInput, SttOutput, SttSetup } from '../speech-to-text.ts';
