@@ -91,7 +91,11 @@ export class Call implements AsyncDisposable {
   #askedAtMs = 0;
   #closedAtMs: number | undefined;
 
-  private constructor(parts: CallParts, services: Services | undefined, realtime: GeminiEmulator | undefined) {
+  private constructor(
+    parts: CallParts,
+    services: Services | undefined,
+    realtime: GeminiEmulator | undefined,
+  ) {
     this.services = services;
     this.realtime = realtime;
     this.owner = Lifetime.root({ name: 'call', log: this.book.log });
@@ -145,7 +149,8 @@ export class Call implements AsyncDisposable {
   }
 
   #services(): Services {
-    if (this.services === undefined) throw new Error('This call has a realtime model, and no speech services.');
+    if (this.services === undefined)
+      throw new Error('This call has a realtime model, and no speech services.');
     return this.services;
   }
 

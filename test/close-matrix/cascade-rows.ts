@@ -8,7 +8,7 @@ import { FOREIGN_UNWIND_MS } from '../../src/session/until-closed.ts';
 import { Recorder } from '../../src/speech/index.ts';
 import { ownBeside } from './call.ts';
 import type { Call, CallParts } from './call.ts';
-import { after, answering, asked, calling,  hearing, speaking, starting } from './moments.ts';
+import { after, answering, asked, calling, hearing, speaking, starting } from './moments.ts';
 import { BadTransport, DEAF_TRANSPORT, deafLanguageModel, hangTool, never, untilTold } from './parts.ts';
 import type { End, Group, NamedStep, Subject } from './row.ts';
 import { isAborted } from './ends.ts';
@@ -45,7 +45,12 @@ const nothingStuck: readonly Subject[] = [
     name: 'nothing stuck: idle',
     ends: [...IDLE, 'queue.close()', 'close() of its owner'],
   },
-  { clause: 'S3', name: 'nothing stuck: the agent speaks', until: speaking, ends: [...FORCED, 'queue.close()'] },
+  {
+    clause: 'S3',
+    name: 'nothing stuck: the agent speaks',
+    until: speaking,
+    ends: [...FORCED, 'queue.close()'],
+  },
   {
     clause: 'S3',
     name: 'nothing stuck: it speaks for a second',
@@ -139,15 +144,19 @@ const voices: readonly Subject[] = [
   {
     clause: 'C3',
     name: 'TTS stream never settles, in mid-speech',
-    parts: () => ({ tts: { faults: [{ when: { on: 'audio', nth: 3 }, what: { type: 'mute' } }] } }),
-    until: speaking,
+    until: async (call) => {
+      await speaking(call);
+      call.services?.tts.inject({ type: 'mute' });
+    },
     ends: FORCED,
   },
   {
     clause: 'C10',
     name: 'TTS goes dead in mid-speech (half-open)',
-    parts: () => ({ tts: { faults: [{ when: { on: 'audio', nth: 3 }, what: { type: 'halfOpen' } }] } }),
-    until: speaking,
+    until: async (call) => {
+      await speaking(call);
+      call.services?.tts.inject({ type: 'halfOpen' });
+    },
     ends: STUCK,
     ...socketOf(TTS_SOCKET),
   },
@@ -190,15 +199,21 @@ const recognisers: readonly Subject[] = [
   {
     clause: 'C10',
     name: 'STT goes dead while the user speaks (half-open)',
-    parts: () => ({ stt: { faults: [{ when: { on: 'audio', nth: 20 }, what: { type: 'halfOpen' } }] } }),
-    until: hearing,
+    until: async (call) => {
+      await hearing(call);
+      call.services?.stt.inject({ type: 'halfOpen' });
+    },
     ends: STUCK_IDLE,
     ...socketOf(STT_SOCKET),
   },
   {
     clause: 'C10',
     name: 'STT ignores the end: it does not answer the close frame',
-    parts: () => ({ stt: { faults: [{ what: { type: 'ignoreClose' } }, { when: { on: 'end' }, what: { type: 'silence' } }] } }),
+    parts: () => ({
+      stt: {
+        faults: [{ what: { type: 'ignoreClose' } }, { when: { on: 'end' }, what: { type: 'silence' } }],
+      },
+    }),
     until: hearing,
     ends: STUCK_IDLE,
     ...socketOf(STT_SOCKET),

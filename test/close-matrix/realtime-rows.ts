@@ -14,7 +14,9 @@ const STUCK: readonly End[] = [...FORCED, 'close(), abort() after 100 ms', 'clos
 const IDLE: readonly End[] = ['close()', 'participant left', 'drain()', 'close() twice at once'];
 const STUCK_IDLE: readonly End[] = [...IDLE, 'close(), abort() after 100 ms'];
 
-const on = (gemini: GeminiEmulatorOptions = {}, rest: CallParts = {}) => (): CallParts => ({ gemini, ...rest });
+const on =
+  (gemini: GeminiEmulatorOptions = {}, rest: CallParts = {}) =>
+  (): CallParts => ({ gemini, ...rest });
 
 const socket: Pick<Subject, 'named' | 'withinMs'> = {
   named: (end) => (isAborted(end) ? [] : ['model leg/connection/socket overran']),
@@ -93,19 +95,21 @@ const subjects: readonly Subject[] = [
   {
     clause: 'C4',
     name: 'model of your own never connects',
-    parts: on({}, {
-      model: (model) =>
-        withClient(
-          model,
-          async () => undefined,
-          () => never(),
-        ),
-    }),
+    parts: on(
+      {},
+      {
+        model: (model) =>
+          withClient(
+            model,
+            async () => undefined,
+            () => never(),
+          ),
+      },
+    ),
     until: starting(() => true),
     ends: IDLE,
     named: ['model leg/connection/connect abandoned'],
   },
 ];
-
 
 export const realtimeGroups: readonly Group[] = [{ title: 'Realtime models', subjects }];

@@ -85,6 +85,8 @@ async function play(row: Row, call: Call): Promise<Played> {
   late.enable();
   await ASK[row.end](call);
   const end = await call.over();
+  // What it is late with now is told at its next tick.
+  await passes(2 * LATE_RESOLUTION_MS);
   late.disable();
   const perTickMs = Math.max(0, late.mean / 1e6 - LATE_RESOLUTION_MS);
   return { end, machineLateMs: late.count === 0 ? 0 : perTickMs * late.count };
@@ -153,7 +155,9 @@ function judgeLog(
   const others = new Set(told.filter((line) => !ofSteps.has(line)).map(({ message }) => message));
   const allowed = new Set(row.logged ?? []);
   if (others.symmetricDifference(allowed).size > 0) {
-    problems.push(`Warnings and errors are [${[...others].join(', ')}], and should be [${[...allowed].join(', ')}].`);
+    problems.push(
+      `Warnings and errors are [${[...others].join(', ')}], and should be [${[...allowed].join(', ')}].`,
+    );
   }
   return problems;
 }
@@ -175,7 +179,9 @@ function untold(step: StepReport, told: readonly LogLine[], pair: readonly LogLi
     const isThere = Array.isArray(abandoned) && abandoned.includes(step.name);
     return isThere ? [] : [`The log does not name ${step.name}.`];
   }
-  const withReason = lines.filter(({ fields }) => step.outcome === 'failed' || typeof fields['reason'] === 'string');
+  const withReason = lines.filter(
+    ({ fields }) => step.outcome === 'failed' || typeof fields['reason'] === 'string',
+  );
   return lines.length === 1 && withReason.length === 1
     ? []
     : [`${lines.length} lines of the log tell of ${step.name}, ${withReason.length} with a reason.`];

@@ -6,7 +6,15 @@ import { ownBeside } from './call.ts';
 import { recorder } from './cascade-rows.ts';
 import { isAborted } from './ends.ts';
 import { after, calling, hearing, speaking } from './moments.ts';
-import { BadTransport, Refusal, deafLanguageModel, hangTool, refuse, rejectsLate, withClient } from './parts.ts';
+import {
+  BadTransport,
+  Refusal,
+  deafLanguageModel,
+  hangTool,
+  refuse,
+  rejectsLate,
+  withClient,
+} from './parts.ts';
 import type { End, Group, Subject } from './row.ts';
 
 const FORCED: readonly End[] = ['close()', 'participant left', 'drain(), close() after 500 ms'];
