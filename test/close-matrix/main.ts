@@ -2,6 +2,10 @@
 
 import process from 'node:process';
 import { parseArgs, styleText } from 'node:util';
+import { MemoryWorld } from './cycles/memory-world.ts';
+import { describeCycles, runCycles } from './cycles/run-cycles.ts';
+import type { CyclesOptions } from './cycles/run-cycles.ts';
+import { SocketWorld } from './cycles/socket-world.ts';
 import { writeMatrixPage } from './page.ts';
 import { ROWS_AT_ONCE, playRows } from './play-rows.ts';
 import { rows } from './rows.ts';
@@ -12,6 +16,12 @@ const HELP = `Closes live sessions with something stuck in them, or throwing, ov
   npm run close-matrix                    the whole matrix
   npm run close-matrix -- tool drain      the rows that have all of these words in them
   npm run -s close-matrix -- --json       as JSON
+  npm run close-matrix -- --cycles 1000   calls with stuck parts chosen at random instead of the rows
+
+  --cycles <n>   opens and closes so many calls, on simulated sockets, with stuck parts, moments and ends at random
+  --sockets      of these cycles: on loopback sockets, in real time
+  --seed <n>     what they are chosen by (default: another one every time; it is printed)
+  --only <n>     plays only this one of them, counted from 0
 
   --json         prints the results as JSON
   --at-once <n>  how many rows are played side by side (default ${ROWS_AT_ONCE})
@@ -30,6 +40,10 @@ async function main(): Promise<number> {
       json: { type: 'boolean', default: false },
       page: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
+      sockets: { type: 'boolean', default: false },
+      cycles: { type: 'string' },
+      seed: { type: 'string' },
+      only: { type: 'string' },
       'at-once': { type: 'string', default: `${ROWS_AT_ONCE}` },
     },
   });
@@ -37,8 +51,16 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const atOnce = Number(values['at-once']);
-  if (!Number.isInteger(atOnce) || atOnce < 1) throw new Error('--at-once takes a number, 1 or more.');
+  const atOnce = numberOf('--at-once', values['at-once'], 1);
+  if (values.cycles !== undefined) {
+    return playCycles({
+      isReal: values.sockets,
+      cycles: numberOf('--cycles', values.cycles, 1),
+      seed: values.seed === undefined ? Date.now() % 1_000_000 : numberOf('--seed', values.seed, 0),
+      only: values.only === undefined ? undefined : numberOf('--only', values.only, 0),
+      asJson: values.json,
+    });
+  }
   if (values.page && positionals.length > 0)
     throw new Error('--page writes the whole matrix, and takes no words.');
   const chosen = rows.filter(({ group, clause, name, end }) =>
@@ -65,6 +87,27 @@ async function main(): Promise<number> {
   const isGood = results.every(({ ok }) => ok);
   if (values.page && isGood) writeMatrixPage(results);
   return isGood ? 0 : 1;
+}
+
+/** @throws Error for what is no whole number, or too small. */
+function numberOf(flag: string, text: string, least: number): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= least) return number;
+  throw new Error(`${flag} takes a whole number, ${least} or more.`);
+}
+
+async function playCycles(options: CyclesOptions & { isReal: boolean; asJson: boolean }): Promise<number> {
+  const world = options.isReal ? await SocketWorld.open() : new MemoryWorld();
+  const result = await runCycles(world, options);
+  if (options.asJson) process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
+  else {
+    process.stdout.write(`${describeCycles(result)}\n`);
+    for (const [step, count] of Object.entries(result.named)) {
+      process.stdout.write(`  ${String(count).padStart(6)}  ${step}\n`);
+    }
+    for (const problem of result.problems) process.stdout.write(`${styleText('red', problem)}\n`);
+  }
+  return result.problems.length === 0 ? 0 : 1;
 }
 
 try {

@@ -69,10 +69,10 @@ const GEMINI: Record<Emulated, GeminiEmulatorOptions> = {
   healthy: {},
   mute: { brain: 'silent' },
   'ignores its close': { faults: [{ what: { type: 'ignoreClose' } }] },
-  'goes dead': { faults: [{ when: { on: 'content' }, what: { type: 'halfOpen' } }] },
+  'goes dead': { faults: [{ when: { on: 'turn' }, what: { type: 'halfOpen' } }] },
   'never answers the upgrade': { faults: [{ what: { type: 'neverAnswerUpgrade' } }] },
   refuses: { faults: [{ what: { type: 'httpStatus', status: 503 } }] },
-  resets: { faults: [{ when: { on: 'content', times: 1 }, what: { type: 'reset' } }] },
+  resets: { faults: [{ when: { on: 'turn', times: 1 }, what: { type: 'reset' } }] },
 };
 
 const HEARS_NOTHING = { transport: DEAF_TRANSPORT };
@@ -88,7 +88,7 @@ interface Emulators {
 export class SocketWorld implements World {
   readonly name = 'loopback sockets, real time';
   readonly clock = undefined;
-  readonly atOnce = 24;
+  readonly atOnce = 40;
   readonly #emulators: Emulators;
   readonly #before: readonly string[];
 
