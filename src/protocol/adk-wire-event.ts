@@ -113,6 +113,7 @@ function bodyOf(event: Exclude<LiveEvent, { type: 'audio' }>): Record<string, un
     case 'connection':
       return ours(connectionOnWire(event));
     case 'goAway':
+    case 'agentChanged':
     case 'userState':
     case 'limit':
     case 'warning':

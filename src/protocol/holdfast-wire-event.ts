@@ -42,6 +42,7 @@ const FIELDS: Readonly<Record<WireEvent['type'], FieldChecks>> = {
   goAway: { timeLeftMs: optional(number) },
   /** And those of its state: `CONNECTION_FIELDS`. */
   connection: { state: text },
+  agentChanged: { agent: text, previous: text, why: text },
   userState: { state: text },
   limit: { limit: text, afterMs: number },
   warning: { code: text, message: text },

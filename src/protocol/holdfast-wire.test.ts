@@ -195,6 +195,7 @@ const EVENTS: { readonly [Type in WireEvent['type']]: WireEvent & { readonly typ
   usage: { ...STAMP, type: 'usage', usage: USAGE, total: USAGE },
   goAway: { ...STAMP, type: 'goAway', timeLeftMs: 5_000 },
   connection: { ...STAMP, type: 'connection', state: 'connecting', attempt: 1 },
+  agentChanged: { ...STAMP, type: 'agentChanged', agent: 'biller', previous: 'clerk', why: 'handoff' },
   userState: { ...STAMP, type: 'userState', state: 'away' },
   limit: { ...STAMP, type: 'limit', limit: 'idle', afterMs: 60_000 },
   warning: { ...STAMP, type: 'warning', code: 'HOLDFAST_X', message: 'x' },

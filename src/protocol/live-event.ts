@@ -53,6 +53,16 @@ export type LiveEventBody =
   /** This connection will end soon; `undefined` when the peer did not say when. */
   | { readonly type: 'goAway'; readonly timeLeftMs?: number | undefined }
   | ConnectionEventBody
+  /**
+   * Another agent has the conversation. `handoff`: it was given to `agent`. - `task`: a task has begun. - `taskDone`: it is
+   * over, and `agent` goes on.
+   */
+  | {
+      readonly type: 'agentChanged';
+      readonly agent: string;
+      readonly previous: string;
+      readonly why: 'handoff' | 'task' | 'taskDone';
+    }
   /** Nobody has spoken for `userAwayTimeoutMs`; or the user is there again. */
   | { readonly type: 'userState'; readonly state: 'away' | 'present' }
   /** A limit is reached; the end follows. */
@@ -69,8 +79,10 @@ export type LiveEventBody =
  * - `stalled`: what was sent did not leave. - `idle`: the peer let go of it because it was sent nothing for a while.
  * - `goAway`, `age`: swapped on purpose, because the provider says that it will end, or is known to end it.
  * - `contextLost`: the provider resumed it and had forgotten the conversation.
+ * - `handoff`: another agent has the conversation, for whom it was not set up.
  */
-export type ConnectionCause = 'lost' | 'silent' | 'stalled' | 'idle' | 'goAway' | 'age' | 'contextLost';
+export type ConnectionCause =
+  'lost' | 'silent' | 'stalled' | 'idle' | 'goAway' | 'age' | 'contextLost' | 'handoff';
 
 /** What a new connection means for the conversation (clauses R8, R9). Durations in milliseconds. */
 export interface ConnectionRecovery {
@@ -91,7 +103,7 @@ export interface ConnectionRecovery {
 
 /** Why a new connection is a fresh one, with the history, and does not resume the old one. */
 export type ReseedCause =
-  'noHandle' | 'handleRejected' | 'handleExpired' | 'handleUnconfirmed' | 'contextLost';
+  'noHandle' | 'handleRejected' | 'handleExpired' | 'handleUnconfirmed' | 'contextLost' | 'handoff';
 
 /** What happens to the connection to the model (clause R9). A `goAway` of the model is an event of its own. */
 export type ConnectionEventBody =

@@ -8,6 +8,7 @@ import type { LiveRequestQueue } from './live-request-queue.ts';
 import type { ReconnectOptions } from './reconnect-policy.ts';
 import type { RunConfig } from './run-config.ts';
 import type { Journal, StoredSession } from './session-store.ts';
+import type { UserData } from './tool.ts';
 
 /** What was queued before a close goes out within a second, or its receiver is not taking it (clause C11). */
 export const DEFAULT_FLUSH_TIMEOUT_MS = 1_000;
@@ -31,6 +32,8 @@ export interface AgentSessionOptions {
   readonly journal?: Journal | undefined;
   /** Who owns the live session, and ends it when it ends itself. Default: nobody. */
   readonly owner?: Lifetime | undefined;
+  /** What tools and hooks are given as `userData`. Default: an empty object. */
+  readonly userData?: UserData | undefined;
   /** Default `DEFAULT_CLOSE_TIMEOUT_MS`. */
   readonly closeTimeoutMs?: number | undefined;
   /** Default `DEFAULT_FLUSH_TIMEOUT_MS`. */

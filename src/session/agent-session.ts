@@ -13,11 +13,16 @@ import type { LimitName, LiveEventBody } from '../protocol/index.ts';
 import { DEFAULT_FLUSH_TIMEOUT_MS, checkTimes, limitsOf } from './agent-session-options.ts';
 import type { AgentSessionOptions } from './agent-session-options.ts';
 import { AgentSpeech } from './agent-speech.ts';
+import type { AgentTask } from './agent-task.ts';
+import { Activities } from './activities.ts';
+import type { Activity, HookEnvironment } from './activity.ts';
 import type { Agent } from './agent.ts';
 import type { ConnectionCounts } from './connection-counts.ts';
 import { ConnectionStory } from './connection-story.ts';
 import { Continuity } from './continuity.ts';
 import { Conversation } from './conversation.ts';
+import { CurrentModel } from './current-model.ts';
+import type { HandoffOptions } from './handoff.ts';
 import { InputPump } from './input-pump.ts';
 import { JournalWriter } from './journal-writer.ts';
 import { LimitWatch } from './limits.ts';
@@ -26,12 +31,13 @@ import { LiveRequestQueue } from './live-request-queue.ts';
 import { ModelTraffic } from './model-traffic.ts';
 import { Playout } from './playout.ts';
 import type { PlayoutPosition } from './playout.ts';
+import type { PreparedAgent } from './prepared-agent.ts';
 import { isProgress } from './progress.ts';
 import { resolveReconnect } from './reconnect-policy.ts';
 import { Resumption } from './resumption.ts';
 import type { Resuming } from './resumption.ts';
 import { liveSetup } from './run-config.ts';
-import type { Knowledge } from './run-config.ts';
+import type { Knowledge, RunConfig } from './run-config.ts';
 import { conversationEnds } from './session-drain.ts';
 import { SessionEvents } from './session-events.ts';
 import type { AgentSessionEventName, AgentSessionEvents } from './session-events.ts';
@@ -44,6 +50,8 @@ import type { Recovered } from './supervised-leg.ts';
 import { newSession } from './session-store.ts';
 import type { StoredSession } from './session-store.ts';
 import { ToolExchange } from './tool-exchange.ts';
+import type { UserData } from './tool.ts';
+import { Toolsets } from './toolsets.ts';
 
 export type AgentSessionState = 'new' | 'connecting' | 'live' | 'draining' | 'closing' | 'closed';
 
@@ -62,8 +70,10 @@ export type AgentSessionState = 'new' | 'connecting' | 'live' | 'draining' | 'cl
  * report, which `closed` and the event `close` give as well, once and in bounded time (clause C3).
  */
 export class AgentSession implements AsyncDisposable {
+  /** Who the conversation begins with; `currentAgent` is who has it. */
   readonly agent: Agent;
-  readonly model: LiveModel;
+  /** What the program shares with tools and hooks. */
+  readonly userData: UserData;
   readonly session: StoredSession;
   readonly queue: LiveRequestQueue;
   /** How much of the agent's voice was heard; who plays it may tell it. */
@@ -81,7 +91,12 @@ export class AgentSession implements AsyncDisposable {
   readonly #journal: JournalWriter | undefined;
   readonly #leg: SupervisedLeg<LiveSetup, ModelInput, ModelOutput, LiveConnection>;
   readonly #pump: InputPump;
+  readonly #resumption: Resumption;
+  readonly #model: CurrentModel;
   readonly #tools: ToolExchange;
+  readonly #activities: Activities;
+  /** For whom the connection is set up, or is being set up. */
+  #setUpFor: Activity | undefined;
   readonly #speech: AgentSpeech;
   readonly #traffic: ModelTraffic;
   readonly #options: AgentSessionOptions;
@@ -90,18 +105,20 @@ export class AgentSession implements AsyncDisposable {
 
   /** @throws InvalidOptionError without a model, or when the queue feeds another live session. */
   constructor(options: AgentSessionOptions) {
-    const { agent, owner, clock = systemClock, random = systemRandom } = options;
-    const model = options.model ?? agent.model;
-    if (model === undefined) {
+    const { agent, owner, clock = systemClock, random = systemRandom, userData = {} } = options;
+    const given = options.model ?? agent.model;
+    if (given === undefined) {
       throw new InvalidOptionError(
         `Agent '${agent.name}' has no model. Give one: new AgentSession({ agent, model: echo() }).`,
       );
     }
     checkTimes({ ...options, ...options.limits });
+    const model = new CurrentModel(given);
     const policy = resolveReconnect(options.reconnect, model.capabilities);
     owner?.throwIfClosing();
     this.agent = agent;
-    this.model = model;
+    this.#model = model;
+    this.userData = userData;
     this.session = options.session ?? newSession(clock, random);
     this.queue = options.queue ?? new LiveRequestQueue();
     this.#options = options;
@@ -122,8 +139,8 @@ export class AgentSession implements AsyncDisposable {
       clock: lifetime.clock,
       log: lifetime.log,
       owner: this.#path,
-      agentName: agent.name,
-      modelId: model.id,
+      agentName: () => this.#activities.current.agent.name,
+      modelId: () => model.id,
       turn: () => this.#conversation.turn,
     });
     const playout = new Playout(lifetime.clock, model.capabilities.outputRateHz);
@@ -136,14 +153,14 @@ export class AgentSession implements AsyncDisposable {
       emit(event);
     };
     this.#conversation = new Conversation(session.history, tell, playout);
-    const handles = { modelId: model.id, lifetimeMs: model.capabilities.handleLifetimeMs ?? Infinity };
     this.#story = new ConnectionStory({ clock: lifetime.clock, log: lifetime.log, owner: this.#path, emit });
     this.#story.handleUpdated(session.resumption?.handle);
-    const resumption = new Resumption(handles, session.resumption, session.history.length, (stored) => {
+    const resumption = new Resumption(model, session.resumption, session.history.length, (stored) => {
       session.resumption = stored;
       this.#story.handleUpdated(stored?.handle);
       this.#journal?.changed();
     });
+    this.#resumption = resumption;
     const { journal } = options;
     this.#journal =
       journal === undefined
@@ -153,13 +170,15 @@ export class AgentSession implements AsyncDisposable {
       session,
       conversation: this.#conversation,
       resumption,
-      capabilities: model.capabilities,
+      model,
       policy,
       running: () => this.#tools.running,
     });
+    const environment: HookEnvironment = { session: new WeakRef(this), state: session.state, userData };
     this.#tools = new ToolExchange({
-      tools: agent.tools,
       owner: lifetime,
+      environment,
+      activities: () => this.#activities,
       session,
       conversation: this.#conversation,
       continuity: this.#continuity,
@@ -175,7 +194,7 @@ export class AgentSession implements AsyncDisposable {
       policy,
       random,
       resumption,
-      setup: (resuming) => liveSetup(agent, session, options.runConfig, this.#knowledge(resuming)),
+      setup: (resuming) => this.#setUp(resuming),
       mayReconnect: () => this.isOpen,
       isAtBoundary: () => this.#continuity.isAtBoundary,
       isQuiet: () => this.#continuity.ring.isQuiet,
@@ -202,8 +221,25 @@ export class AgentSession implements AsyncDisposable {
       tell: (event, speech) => events.speech(event, speech),
       refused: (what, error) => events.refused(what, error),
     });
+    this.#activities = new Activities({
+      root: agent,
+      owner: lifetime,
+      session,
+      model: given,
+      current: model,
+      toolsets: new Toolsets(lifetime),
+      environment,
+      calls: (activity) => this.#tools.countOf(activity),
+      isAnswering: () => this.#conversation.isAgentSpeaking,
+      answerTurn: () => this.#conversation.answerTurn,
+      isAnswered: (turn) => this.#speech.isAsked || this.#conversation.isAnswered(turn),
+      configure: () => this.#configure(),
+      reply: () => this.#speech.goOn(),
+      emit,
+    });
     this.#traffic = new ModelTraffic({
       session,
+      activities: this.#activities,
       conversation: this.#conversation,
       continuity: this.#continuity,
       speech: this.#speech,
@@ -216,6 +252,16 @@ export class AgentSession implements AsyncDisposable {
       changed: () => this.#journal?.changed(),
     });
     this.closed = lifetime.closed.then((report) => this.#finish(report));
+  }
+
+  /** The model of the agent who has the conversation. */
+  get model(): LiveModel {
+    return this.#model.model;
+  }
+
+  /** Who has the conversation: the agent it began with, one it was given to, or a task. */
+  get currentAgent(): Agent {
+    return this.#activities.current.agent;
   }
 
   get state(): AgentSessionState {
@@ -302,6 +348,24 @@ export class AgentSession implements AsyncDisposable {
     return this.#speech.reply(options);
   }
 
+  /**
+   * Gives the conversation to another agent, when the answer under way is over and the calls under way have settled; the
+   * event `agentChanged` tells. Resolves when that one is ready for it. A tool gives it away by returning `handoff(agent)`.
+   * @throws ClosedError when the live session is ending; InvalidOptionError within a task, while it is being given away, or
+   * for an agent whose model cannot go on; ToolsetError.
+   */
+  handoff(agent: Agent, { reply = false }: Pick<HandoffOptions, 'reply'> = {}): Promise<void> {
+    return this.#activities.handoff(agent, reply);
+  }
+
+  /**
+   * Lets a task have the conversation, and gives its result. In a tool, use `runTask` of its context instead.
+   * @throws as that says.
+   */
+  runTask<Result>(task: AgentTask<Result>): Promise<Result> {
+    return this.#activities.runTask(task);
+  }
+
   /** Stops what the agent is saying, and forgets what it was to say after that. */
   interrupt(): void {
     this.#speech.interrupt();
@@ -371,6 +435,32 @@ export class AgentSession implements AsyncDisposable {
     return this.#options.flushTimeoutMs ?? DEFAULT_FLUSH_TIMEOUT_MS;
   }
 
+  /** What the next connection is set up with. What comes of it is made elsewhere: it holds no live session (clause C6). */
+  #setUp(resuming: Resuming): Promise<LiveSetup> {
+    this.#setUpFor = this.#activities.current;
+    return setUp(this.#activities.prepareCurrent(), this.#options.runConfig, this.#knowledge(resuming));
+  }
+
+  /** Somebody else has the conversation: the connection goes on for that one, or is replaced by one that does. */
+  #configure(): void {
+    const { current } = this.#activities;
+    const { prepared } = current;
+    this.#setUpFor = current;
+    if (prepared !== undefined) {
+      const setup = liveSetup(prepared, this.#options.runConfig, { history: this.#continuity.seed() });
+      const { model } = this.#model;
+      if (this.#leg.ask((connection) => connection.reconfigure?.(setup, model)) === 'applied') {
+        this.#continuity.reconfigured();
+        this.#ready();
+        return;
+      }
+    }
+    this.#resumption.drop('handoff');
+    this.#leg.renew('handoff');
+    // What the old connection would still have said is not wanted.
+    if (this.#conversation.isAgentSpeaking) this.#traffic.received({ type: 'turnComplete' });
+  }
+
   #knowledge(resuming: Resuming): Knowledge {
     if (resuming.tag === 'reseed') return { history: this.#continuity.seed() };
     return { history: [], resumptionHandle: resuming.handle.handle };
@@ -398,6 +488,12 @@ export class AgentSession implements AsyncDisposable {
   }
 
   #ready(): void {
+    // Somebody else may have got the conversation while it was dialled.
+    if (this.#setUpFor !== this.#activities.current) {
+      this.#configure();
+      return;
+    }
+    this.#activities.configured();
     this.#pump.pump();
     this.#speech.moveOn();
   }
@@ -433,6 +529,15 @@ export class AgentSession implements AsyncDisposable {
     this.#events.close(whole);
     return whole;
   }
+}
+
+/** A function of its own, so that an agent that is never ready holds no live session in memory. */
+async function setUp(
+  preparing: Promise<PreparedAgent>,
+  runConfig: RunConfig | undefined,
+  knowledge: Knowledge,
+): Promise<LiveSetup> {
+  return liveSetup(await preparing, runConfig, knowledge);
 }
 
 function lifetimeOf(

@@ -29,6 +29,9 @@ export interface AgentSpeechOptions {
   refused(what: string, error: unknown): void;
 }
 
+/** What a model is told that answers nobody but the user, when it is to speak nevertheless. */
+export const GO_ON = '(The conversation is yours now. Go on.)';
+
 /** Who speaks in a live session: the agent, in its speeches, and the user, as far as that can be known. */
 export class AgentSpeech {
   readonly #options: AgentSpeechOptions;
@@ -70,6 +73,17 @@ export class AgentSpeech {
 
   reply(options: GenerateReplyOptions): SpeechHandle {
     return this.#speeches.add(this.#requests.reply(options), options);
+  }
+
+  /** Whether something waits to be said, or the model was asked for it and has not begun. */
+  get isAsked(): boolean {
+    return this.#speeches.isAsked;
+  }
+
+  /** Has the model speak of its own accord, in whichever way it can be asked to. */
+  goOn(): void {
+    const { model } = this.#options;
+    this.reply(model.capabilities.takesContent === true ? {} : { userInput: GO_ON });
   }
 
   interrupt(): void {

@@ -32,7 +32,7 @@ export interface ContinuityOptions {
   readonly session: StoredSession;
   readonly conversation: Conversation;
   readonly resumption: Resumption;
-  readonly capabilities: LiveCapabilities;
+  readonly model: { readonly capabilities: LiveCapabilities };
   readonly policy: ReconnectPolicy | undefined;
   /** The calls whose tools have not settled. */
   running(): readonly FunctionCall[];
@@ -59,8 +59,8 @@ export class Continuity {
 
   constructor(options: ContinuityOptions) {
     this.#options = options;
-    const { policy, capabilities } = options;
-    const keeps = policy !== undefined && capabilities.inProcess !== true;
+    const { policy, model } = options;
+    const keeps = policy !== undefined && model.capabilities.inProcess !== true;
     this.ring = new InputRing(keeps, policy?.bufferedAudioMs ?? Infinity);
   }
 
@@ -141,7 +141,7 @@ export class Continuity {
   /** What a result is sent as: to a connection that does not know its call, both are told as history. */
   answerOf(response: FunctionResponse): ModelInput | undefined {
     if (this.#openCalls.has(response.id)) return { type: 'toolResponse', responses: [response] };
-    if (this.#options.capabilities.takesContent !== true) return undefined;
+    if (this.#options.model.capabilities.takesContent !== true) return undefined;
     const call = this.#options.session.history.findLast(({ parts }) =>
       parts.some(({ functionCall }) => functionCall?.id === response.id),
     );
@@ -155,13 +155,18 @@ export class Continuity {
     return seedHistory(this.#options.session.history, this.#leftOut);
   }
 
+  /** The connection goes on with the history it was given anew by `seed`. */
+  reconfigured(): void {
+    this.#openCalls = new Set();
+  }
+
   /** The connection is gone: what it had not answered goes back into the ring. */
   cut(): void {
-    const { conversation, resumption, capabilities } = this.#options;
+    const { conversation, resumption, model } = this.#options;
     const atBoundary = this.isAtBoundary && resumption.isCurrent;
     const rewinding = this.ring.rewind(resumption.handle?.isCounted);
     // What ended so many connections is not asked about once more in other words.
-    const canAsk = capabilities.takesContent === true && rewinding !== 'givenUp';
+    const canAsk = model.capabilities.takesContent === true && rewinding !== 'givenUp';
     const again = rewinding === 'again' ? this.ring.contentsToSend : undefined;
     const { cutTurn, completed, owesAnswer } = conversation.cut(again, canAsk);
     if (completed) resumption.fellBehind();
@@ -172,7 +177,7 @@ export class Continuity {
 
   /** The connection is a new one. `unsent` are the results that were waiting for it. */
   continued(resuming: Resuming, seededTurns: number, unsent: readonly FunctionResponse[]): Continued {
-    const { session, capabilities, conversation, resumption } = this.#options;
+    const { session, model, conversation, resumption } = this.#options;
     const { atBoundary = true, cutTurn = false, owesAnswer = false, isGivenUp = false } = this.#cut ?? {};
     this.#cut = undefined;
     this.#sentInputs = 0;
@@ -192,7 +197,7 @@ export class Continuity {
     const isBehind = handle !== undefined && (handle.isBehind || owesAnswer);
     const turns = isBehind ? seedHistory(session.history.slice(handle.historyLength), running) : [];
     const turnComplete = owesAnswer && running.size === 0;
-    const canTell = capabilities.takesContent === true && (turns.length > 0 || turnComplete);
+    const canTell = model.capabilities.takesContent === true && (turns.length > 0 || turnComplete);
     // Fresh, it has those that were settled when it was seeded; resumed, those that are among the turns it is told.
     const told = new Set(canTell ? turns.flatMap(idsOfResults) : []);
     const results = unsent.filter(({ id }) =>
@@ -215,8 +220,8 @@ export class Continuity {
 
   /** Calls whose results are told when there are any, where the model takes that. */
   #runningCalls(): ReadonlySet<string> {
-    const { capabilities, running } = this.#options;
-    return new Set(capabilities.takesContent === true ? running().map(({ id }) => id) : []);
+    const { model, running } = this.#options;
+    return new Set(model.capabilities.takesContent === true ? running().map(({ id }) => id) : []);
   }
 }
 

@@ -83,6 +83,11 @@ export class Conversation {
     return this.#floor === 'agent' ? this.#turn + 1 : this.#turn;
   }
 
+  /** Whether an answer is owed or being given in this turn, or one was given in it or later. */
+  isAnswered(turn: number): boolean {
+    return this.#turn > turn || (this.#turn === turn && this.#floor !== 'open');
+  }
+
   get usage(): Usage {
     return this.#usage;
   }

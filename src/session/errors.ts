@@ -98,3 +98,8 @@ export class SlowConsumerError extends HoldfastError {
 export class ToolTimeoutError extends HoldfastError {
   readonly code = 'HOLDFAST_TOOL_TIMEOUT';
 }
+
+/** The tools of a toolset cannot be had: it failed to open, or did not in time. */
+export class ToolsetError extends HoldfastError {
+  readonly code = 'HOLDFAST_TOOLSET';
+}

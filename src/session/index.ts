@@ -1,6 +1,12 @@
 /** Live sessions: agents, tools, the queue in front of them and the engine behind. */
+export { HANDOFF_ANSWER_TIMEOUT_MS, MAX_NESTED_TASKS, MAX_REFUSED_TASKS } from './activities.ts';
+export { ENTER_UNWIND_MS, EXIT_TIMEOUT_MS } from './activity.ts';
 export { Agent } from './agent.ts';
-export type { AgentOptions, Instructions } from './agent.ts';
+export type { AgentContext, AgentHook, AgentOptions, Instructions } from './agent.ts';
+export { AgentTask } from './agent-task.ts';
+export type { AgentTaskOptions } from './agent-task.ts';
+export { Handoff, TRANSFER_TOOL, handoff } from './handoff.ts';
+export type { HandoffOptions } from './handoff.ts';
 export { AgentSession } from './agent-session.ts';
 export { DRAIN_ANSWER_TIMEOUT_MS } from './session-drain.ts';
 export type { AgentSessionState } from './agent-session.ts';
@@ -47,7 +53,8 @@ export type {
   StoredSession,
 } from './session-store.ts';
 export { DEFAULT_TOOL_TIMEOUT_MS, tool } from './tool.ts';
-export type { JsonSchema, JsonToolOptions, Tool, ToolContext, ZodToolOptions } from './tool.ts';
+export type { JsonSchema, JsonToolOptions, Tool, ToolContext, UserData, ZodToolOptions } from './tool.ts';
 export { TOOL_UNWIND_MS } from './tool-calls.ts';
 export type { Toolset } from './toolset.ts';
+export { TOOLSET_OPEN_TIMEOUT_MS } from './toolsets.ts';
 export { addUsage, NO_USAGE } from './usage.ts';

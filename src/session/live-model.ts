@@ -109,6 +109,12 @@ export interface LiveConnection extends StreamConnection<ModelInput> {
   /** The turn under way, or the last one, was interrupted when so much of its audio had been heard. */
   truncate?(playedMs: number): void;
   /**
+   * Goes on for another agent, or for the same one with other tools: what the model is told from now on is `setup`, whose
+   * `history` is the whole conversation. An answer whose calls wait for results ends where it is, as a turn that is complete.
+   * `model` is that agent's. Returns whether it does; otherwise, as for a connection without this, a new one is dialled.
+   */
+  reconfigure?(setup: LiveSetup, model: LiveModel): 'applied' | 'needs-swap';
+  /**
    * Speaks a text as a turn of the agent, with its transcript, whatever the setup says of transcripts. Returns false
    * when it cannot now. For models with `saysText`.
    */

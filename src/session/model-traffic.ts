@@ -1,4 +1,5 @@
 import type { Usage } from '../protocol/index.ts';
+import type { Activities } from './activities.ts';
 import type { AgentSpeech } from './agent-speech.ts';
 import type { ConnectionStory } from './connection-story.ts';
 import type { Continuity } from './continuity.ts';
@@ -11,6 +12,7 @@ import { NO_USAGE, addUsage } from './usage.ts';
 
 export interface ModelTrafficOptions {
   readonly session: StoredSession;
+  readonly activities: Activities;
   readonly conversation: Conversation;
   readonly continuity: Continuity;
   readonly speech: AgentSpeech;
@@ -76,6 +78,7 @@ export class ModelTraffic {
     if (message.type === 'turnComplete') leg.turnEnded();
     if (message.type === 'usage') session.usage = addUsage(this.#usageBefore, conversation.usage);
     if (continuity.received(message)) leg.contextLost();
+    if (message.type === 'turnComplete') this.#options.activities.moveOn();
     speech.moveOn();
     changed();
   }

@@ -1,5 +1,6 @@
 import type { ReseedCause } from '../protocol/index.ts';
 import type { StoredResumption } from './session-store.ts';
+import type { StreamCapabilities } from './stream-port.ts';
 
 /** How many resumed connections in a row may come to nothing before the handle itself is taken to be the reason (R6). */
 export const MAX_HANDLE_FAILURES = 2;
@@ -21,10 +22,10 @@ export interface KnownHandle extends StoredResumption {
   isBehind: boolean;
 }
 
-export interface HandleLimits {
-  readonly modelId: string;
-  /** For how long a handle is good after the connection has ended, in milliseconds. */
-  readonly lifetimeMs: number;
+/** Whose handles they are. */
+export interface HandleIssuer {
+  readonly id: string;
+  readonly capabilities: Pick<StreamCapabilities, 'handleLifetimeMs'>;
 }
 
 /** How the next connection is to know the conversation. */
@@ -39,7 +40,7 @@ export type Resuming =
  * started fresh with its history; one that never had any is another matter, which the policy decides.
  */
 export class Resumption {
-  readonly #limits: HandleLimits;
+  readonly #issuer: HandleIssuer;
   #handle: KnownHandle | undefined;
   /** Why there is no handle; `noHandle` where there never was one. */
   #missing: ReseedCause = 'noHandle';
@@ -62,14 +63,14 @@ export class Resumption {
    * changes.
    */
   constructor(
-    limits: HandleLimits,
+    issuer: HandleIssuer,
     stored: StoredResumption | undefined,
     historyLength: number,
     changed: (stored: StoredResumption | undefined) => void,
   ) {
-    this.#limits = limits;
+    this.#issuer = issuer;
     this.#changed = changed;
-    if (stored === undefined || stored.modelId !== limits.modelId) return;
+    if (stored === undefined || stored.modelId !== issuer.id) return;
     // What was said since, the provider does not know, and neither what was settled at the start of this process.
     const isBehind = stored.historyLength < historyLength;
     this.#handle = {
@@ -105,7 +106,7 @@ export class Resumption {
   issued(handle: Omit<KnownHandle, 'modelId'>): void {
     this.#isResumableNow = true;
     if (this.#isForgetful) return;
-    const { modelId } = this.#limits;
+    const { id: modelId } = this.#issuer;
     this.#handle = { ...handle, modelId };
     this.#isConfirmed = true;
     const { handle: token, atMs, historyLength } = handle;
@@ -171,7 +172,8 @@ export class Resumption {
     const handle = this.#handle;
     if (handle === undefined) return { tag: 'reseed', why: this.#missing };
     const goodFromMs = Math.max(handle.atMs, this.#heldUntilMs);
-    if (wallTimeMs - goodFromMs <= this.#limits.lifetimeMs) return { tag: 'resume', handle };
+    if (wallTimeMs - goodFromMs <= (this.#issuer.capabilities.handleLifetimeMs ?? Infinity))
+      return { tag: 'resume', handle };
     this.drop('handleExpired');
     return { tag: 'reseed', why: 'handleExpired' };
   }

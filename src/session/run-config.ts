@@ -1,6 +1,5 @@
-import type { Agent } from './agent.ts';
 import type { LiveSetup, Modality } from './live-model.ts';
-import type { StoredSession } from './session-store.ts';
+import type { PreparedAgent } from './prepared-agent.ts';
 
 /** How one live session is to be run; what the agent is belongs to the agent. */
 export interface RunConfig {
@@ -20,25 +19,19 @@ export interface RunConfig {
 /** What a new connection knows the conversation by: the provider's handle, or the conversation so far (clause R2). */
 export type Knowledge = Pick<LiveSetup, 'history' | 'resumptionHandle'>;
 
-/**
- * What a new connection is set up with. A function of its own, so that instructions which never come hold no live
- * session in memory (clause C6).
- */
-export async function liveSetup(
-  agent: Agent,
-  session: StoredSession,
+/** What a connection is set up with for an agent. */
+export function liveSetup(
+  { instructions, tools }: PreparedAgent,
   config: RunConfig | undefined = {},
   knowledge: Knowledge,
-): Promise<LiveSetup> {
-  const { instructions: given } = agent;
-  const instructions = typeof given === 'function' ? await given(session) : given;
+): LiveSetup {
   const { inputTranscription, outputTranscription, ...rest } = config;
   const set = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
   return {
     ...set,
     ...knowledge,
     instructions,
-    tools: agent.tools.map((tool) => tool.declaration),
+    tools: Array.from(tools.values(), ({ declaration }) => declaration),
     inputTranscription: inputTranscription ?? true,
     outputTranscription: outputTranscription ?? true,
   };

@@ -24,8 +24,9 @@ export interface SessionEventsOptions {
   readonly log: Logger;
   /** The name the live session is logged under. */
   readonly owner: string;
-  readonly agentName: string;
-  readonly modelId: string;
+  /** Who signs what the agent says. */
+  agentName(): string;
+  modelId(): string;
   /** The agent's turn that events belong to now. */
   turn(): number;
 }
@@ -49,12 +50,12 @@ export class SessionEvents {
   }
 
   emit(body: LiveEventBody): void {
-    const { clock, agentName } = this.#options;
+    const { clock } = this.#options;
     const isUser = body.type === 'userState' || (body.type === 'transcript' && body.speaker === 'user');
     this.#lastSeq += 1;
     const seq = this.#lastSeq;
     const atMs = clock.wallTime();
-    const author = isUser ? 'user' : agentName;
+    const author = isUser ? 'user' : this.#options.agentName();
     const turn = this.#options.turn();
     if (body.type === 'audio') {
       // Written out, because there are fifty a second of this one, and a copy of unknown fields is ten times as slow.
@@ -74,7 +75,7 @@ export class SessionEvents {
     this.emit({
       type: 'warning',
       code: error instanceof HoldfastError ? error.code : 'HOLDFAST_INPUT_REFUSED',
-      message: `${this.#options.modelId} cannot take this '${what}'; it was dropped: ${describeError(error)}`,
+      message: `${this.#options.modelId()} cannot take this '${what}'; it was dropped: ${describeError(error)}`,
     });
   }
 

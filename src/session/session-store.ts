@@ -19,6 +19,8 @@ export interface StoredSession {
   pendingCalls?: readonly FunctionCall[] | undefined;
   /** How much of the user's audio models have been sent, over all live sessions, in milliseconds. */
   inputMs?: number | undefined;
+  /** The agent who has the conversation, by name, where it is not the one it began with. */
+  activeAgent?: string | undefined;
   /** What the answers have cost, over all live sessions. */
   usage?: Usage | undefined;
 }

@@ -98,6 +98,11 @@ export class Speeches {
     return this.#active.length === 0 && this.#waiting.length === 0;
   }
 
+  /** Whether one waits, or was asked for and has not begun. */
+  get isAsked(): boolean {
+    return this.#waiting.length > 0 || this.#active.some(({ state }) => state.tag === 'asked');
+  }
+
   /** Resolves when nothing is being heard and nothing waits, at the latest when the session closes. */
   whenQuiet(): Promise<void> {
     if (this.isQuiet) return Promise.resolve();

@@ -43,7 +43,7 @@ class Rig {
         withoutHandle: 'reseed',
       },
       random: seededRandom(1),
-      resumption: new Resumption({ modelId: 'peer', lifetimeMs: Infinity }, undefined, 0, () => undefined),
+      resumption: new Resumption({ id: 'peer', capabilities: {} }, undefined, 0, () => undefined),
       setup: async () => undefined,
       mayReconnect: () => this.mayReconnect,
       hasInput: () => this.hasInput,

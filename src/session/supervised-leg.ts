@@ -234,14 +234,17 @@ export class SupervisedLeg<
   /**
    * Gives the connection up for a new one, because its owner has no use for what it still has to say: what was asked of
    * it is not wanted any more, and it cannot be told so. That says nothing against the provider, so no meter counts it
-   * unless the new one is not had at once (clause R4).
+   * unless the new one is not had at once (clause R4). With a cause the new one is told of as a swap.
    */
-  renew(): void {
+  renew(cause?: ConnectionCause): void {
     const state = this.#state;
     if (state.tag !== 'connected' || this.#leg.isClosing) return;
     this.#options.resumption.disconnected(state.scope.clock.wallTime());
     this.#state = { tag: 'waiting' };
-    void this.#replace(state.scope.close('renewed'), () => this.#dialOrRedial());
+    const sinceMs = this.#leg.clock.now();
+    const swap: Outage | undefined =
+      cause === undefined ? undefined : { cause, kind: 'swap', sinceMs, wasHealthy: true };
+    void this.#replace(state.scope.close('renewed'), () => this.#dialOrRedial(swap));
   }
 
   /** The provider has forgotten the conversation: the next connection is started with the history. */
@@ -495,11 +498,11 @@ export class SupervisedLeg<
     await scope.close('swap');
   }
 
-  async #dialOrRedial(): Promise<Error | undefined> {
+  async #dialOrRedial(swap: Outage | undefined): Promise<Error | undefined> {
     this.#options.changed({ type: 'connection', state: 'connecting', attempt: 1 });
     const sinceMs = this.#leg.clock.now();
     try {
-      await this.#dial(this.#resuming());
+      await this.#dial(this.#resuming(), swap);
       return undefined;
     } catch (error) {
       this.#leg.throwIfClosing();

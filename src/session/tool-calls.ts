@@ -1,13 +1,30 @@
-import { describeError } from '../kernel/index.ts';
-import type { Lifetime } from '../kernel/index.ts';
+import { ClosedError, describeError } from '../kernel/index.ts';
+import { withoutFrames } from '../kernel/errors.ts';
+import type { Lifetime, Timer } from '../kernel/index.ts';
 import type { FunctionCall, FunctionResponse } from '../protocol/index.ts';
+import type { Activities } from './activities.ts';
+import { sessionOf } from './activity.ts';
+import type { Activity, HookEnvironment } from './activity.ts';
+import type { AgentSession } from './agent-session.ts';
+import type { AgentTask } from './agent-task.ts';
 import { ToolTimeoutError } from './errors.ts';
-import type { Tool, ToolContext } from './tool.ts';
+import { Handoff } from './handoff.ts';
+import type { Tool, ToolContext, UserData } from './tool.ts';
 
 /** How a call ended, exactly once. `answer`: the model waits for the result; a call it took back gets none. */
 export interface SettledCall {
   readonly response: FunctionResponse;
   readonly answer: boolean;
+  /** Whose tool it was. */
+  readonly activity: Activity;
+  /** Whom it gives the conversation to. */
+  readonly handoff?: PreparedHandoff;
+}
+
+/** An agent who is ready to have the conversation. */
+export interface PreparedHandoff {
+  readonly to: Activity;
+  readonly reply: boolean;
 }
 
 /** How many answered calls are remembered, in case the model asks for one of them again. */
@@ -21,6 +38,21 @@ const SESSION_ENDED = 'cancelled, the session ended';
 interface RunningCall {
   readonly call: FunctionCall;
   readonly scope: Lifetime;
+  readonly tool: Tool;
+  readonly activity: Activity;
+  /** Undefined while a task has the conversation. */
+  timeout: Timer | undefined;
+  timeoutAtMs: number;
+  /** Whether the model has taken it back, and the tool goes on nevertheless. */
+  isUnwanted: boolean;
+}
+
+export interface ToolCallsOptions {
+  readonly owner: Lifetime;
+  readonly environment: HookEnvironment;
+  /** Whose tools are called now, and who prepares what they hand over to. */
+  activities(): Pick<Activities, 'current' | 'prepare' | 'runTask'>;
+  settled(settled: SettledCall): void;
 }
 
 /**
@@ -28,23 +60,14 @@ interface RunningCall {
  * wanted, and a tool that ignores it is abandoned by name while everything else goes on (clause R10).
  */
 export class ToolCalls {
-  readonly #tools: ReadonlyMap<string, Tool>;
+  readonly #options: ToolCallsOptions;
   readonly #owner: Lifetime;
-  readonly #state: Record<string, unknown>;
-  readonly #settled: (settled: SettledCall) => void;
   readonly #running = new Map<string, RunningCall>();
   readonly #answers = new Map<string, FunctionResponse>();
 
-  constructor(
-    tools: readonly Tool[],
-    owner: Lifetime,
-    state: Record<string, unknown>,
-    settled: (settled: SettledCall) => void,
-  ) {
-    this.#tools = new Map(tools.map((tool) => [tool.name, tool]));
-    this.#owner = owner;
-    this.#state = state;
-    this.#settled = settled;
+  constructor(options: ToolCallsOptions) {
+    this.#options = options;
+    this.#owner = options.owner;
   }
 
   /** Whether a call of this id runs, or has settled a short while ago. */
@@ -62,27 +85,34 @@ export class ToolCalls {
     return this.#answers.get(id);
   }
 
+  /** How many calls of an activity's tools have not settled. */
+  countOf(activity: Activity): number {
+    let count = 0;
+    for (const running of this.#running.values()) if (running.activity === activity) count += 1;
+    return count;
+  }
+
   /** Starts a call of an id that is not known. */
   start(call: FunctionCall): void {
-    const tool = this.#tools.get(call.name);
+    const activity = this.#options.activities().current;
+    const tools = activity.prepared?.tools;
+    const tool = tools?.get(call.name);
     if (this.#owner.isClosing) {
       // The model's message itself led to the close: the history must not end in the middle of a call.
-      this.#tell(failure(call, SESSION_ENDED), false);
+      this.#tell({ response: failure(call, SESSION_ENDED), answer: false, activity });
       return;
     }
     if (tool === undefined) {
-      const known = [...this.#tools.keys()].join(', ') || 'none';
-      this.#tell(failure(call, `There is no tool named '${call.name}'. Known: ${known}.`), true);
+      const known = Array.from(tools?.keys() ?? []).join(', ') || 'none';
+      const response = failure(call, `There is no tool named '${call.name}'. Known: ${known}.`);
+      this.#tell({ response, answer: true, activity });
       return;
     }
     const scope = this.#owner.child(`tool ${call.name}`, { phase: 'settle', drain: (child) => child.closed });
-    this.#running.set(call.id, { call, scope });
-    const { timeoutMs } = tool;
-    scope.timer('time-out', timeoutMs, () => {
-      const error = new ToolTimeoutError(`Tool '${call.name}' did not settle within ${timeoutMs} ms.`);
-      this.settle(call.id, failure(call, error.message), 'timed out');
-    });
-    ToolCalls.#run(tool, call, this.#state, scope, new WeakRef(this));
+    const running = { call, scope, tool, activity, timeout: undefined, timeoutAtMs: 0, isUnwanted: false };
+    this.#running.set(call.id, running);
+    this.#arm(running, tool.timeoutMs);
+    ToolCalls.#run(running, this.#options.environment, new WeakRef(this));
   }
 
   /**
@@ -90,14 +120,12 @@ export class ToolCalls {
    * it holds them by accident: a tool that never settles must not keep its session in memory (clause C6).
    */
   static #run(
-    tool: Tool,
-    call: FunctionCall,
-    state: ToolContext['state'],
-    scope: Lifetime,
+    { call, scope, tool }: RunningCall,
+    environment: HookEnvironment,
     calls: WeakRef<ToolCalls>,
   ): void {
-    const { signal } = scope;
-    const run = Promise.resolve().then(() => tool.execute(call.args, { signal, callId: call.id, state }));
+    const context = new CallContext(call.id, scope, environment, calls);
+    const run = Promise.resolve().then(() => tool.execute(call.args, context));
     void scope.own('run', run, {
       phase: 'settle',
       boundMs: TOOL_UNWIND_MS,
@@ -106,37 +134,140 @@ export class ToolCalls {
       close: (running) => running.catch(() => undefined),
     });
     run.then(
-      (value) => calls.deref()?.settle(call.id, success(call, value), 'settled'),
+      (value) => calls.deref()?.finished(call.id, value),
       (error: unknown) => calls.deref()?.settle(call.id, failure(call, describeError(error)), 'failed'),
     );
   }
 
-  /** Takes calls back: their signals fire, and the model gets no answer. */
-  cancel(ids: readonly string[], why = 'cancelled by the model'): void {
+  /** The tool has given its result. */
+  finished(id: string, value: unknown): void {
+    const running = this.#running.get(id);
+    if (running === undefined) return;
+    if (value instanceof Handoff) void this.#handOver(running, value);
+    else this.settle(id, success(running.call, value), 'settled');
+  }
+
+  /** Lets a task have the conversation in the middle of a call, whose time does not run meanwhile. */
+  async runTask<Result>(id: string, task: AgentTask<Result>): Promise<Result> {
+    const running = this.#running.get(id);
+    if (running === undefined) throw new ClosedError('The call has settled; no task can be run for it.');
+    running.timeout?.cancel();
+    const leftMs = running.timeoutAtMs - this.#owner.clock.now();
+    running.timeout = undefined;
+    const fate = { task };
+    running.scope.own('task', fate, {
+      stop: (held) => held.task.fail(new ClosedError('The call the task was run for is over.')),
+    });
+    try {
+      return await this.#options.activities().runTask(task);
+    } finally {
+      running.scope.release(fate);
+      if (this.#running.get(id) === running && !running.scope.isClosing) this.#arm(running, leftMs);
+    }
+  }
+
+  /** The model takes calls back: their signals fire, and it gets no answer. */
+  takenBack(ids: readonly string[]): void {
+    const isCancellable = (id: string): boolean => this.#running.get(id)?.tool.cancellable !== false;
+    this.cancel(ids.filter(isCancellable), 'cancelled by the model');
+    for (const id of ids) {
+      const running = this.#running.get(id);
+      if (running !== undefined) running.isUnwanted = true;
+    }
+  }
+
+  /** Ends calls: their signals fire, and the model gets no answer. */
+  cancel(ids: readonly string[], why: string): void {
     for (const id of ids) {
       const running = this.#running.get(id);
       if (running === undefined) continue;
       this.#running.delete(id);
-      this.#tell(failure(running.call, why), false);
+      this.#tell({ response: failure(running.call, why), answer: false, activity: running.activity });
       void running.scope.close(why);
     }
   }
 
   /** Settles a call, unless it has settled otherwise. */
-  settle(id: string, response: FunctionResponse, reason: string): void {
+  settle(id: string, response: FunctionResponse, reason: string, handoff?: PreparedHandoff): void {
     const running = this.#running.get(id);
     if (running === undefined) return;
     this.#running.delete(id);
-    this.#tell(response, true);
+    const { activity, isUnwanted } = running;
+    this.#tell({
+      response,
+      answer: !isUnwanted,
+      activity,
+      ...(handoff === undefined || isUnwanted ? {} : { handoff }),
+    });
     void running.scope.close(reason);
   }
 
-  #tell(response: FunctionResponse, answer: boolean): void {
+  async #handOver({ call }: RunningCall, { agent, reply, result }: Handoff): Promise<void> {
+    try {
+      const to = await this.#options.activities().prepare(agent);
+      this.settle(call.id, success(call, result), 'settled', { to, reply });
+    } catch (error) {
+      this.settle(call.id, failure(call, describeError(error)), 'failed');
+    }
+  }
+
+  #arm(running: RunningCall, timeoutMs: number): void {
+    const { call, scope, tool } = running;
+    running.timeoutAtMs = this.#owner.clock.now() + timeoutMs;
+    running.timeout = scope.timer('time-out', timeoutMs, () => {
+      const error = new ToolTimeoutError(`Tool '${call.name}' did not settle within ${tool.timeoutMs} ms.`);
+      this.settle(call.id, failure(call, error.message), 'timed out');
+    });
+  }
+
+  #tell(settled: SettledCall): void {
+    const { response } = settled;
     this.#answers.set(response.id, response);
     const [oldest] = this.#answers.keys();
     if (this.#answers.size > REMEMBERED_ANSWERS && oldest !== undefined) this.#answers.delete(oldest);
-    this.#settled({ response, answer });
+    this.#options.settled(settled);
   }
+}
+
+/** What a tool is told; it holds no live session. */
+class CallContext implements ToolContext {
+  readonly callId: string;
+  readonly state: Record<string, unknown>;
+  readonly userData: UserData;
+  readonly #scope: Lifetime;
+  readonly #session: WeakRef<AgentSession>;
+  readonly runTask: ToolContext['runTask'];
+
+  constructor(
+    callId: string,
+    scope: Lifetime,
+    { state, userData, session }: HookEnvironment,
+    calls: WeakRef<ToolCalls>,
+  ) {
+    this.callId = callId;
+    this.state = state;
+    this.userData = userData;
+    this.#scope = scope;
+    this.#session = session;
+    this.runTask = runTaskOf(callId, calls);
+  }
+
+  get signal(): AbortSignal {
+    return this.#scope.signal;
+  }
+
+  get session(): AgentSession {
+    return sessionOf(this.#session);
+  }
+}
+
+/** A function, because a tool takes what it needs out of its context. */
+function runTaskOf(callId: string, calls: WeakRef<ToolCalls>): ToolContext['runTask'] {
+  return (task) => {
+    const held = calls.deref();
+    if (held !== undefined) return held.runTask(callId, task);
+    return Promise.reject(withoutFrames(new ClosedError('The live session has ended.')));
+  };
 }
 
 /** Results are JSON objects; anything else is wrapped as `{ output }`, and what JSON cannot hold is an error. */

@@ -1,20 +1,22 @@
 import type { Lifetime } from '../kernel/index.ts';
 import type { FunctionCall, FunctionResponse, LiveEventBody } from '../protocol/index.ts';
+import type { Activities } from './activities.ts';
+import type { Activity, HookEnvironment } from './activity.ts';
 import type { Continuity } from './continuity.ts';
 import type { Conversation } from './conversation.ts';
 import type { ModelInput } from './live-model.ts';
 import type { StoredSession } from './session-store.ts';
 import { ToolCalls } from './tool-calls.ts';
 import type { SettledCall } from './tool-calls.ts';
-import type { Tool } from './tool.ts';
 
 export interface ToolExchangeOptions {
-  readonly tools: readonly Tool[];
   readonly owner: Lifetime;
   readonly session: StoredSession;
   readonly conversation: Conversation;
   /** What the connection knows. */
   readonly continuity: Continuity;
+  readonly environment: HookEnvironment;
+  activities(): Activities;
   emit(event: LiveEventBody): void;
   /** Sends what the model waits for. */
   send(input: ModelInput): void;
@@ -32,13 +34,23 @@ export class ToolExchange {
 
   constructor(options: ToolExchangeOptions) {
     this.#options = options;
-    const { tools, owner, session } = options;
-    this.#calls = new ToolCalls(tools, owner, session.state, (settled) => this.#settled(settled));
+    const { owner, environment, activities } = options;
+    this.#calls = new ToolCalls({
+      owner,
+      environment,
+      activities,
+      settled: (settled) => this.#settled(settled),
+    });
   }
 
   /** The calls whose tools have not settled. */
   get running(): readonly FunctionCall[] {
     return this.#calls.running;
+  }
+
+  /** How many calls of an activity's tools have not settled. */
+  countOf(activity: Activity): number {
+    return this.#calls.countOf(activity);
   }
 
   called(calls: readonly FunctionCall[]): void {
@@ -55,7 +67,7 @@ export class ToolExchange {
   }
 
   cancelled(ids: readonly string[]): void {
-    this.#calls.cancel(ids);
+    this.#calls.takenBack(ids);
     this.#options.continuity.settled(ids);
   }
 
@@ -70,13 +82,17 @@ export class ToolExchange {
     changed();
   }
 
-  /** A result goes to the connection that knows its call, or is told as history, or is lost and said to be. */
+  /**
+   * A result goes to the connection that knows its call, or is told as history, with a new connection where the model takes
+   * that in no other way; or it is lost and said to be.
+   */
   answer(response: FunctionResponse): void {
     const input = this.#options.continuity.answerOf(response);
     if (input !== undefined) {
       this.#options.send(input);
       return;
     }
+    if (this.#options.activities().tellAnew()) return;
     this.#options.emit({
       type: 'warning',
       code: 'HOLDFAST_TOOL_RESULT_LOST',
@@ -97,11 +113,17 @@ export class ToolExchange {
     this.answer(answer);
   }
 
-  #settled({ response, answer }: SettledCall): void {
+  #settled({ response, answer, activity, handoff }: SettledCall): void {
     const { session, emit, changed } = this.#options;
+    const activities = this.#options.activities();
     session.history.push({ role: 'user', parts: [{ functionResponse: response }] });
     emit({ type: 'toolResult', result: response });
     changed();
-    if (answer) this.answer(response);
+    if (handoff !== undefined) activities.handOver(handoff.to, handoff.reply);
+    // Who does not stay gives the result to the next one as history.
+    else if (activities.isStaying(activity)) {
+      if (answer) this.answer(response);
+    } else if (answer) activity.isUnanswered = true;
+    activities.moveOn();
   }
 }

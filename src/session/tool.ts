@@ -1,11 +1,25 @@
 import { z } from 'zod';
 import { InvalidOptionError, describeError } from '../kernel/index.ts';
+import type { AgentSession } from './agent-session.ts';
+import type { AgentTask } from './agent-task.ts';
 import type { ToolDeclaration } from './live-model.ts';
 
 /** Long enough for a slow lookup, short enough that a caller is not left in silence for ever. */
 export const DEFAULT_TOOL_TIMEOUT_MS = 30_000;
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
+
+/**
+ * What a program shares with its tools and hooks in one live session: `AgentSessionOptions.userData`. It lives as long as
+ * the live session and is not stored; what is to outlive it belongs into `state`. Declare its fields once:
+ *
+ * ```ts
+ * declare module 'holdfast' {
+ *   interface UserData { customer?: Customer }
+ * }
+ * ```
+ */
+export interface UserData extends Record<string, unknown> {}
 
 /** What a tool is told besides its arguments. */
 export interface ToolContext {
@@ -15,12 +29,25 @@ export interface ToolContext {
   readonly callId: string;
   /** The session's own state; what a tool writes there stays with the session. */
   readonly state: Record<string, unknown>;
+  /** What the program gave the live session to share. */
+  readonly userData: UserData;
+  /** @throws ClosedError when it has ended and nobody else holds it: a tool that hangs keeps no live session in memory. */
+  readonly session: AgentSession;
+  /**
+   * Lets a task have the conversation, and gives its result. The tool's own time does not run meanwhile; what ends the call
+   * ends the task.
+   * @throws ClosedError when the live session ends or drains; what the task failed with; InvalidOptionError for a task that
+   * was run before, or too many within each other.
+   */
+  runTask<Result>(task: AgentTask<Result>): Promise<Result>;
 }
 
 /** Something the model may call. Made by `tool()`. */
 export interface Tool {
   readonly name: string;
   readonly timeoutMs: number;
+  /** Whether the model may take a call back. Default true. */
+  readonly cancellable?: boolean;
   readonly declaration: ToolDeclaration;
   /** Checks the arguments and runs. Rejects with what is to be told to the model. */
   execute(args: unknown, context: ToolContext): Promise<unknown>;
@@ -32,6 +59,11 @@ interface ToolOptionsBase {
   readonly description: string;
   /** How long one call may take, in milliseconds. Default `DEFAULT_TOOL_TIMEOUT_MS`. */
   readonly timeoutMs?: number;
+  /**
+   * Whether its signal fires when the model takes a call back, because the user has interrupted. Default true. False for
+   * what must not stop half-way, a payment say: it runs to its end, and its result stands in the history.
+   */
+  readonly cancellable?: boolean;
 }
 
 export interface ZodToolOptions<Schema extends z.ZodObject> extends ToolOptionsBase {
@@ -66,13 +98,13 @@ const NO_PARAMETERS: JsonSchema = { type: 'object', properties: {} };
 export function tool<Schema extends z.ZodObject>(options: ZodToolOptions<Schema>): Tool;
 export function tool(options: JsonToolOptions): Tool;
 export function tool(options: ZodToolOptions<z.ZodObject> | JsonToolOptions): Tool {
-  const { name, description, timeoutMs = DEFAULT_TOOL_TIMEOUT_MS } = options;
+  const { name, description, timeoutMs = DEFAULT_TOOL_TIMEOUT_MS, cancellable = true } = options;
   if (!TOOL_NAME.test(name)) {
     throw new InvalidOptionError(`'${name}' cannot name a tool. Use up to 64 letters, digits, _, . or -.`);
   }
   if (!(timeoutMs > 0)) throw new InvalidOptionError(`timeoutMs of tool '${name}' must be above 0.`);
   if (options.parameters instanceof z.ZodType)
-    return zodTool(options as ZodToolOptions<z.ZodObject>, timeoutMs);
+    return { ...zodTool(options as ZodToolOptions<z.ZodObject>), timeoutMs, cancellable };
   const { parameters = NO_PARAMETERS, execute } = options as JsonToolOptions;
   if ('_def' in parameters) {
     throw new InvalidOptionError(
@@ -82,17 +114,17 @@ export function tool(options: ZodToolOptions<z.ZodObject> | JsonToolOptions): To
   return {
     name,
     timeoutMs,
+    cancellable,
     declaration: { name, description, parameters },
     execute: async (args, context) => execute(isRecord(args) ? args : {}, context),
   };
 }
 
-function zodTool(options: ZodToolOptions<z.ZodObject>, timeoutMs: number): Tool {
+function zodTool(options: ZodToolOptions<z.ZodObject>): Omit<Tool, 'timeoutMs'> {
   const { name, description, parameters, execute } = options;
   const { $schema, ...schema } = jsonSchemaOf(name, parameters);
   return {
     name,
-    timeoutMs,
     declaration: { name, description, parameters: schema },
     execute: async (args, context) => {
       const parsed = await parameters.safeParseAsync(args ?? {});
@@ -104,6 +136,15 @@ function zodTool(options: ZodToolOptions<z.ZodObject>, timeoutMs: number): Tool 
       return execute(parsed.data, context);
     },
   };
+}
+
+/** @throws InvalidOptionError where two tools have one name. */
+export function checkToolNames(agentName: string, tools: readonly Tool[]): void {
+  const names = new Set<string>();
+  for (const { name } of tools) {
+    if (names.has(name)) throw new InvalidOptionError(`Agent '${agentName}' has two tools named '${name}'.`);
+    names.add(name);
+  }
 }
 
 function jsonSchemaOf(name: string, parameters: z.ZodObject): Record<string, unknown> {

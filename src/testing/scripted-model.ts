@@ -18,6 +18,8 @@ export interface ScriptedModelOptions {
   readonly capabilities?: Partial<LiveCapabilities>;
   /** Whether its connections can be told to stop an answer. Default true. */
   readonly isInterruptible?: boolean;
+  /** What its connections answer when they are to go on for another agent. Default: they cannot be asked. */
+  readonly reconfigures?: 'applied' | 'needs-swap';
   /** Whether a dial is ready by itself; otherwise the test calls `accept` or `refuse`. Default true. */
   readonly acceptsAtOnce?: boolean;
   /** Called for each input a connection takes, within `send`: a model that answers at once. */
@@ -74,6 +76,7 @@ export class ScriptedModel implements LiveModel {
   connect(setup: LiveSetup, sink: ModelSink, scope: Lifetime): Promise<LiveConnection> {
     const dial = new ScriptedConnection(setup, sink, scope, this.#options);
     if (!this.#isInterruptible) delete dial.interrupt;
+    if (this.#options.reconfigures === undefined) delete dial.reconfigure;
     this.dials.push(dial);
     if (this.#acceptsAtOnce) dial.accept();
     return dial.ready;
@@ -82,7 +85,8 @@ export class ScriptedModel implements LiveModel {
 
 /** One dial of a ScriptedModel, and the connection it becomes. */
 export class ScriptedConnection implements LiveConnection {
-  readonly setup: LiveSetup;
+  /** What it was set up with, or goes on with. */
+  setup: LiveSetup;
   /** Everything that was sent, oldest first. */
   readonly inputs: ModelInput[] = [];
   /** What the session is told of the socket's own buffer. */
@@ -106,6 +110,12 @@ export class ScriptedConnection implements LiveConnection {
   /** Whether a goodbye leaves the connection open until the test ends it; otherwise it ends at once. */
   finishes = false;
   interrupt?: () => void = () => void (this.interrupts += 1);
+  /** Takes what it is to go on with for `setup`; the test plays how an answer ends over it. */
+  reconfigure?: (setup: LiveSetup) => 'applied' | 'needs-swap' = (setup) => {
+    const answer = this.#options.reconfigures ?? 'needs-swap';
+    if (answer === 'applied') this.setup = setup;
+    return answer;
+  };
   readonly #sink: ModelSink;
   readonly #ready = Promise.withResolvers<LiveConnection>();
   readonly #options: ScriptedModelOptions;

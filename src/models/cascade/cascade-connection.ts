@@ -4,6 +4,7 @@ import type { AudioChunk, Content, FunctionResponse } from '../../protocol/index
 import { textContent } from '../../protocol/index.ts';
 import type {
   LiveConnection,
+  LiveModel,
   LiveSetup,
   ModelInput,
   ModelOutput,
@@ -13,6 +14,7 @@ import type {
 import { resolveReconnect } from '../../session/index.ts';
 import { Resampler, TurnTracker } from '../../speech/index.ts';
 import type { LanguageModel, TimedWord, UserTurn, VoiceActivity } from '../../speech/index.ts';
+import { partsOf } from './cascade-model.ts';
 import type { CascadeParts } from './cascade-model.ts';
 import { Reply } from './reply.ts';
 import type { ReplyEnd, ReplySink } from './reply.ts';
@@ -29,13 +31,15 @@ export const REPLY_FAILED = 'REPLY_FAILED';
 /** One conversation of a cascade: who has the floor, what was said, and which part is asked for what. */
 export class CascadeConnection implements LiveConnection {
   readonly bufferedBytes = 0;
-  readonly #parts: CascadeParts;
-  readonly #setup: LiveSetup;
+  #parts: CascadeParts;
+  #setup: LiveSetup;
   readonly #sink: ModelSink;
   readonly #scope: Lifetime;
-  readonly #history: Content[];
+  #history: Content[];
   readonly #stt: SttLeg;
-  readonly #tts: TtsLeg | undefined;
+  #voice: Voice | undefined;
+  /** Voices of agents who have given the conversation away, and are still heard. */
+  #earlierVoices: Voice[] = [];
   readonly #turns: TurnTracker;
   #ear: VoiceActivity | undefined;
   #resampler: Resampler | undefined;
@@ -64,22 +68,7 @@ export class CascadeConnection implements LiveConnection {
         failed: (error) => this.#failed(error),
       },
     });
-    const isSilent = setup.responseModalities?.includes('AUDIO') === false;
-    this.#tts = isSilent
-      ? undefined
-      : new TtsLeg({
-          port: parts.tts,
-          owner: scope,
-          setup: { languageCode },
-          policy: resolveReconnect(reconnect, parts.tts.capabilities),
-          random,
-          ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
-          sentences: { text: 'spoken' },
-          mayReconnect: () => scope.isOpen,
-          connection: () => undefined,
-          usage: () => undefined,
-          lost: (error) => this.#failed(error),
-        });
+    this.#voice = isSilent(setup) ? undefined : this.#newVoice();
     const policy = setup.turnDetection === 'manual' ? { policy: 'manual' as const } : {};
     this.#turns = new TurnTracker(
       { ...parts.turns, ...policy, owner: scope },
@@ -117,7 +106,7 @@ export class CascadeConnection implements LiveConnection {
       },
       this.#scope,
     );
-    const [opened] = await Promise.all([ear, this.#stt.start(), this.#tts?.start()]);
+    const [opened] = await Promise.all([ear, this.#stt.start(), this.#voice?.leg.start()]);
     this.#ear = opened;
   }
 
@@ -164,6 +153,54 @@ export class CascadeConnection implements LiveConnection {
     if (this.#scope.isClosing) return false;
     this.#begin(wordForWord(text));
     return true;
+  }
+
+  /**
+   * For an agent whose cascade has the same ear, whatever language model and voice: what it was about to write down is not
+   * lost, and what is being said is heard to its end.
+   */
+  reconfigure(setup: LiveSetup, model: LiveModel): 'applied' | 'needs-swap' {
+    const parts = partsOf(model);
+    if (parts === undefined || !hasSameEar(parts, this.#parts) || isSilent(setup) !== isSilent(this.#setup)) {
+      return 'needs-swap';
+    }
+    if (this.#reply?.isGenerating === true) this.interrupt();
+    const isOtherVoice = parts.tts !== this.#parts.tts;
+    this.#parts = parts;
+    this.#setup = setup;
+    this.#history = [...setup.history];
+    if (isOtherVoice && this.#voice !== undefined) {
+      this.#earlierVoices.push(this.#voice);
+      this.#voice = this.#newVoice();
+      this.#voice.leg.start().catch((error: unknown) => this.#failed(error));
+    }
+    this.#reply?.leave();
+    this.#retireVoices();
+    return 'applied';
+  }
+
+  #newVoice(): Voice {
+    const { languageCode, reconnect, connectTimeoutMs, random, tts } = this.#parts;
+    const scope = this.#scope.child('voice');
+    const leg = new TtsLeg({
+      port: tts,
+      owner: scope,
+      setup: { languageCode },
+      policy: resolveReconnect(reconnect, tts.capabilities),
+      random,
+      ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
+      sentences: { text: 'spoken' },
+      mayReconnect: () => scope.isOpen,
+      connection: () => undefined,
+      usage: () => undefined,
+      lost: (error) => this.#failed(error),
+    });
+    return { leg, scope };
+  }
+
+  #retireVoices(): void {
+    if (this.#reply !== undefined) return;
+    for (const { scope } of this.#earlierVoices.splice(0)) void scope.close('another voice');
   }
 
   #hear(audio: AudioChunk): void {
@@ -239,14 +276,14 @@ export class CascadeConnection implements LiveConnection {
       instructions,
       tools,
       history: [...this.#history],
-      voice: this.#tts,
+      voice: this.#voice?.leg,
       owner: this.#scope,
       sink,
     });
   }
 
   #text(text: string): void {
-    if (this.#tts === undefined) this.#output({ type: 'text', text });
+    if (this.#voice === undefined) this.#output({ type: 'text', text });
     else if (this.#setup.outputTranscription) {
       this.#output({ type: 'transcript', speaker: 'agent', text, finished: false });
     }
@@ -271,6 +308,7 @@ export class CascadeConnection implements LiveConnection {
     this.#failedReplies = how.tag === 'failed' ? this.#failedReplies + 1 : 0;
     this.#output({ type: 'turnComplete', ...(how.tag === 'failed' ? { reason: REPLY_FAILED } : {}) });
     this.#turns.agentStopped();
+    this.#retireVoices();
     if (how.tag !== 'failed') return;
     this.#scope.log.warn('an answer failed', { error: describeError(how.error) });
     if (this.#failedReplies >= MAX_FAILED_REPLIES) this.#failed(how.error);
@@ -294,6 +332,25 @@ export class CascadeConnection implements LiveConnection {
   #output(message: ModelOutput): void {
     if (!this.#scope.isClosing) this.#sink.output(message);
   }
+}
+
+interface Voice {
+  readonly leg: TtsLeg;
+  readonly scope: Lifetime;
+}
+
+function isSilent({ responseModalities }: LiveSetup): boolean {
+  return responseModalities?.includes('AUDIO') === false;
+}
+
+/** Whether two cascades hear in the same way. */
+function hasSameEar(one: CascadeParts, other: CascadeParts): boolean {
+  return (
+    one.stt === other.stt &&
+    one.vad === other.vad &&
+    one.turns === other.turns &&
+    one.languageCode === other.languageCode
+  );
 }
 
 /** A language model that has its answer already. */

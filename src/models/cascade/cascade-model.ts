@@ -53,7 +53,7 @@ export function cascade(options: CascadeOptions): LiveModel {
   const parts: CascadeParts = {
     ...options,
     llm: retryingLanguageModel(llm),
-    vad: options.vad ?? energyVad({ endSilenceMs: TURN_VAD_SILENCE_MS }),
+    vad: options.vad ?? DEFAULT_VAD,
     random: options.random ?? systemRandom,
   };
   const capabilities: LiveCapabilities = {
@@ -65,10 +65,20 @@ export function cascade(options: CascadeOptions): LiveModel {
     inputRateHz: stt.capabilities.inputRateHz,
     outputRateHz: tts.capabilities.outputRateHz,
   };
-  return {
+  const model: LiveModel = {
     id: `cascade:${stt.id}+${llm.id}+${tts.id}`,
     capabilities,
     connect: (setup: LiveSetup, sink: ModelSink, scope: Lifetime): Promise<LiveConnection> =>
       CascadeConnection.open(parts, setup, sink, scope),
   };
+  PARTS.set(model, parts);
+  return model;
 }
+
+/** What another cascade is made of: a conversation goes on in it with the parts both have. Undefined for other models. */
+export function partsOf(model: LiveModel): CascadeParts | undefined {
+  return PARTS.get(model);
+}
+
+const PARTS = new WeakMap<LiveModel, CascadeParts>();
+const DEFAULT_VAD = energyVad({ endSilenceMs: TURN_VAD_SILENCE_MS });

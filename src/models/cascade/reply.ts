@@ -88,6 +88,11 @@ export class Reply {
     return this.#state === 'over';
   }
 
+  /** Whether the language model is at work for it. */
+  get isGenerating(): boolean {
+    return this.#state === 'generating';
+  }
+
   /** Whether the voice's audio of it is still to be heard. */
   get isAudible(): boolean {
     return !this.isOver && this.#audioMs > 0;
@@ -178,13 +183,30 @@ export class Reply {
       return;
     }
     this.#commit();
-    this.#state = 'speaking';
-    if (this.#utterance === undefined || this.#spokenText === '') this.#play();
-    else this.#utterance.end();
+    this.#speakToEnd();
+  }
+
+  /**
+   * Somebody else goes on with the conversation, and has what it added to it up to its last calls. It waits for no results
+   * any more: what it has said is spoken to its end.
+   */
+  leave(): void {
+    if (this.isOver) return;
+    this.#said.splice(
+      0,
+      1 + this.#said.findLastIndex(({ parts }) => parts.some((part) => part.text === undefined)),
+    );
+    if (this.#state === 'calling') this.#speakToEnd();
   }
 
   failed(error: unknown): void {
     if (!this.isOver && !(error instanceof ClosedError)) this.#end({ tag: 'failed', error });
+  }
+
+  #speakToEnd(): void {
+    this.#state = 'speaking';
+    if (this.#utterance === undefined || this.#spokenText === '') this.#play();
+    else this.#utterance.end();
   }
 
   #call(): void {

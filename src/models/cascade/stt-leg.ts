@@ -112,7 +112,7 @@ export class SttLeg {
       connectTimeoutMs,
       policy,
       random,
-      resumption: new Resumption({ modelId: stt.id, lifetimeMs: 0 }, undefined, 0, () => undefined),
+      resumption: new Resumption(stt, undefined, 0, () => undefined),
       setup: () => Promise.resolve(this.#setup),
       mayReconnect: () => !this.#hasEnded,
       hasInput: () => this.#audio.isWaiting,

@@ -100,7 +100,7 @@ export class TtsLeg {
       policy,
       random,
       // A voice remembers nothing from one utterance to the next: there is nothing to resume.
-      resumption: new Resumption({ modelId: port.id, lifetimeMs: 0 }, undefined, 0, () => undefined),
+      resumption: new Resumption(port, undefined, 0, () => undefined),
       setup: () => Promise.resolve(setup),
       mayReconnect: () => options.mayReconnect(),
       isAtBoundary: () => this.#utterances[0]?.saying === undefined,
