@@ -14,14 +14,20 @@ interface Waiting<Result> {
   readonly settled: Promise<void> | undefined;
 }
 
-const STOP_WAITING: ClosingStep<Waiting<never>> = {
+/** What the scope's steps know of it. */
+interface Unwanted {
+  outcome: Pick<PromiseWithResolvers<never>, 'reject'> | undefined;
+  readonly settled: Promise<void> | undefined;
+}
+
+const STOP_WAITING: ClosingStep<Unwanted> = {
   stop: (waiting) => {
     waiting.outcome?.reject(new ClosedError('The connection attempt was ended.'));
     waiting.outcome = undefined;
   },
 };
 
-const FOREIGN_WORK: ClosingStep<Waiting<never>> = {
+const FOREIGN_WORK: ClosingStep<Unwanted> = {
   ...STOP_WAITING,
   phase: 'settle',
   boundMs: FOREIGN_UNWIND_MS,
@@ -34,7 +40,7 @@ const FOREIGN_WORK: ClosingStep<Waiting<never>> = {
  */
 export function untilClosed<Result>(scope: Lifetime, work: () => Promise<Result>): Promise<Result> {
   const waiting: Waiting<Result> = { outcome: Promise.withResolvers<Result>(), settled: undefined };
-  scope.own('connecting', waiting as Waiting<never>, STOP_WAITING);
+  scope.own<Unwanted>('connecting', waiting, STOP_WAITING);
   return waitFor(waiting, work, scope);
 }
 
@@ -50,7 +56,7 @@ export function foreignUntilClosed<Result>(
 ): Promise<Result> {
   const ended = Promise.withResolvers<void>();
   const waiting: Waiting<Result> = { outcome: Promise.withResolvers<Result>(), settled: ended.promise };
-  scope.own(name, waiting as Waiting<never>, FOREIGN_WORK);
+  scope.own<Unwanted>(name, waiting, FOREIGN_WORK);
   return waitFor(waiting, work, scope, ended.resolve);
 }
 

@@ -73,7 +73,9 @@ export interface CallEnd {
   readonly ownerSteps: SessionCloseReport['steps'];
   /** How often the event `close` was emitted. */
   readonly closeEvents: number;
-  /** From the last verb to the event. */
+  /** When the last verb was used. */
+  readonly askedAtMs: number;
+  /** From then to the event. */
   readonly tookMs: number;
   /** What session and owner still hold outside memory. */
   readonly held: readonly string[];
@@ -207,6 +209,7 @@ export class Call implements AsyncDisposable {
       report,
       ownerSteps,
       closeEvents: this.#closeEvents,
+      askedAtMs: this.#askedAtMs,
       tookMs: (this.#closedAtMs ?? Infinity) - this.#askedAtMs,
       held: [...session.resources(), ...this.owner.resources()],
     };

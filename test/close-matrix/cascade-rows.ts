@@ -7,7 +7,7 @@ import { TOOL_UNWIND_MS } from '../../src/session/tool-calls.ts';
 import { FOREIGN_UNWIND_MS } from '../../src/session/until-closed.ts';
 import { Recorder } from '../../src/speech/index.ts';
 import { ownBeside } from './call.ts';
-import type { Call, CallParts } from './call.ts';
+import type { CallParts } from './call.ts';
 import { after, answering, asked, calling, hearing, speaking, starting } from './moments.ts';
 import { BadTransport, DEAF_TRANSPORT, deafLanguageModel, hangTool, never, untilTold } from './parts.ts';
 import type { End, Group, NamedStep, Subject } from './row.ts';
@@ -22,8 +22,8 @@ const IDLE: readonly End[] = ['close()', 'participant left', 'drain()', 'close()
 
 const STUCK_IDLE: readonly End[] = [...IDLE, 'close(), abort() after 100 ms'];
 
-const STT_SOCKET = 'model leg/connection/speech to text/connection/connection/socket';
-const TTS_SOCKET = 'model leg/connection/tts leg/connection/socket';
+const STT_SOCKET = 'speech to text/connection/connection/socket';
+const TTS_SOCKET = 'tts leg/connection/socket';
 
 /** One socket whose peer does not answer a goodbye: destroyed at its bound, or at once by an abort. */
 const socketOf = (path: string): Pick<Subject, 'named' | 'withinMs'> => ({
@@ -113,7 +113,7 @@ const languageModels: readonly Subject[] = [
     parts: () => ({ languageModel: deafLanguageModel(() => never()) }),
     until: after(50, 'Hello'),
     ends: STUCK,
-    ...leftBehind('model leg/connection/reply 1/generation/deaf/answer', FOREIGN_UNWIND_MS),
+    ...leftBehind('reply 1/generation/deaf/answer', FOREIGN_UNWIND_MS),
   },
   {
     clause: 'C4',
@@ -121,7 +121,7 @@ const languageModels: readonly Subject[] = [
     parts: () => ({ languageModel: deafLanguageModel(() => never(), 'Well, now. ') }),
     until: answering,
     ends: STUCK,
-    ...leftBehind('model leg/connection/reply 1/generation/deaf/answer', FOREIGN_UNWIND_MS),
+    ...leftBehind('reply 1/generation/deaf/answer', FOREIGN_UNWIND_MS),
   },
   {
     clause: 'C4',
@@ -184,7 +184,7 @@ const voices: readonly Subject[] = [
     }),
     until: starting(({ services }) => services?.stt.connections.count === 1),
     ends: IDLE,
-    named: ['model leg/connection/tts leg/connection/connect abandoned'],
+    named: ['tts leg/connection/connect abandoned'],
   },
 ];
 
@@ -233,7 +233,7 @@ const recognisers: readonly Subject[] = [
     }),
     until: starting(({ services }) => services?.tts.connections.count === 1),
     ends: IDLE,
-    named: ['model leg/connection/speech to text/connection/connection/connect abandoned'],
+    named: ['speech to text/connection/connection/connect abandoned'],
   },
   {
     clause: 'C4',
@@ -244,7 +244,7 @@ const recognisers: readonly Subject[] = [
     }),
     until: hearing,
     ends: STUCK_IDLE,
-    ...leftBehind('model leg/connection/speech to text/connection/connection/link', DEFAULT_STEP_BOUND_MS),
+    ...leftBehind('speech to text/connection/connection/link', DEFAULT_STEP_BOUND_MS),
   },
 ];
 
@@ -283,8 +283,7 @@ const around: readonly Subject[] = [
     parts: () => ({ agent: { tools: [hangTool((context) => never(context))] } }),
     until: calling,
     ends: [...STUCK, 'queue.close()', 'close() of its owner'],
-    named: (end) => [`${inSession(end)}tool hang/run abandoned`],
-    withinMs: (end) => (isAborted(end) ? 0 : TOOL_UNWIND_MS),
+    ...leftBehind('tool hang/run', TOOL_UNWIND_MS),
   },
   {
     clause: 'S3',
@@ -329,11 +328,6 @@ const around: readonly Subject[] = [
     ...leftBehind('room', DEFAULT_STEP_BOUND_MS),
   },
 ];
-
-/** Steps of the session in the report of its owner. */
-export function inSession(end: End): '' | 'session …/' {
-  return end === 'close() of its owner' ? 'session …/' : '';
-}
 
 /** A recorder on a disk of memory, with something about it that is not as it should be. */
 export function recorder(how: {

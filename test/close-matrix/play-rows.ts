@@ -2,7 +2,7 @@ import { runRow } from './run-row.ts';
 import type { Row, RowResult } from './row.ts';
 
 /** How many rows are played side by side: most of each is waiting, and the machine is to have time for all of them. */
-export const ROWS_AT_ONCE = 8;
+export const ROWS_AT_ONCE = 12;
 
 /** Plays rows, so many at once, and gives their results in their order. `told` is called in that order too, as they come. */
 export async function playRows(

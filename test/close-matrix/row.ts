@@ -14,7 +14,7 @@ export const ENDS = [
 ] as const;
 export type End = (typeof ENDS)[number];
 
-/** A step that a report names: by its path, `…` for numbers and ids, and how it ended. */
+/** A step that a report names: by the end of its path, `…` for ids, and how it ended. */
 export type NamedStep = `${string} ${'overran' | 'abandoned' | 'failed'}`;
 
 /** One thing that is stuck, or throws, or one state a call is in; and what must come of it. */

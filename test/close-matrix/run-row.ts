@@ -1,10 +1,11 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describeError } from '../../src/kernel/index.ts';
 import type { StepReport } from '../../src/kernel/index.ts';
-import { isCollected } from '../support/garbage.ts';
+import { DEFAULT_SOCKET_CLOSE_TIMEOUT_MS } from '../../src/models/ws-transport.ts';
+import { canBeCollected } from './collected.ts';
 import type { LogLine } from '../support/live-rig.ts';
 import { Call, passes } from './call.ts';
+import { LATE_RESOLUTION_MS, MachineLateness } from './machine-lateness.ts';
 import type { CallEnd } from './call.ts';
 import { idle } from './moments.ts';
 import { ASK, REASON_OF } from './ends.ts';
@@ -13,9 +14,6 @@ import type { Row, RowResult } from './row.ts';
 
 /** What goodbyes over the loopback take, and a timer of the machine may be late, where it has nothing else to do. */
 export const SLACK_MS = 250;
-
-/** How finely the lateness of the machine is looked at. */
-const LATE_RESOLUTION_MS = 5;
 
 /** Beyond every bound of the product: what takes longer hangs. */
 const HANG_MS = 20_000;
@@ -31,6 +29,8 @@ interface Played {
   readonly end: CallEnd;
   /** How late the machine was with its timers in all, from the moment before the end was asked for. */
   readonly machineLateMs: number;
+  /** From the last verb to when no service saw a socket of the call any more. */
+  readonly socketsGoneMs: number;
 }
 
 /** How often a row is played on a machine that had no time for it. */
@@ -60,7 +60,7 @@ async function playOnce(row: Row): Promise<{ readonly result: RowResult; readonl
     if (row.afterwardsMs !== undefined) await passes(row.afterwardsMs);
     await row.check?.(call, end);
     problems.push(...judge(row, played, call));
-    if (!(await isCollected(played.end.ref))) problems.push('The session is still in memory.');
+    if (!(await canBeCollected(played.end.ref))) problems.push('The session is still in memory.');
   } catch (error) {
     problems.push(describeError(error));
   }
@@ -81,15 +81,19 @@ async function playOnce(row: Row): Promise<{ readonly result: RowResult; readonl
 /** Holds the session for as long as it runs, and gives nothing of it back. */
 async function play(row: Row, call: Call): Promise<Played> {
   await (row.until ?? idle)(call);
-  const late = monitorEventLoopDelay({ resolution: LATE_RESOLUTION_MS });
-  late.enable();
+  const lateness = new MachineLateness();
+  const gone = socketsGone(call);
   await ASK[row.end](call);
   const end = await call.over();
-  // What it is late with now is told at its next tick.
   await passes(2 * LATE_RESOLUTION_MS);
-  late.disable();
-  const perTickMs = Math.max(0, late.mean / 1e6 - LATE_RESOLUTION_MS);
-  return { end, machineLateMs: late.count === 0 ? 0 : perTickMs * late.count };
+  const machineLateMs = lateness.stop();
+  return { end, machineLateMs, socketsGoneMs: (await gone) - end.askedAtMs };
+}
+
+/** When the last socket went. */
+async function socketsGone(call: Call): Promise<number> {
+  await call.socketsLeft();
+  return performance.now();
 }
 
 /** The report of whoever was told to end. */
@@ -110,7 +114,7 @@ function boundOf({ withinMs = AT_ONCE_MS, end }: Row): number {
   return typeof withinMs === 'function' ? withinMs(end) : withinMs;
 }
 
-function judge(row: Row, { end, machineLateMs }: Played, call: Call): string[] {
+function judge(row: Row, { end, machineLateMs, socketsGoneMs }: Played, call: Call): string[] {
   const { report, tookMs, closeEvents, held } = end;
   const problems: string[] = [];
   const boundMs = boundOf(row);
@@ -124,10 +128,30 @@ function judge(row: Row, { end, machineLateMs }: Played, call: Call): string[] {
   if (held.length > 0) problems.push(`Still held: ${held.join(', ')}.`);
   const named = namedSteps(end, row.end);
   const expected = typeof row.named === 'function' ? row.named(row.end) : (row.named ?? []);
-  const is = named.map(stepText).toSorted().join(', ');
-  const should = [...expected].toSorted().join(', ');
-  if (is !== should) problems.push(`Named are [${is}], and should be [${should}].`);
+  if (!areNamed(named.map(stepText), expected)) {
+    problems.push(`Named are [${named.map(stepText).join(', ')}], and should be [${expected.join(', ')}].`);
+  }
+  // Whatever else is stuck, sockets go first (C5), at the latest when their peer had its time to answer.
+  const isPeerSilent = named.some(({ name, outcome }) => name.endsWith('/socket') && outcome === 'overran');
+  const socketsMs = (isPeerSilent ? DEFAULT_SOCKET_CLOSE_TIMEOUT_MS : 0) + SLACK_MS + machineLateMs;
+  if (row.end !== 'drain()' && socketsGoneMs > socketsMs) {
+    problems.push(
+      `Sockets were there for ${Math.round(socketsGoneMs)} ms; the bound is ${Math.round(socketsMs)} ms.`,
+    );
+  }
   return [...problems, ...judgeLog(row, named, end, call.book.lines)];
+}
+
+/** Whether these are the steps, and no others. They are told by the ends of their paths. */
+function areNamed(texts: readonly string[], expected: readonly string[]): boolean {
+  const isMeant = (text: string, step: string): boolean => text === step || text.endsWith(`/${step}`);
+  const left = [...texts];
+  for (const step of expected) {
+    const at = left.findIndex((text) => isMeant(text, step));
+    if (at < 0) return false;
+    left.splice(at, 1);
+  }
+  return left.length === 0;
 }
 
 /** Every step that is named stands in exactly one line, with the reason; closing and closed come as a pair. */

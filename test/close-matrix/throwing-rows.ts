@@ -87,7 +87,7 @@ const subjects: readonly Subject[] = [
     }),
     until: hearing,
     ends: IDLE,
-    named: ['model leg/connection/speech to text/connection/connection/link failed'],
+    named: ['speech to text/connection/connection/link failed'],
   },
   {
     clause: 'C8',
@@ -121,7 +121,7 @@ const subjects: readonly Subject[] = [
     parts: () => ({ languageModel: deafLanguageModel(() => rejectsLate(2_000)) }),
     until: after(50, 'Hello'),
     ends: FORCED,
-    named: ['model leg/connection/reply 1/generation/deaf/answer abandoned'],
+    named: ['reply 1/generation/deaf/answer abandoned'],
     withinMs: FOREIGN_UNWIND_MS,
     afterwardsMs: 2_000,
   },
