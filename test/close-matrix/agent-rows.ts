@@ -29,7 +29,7 @@ const ends = new WeakMap<Call, string[]>();
 
 function runs(...tasks: readonly (() => AgentTask)[]): (call: Call) => Promise<void> {
   return async (call) => {
-    await call.session.start();
+    await call.start();
     const seen: string[] = [];
     ends.set(call, seen);
     for (const make of tasks) {

@@ -29,6 +29,7 @@ import type {
   TextToSpeechEmulatorOptions,
 } from '../../src/testing/index.ts';
 import { LogBook } from '../support/live-rig.ts';
+import { ServedClient } from './served-client.ts';
 
 /** How long anything may take that happens at all on the loopback of a loaded machine. */
 export const PATIENCE_MS = 10_000;
@@ -52,6 +53,8 @@ export interface CallParts {
   readonly model?: (model: LiveModel) => LiveModel;
   readonly agent?: Partial<AgentOptions>;
   readonly session?: Partial<AgentSessionOptions>;
+  /** The call is one of a server's, with a client of its own: `agent` is served, and `session` and `beside` are not used. */
+  readonly isServed?: boolean;
   /** What stands beside the session, under the same owner. */
   beside?(owner: Lifetime): void;
   /** Whoever listens, besides the matrix. */
@@ -88,6 +91,8 @@ export class Call implements AsyncDisposable {
   readonly counts = new Map<LiveEventType, number>();
   readonly services: Services | undefined;
   readonly realtime: GeminiEmulator | undefined;
+  readonly #listen: CallParts['listen'];
+  readonly #served: ServedClient | undefined;
   #session: AgentSession | undefined;
   #closeEvents = 0;
   #askedAtMs = 0;
@@ -101,16 +106,21 @@ export class Call implements AsyncDisposable {
     this.services = services;
     this.realtime = realtime;
     this.owner = Lifetime.root({ name: 'call', log: this.book.log });
-    const model = this.#model(parts);
+    const own = this.#model(parts);
+    const model = parts.model?.(own) ?? own;
+    const agent = { name: 'clerk', instructions: 'Be brief.', ...parts.agent };
+    this.#listen = parts.listen;
+    if (parts.isServed === true) {
+      this.#served = new ServedClient(agent, model, this.book.log);
+      return;
+    }
     parts.beside?.(this.owner);
-    const session = new AgentSession({
-      agent: new Agent({ name: 'clerk', instructions: 'Be brief.', ...parts.agent }),
-      model: parts.model?.(model) ?? model,
-      owner: this.owner,
-      ...parts.session,
-    });
+    this.#watch(new AgentSession({ agent: new Agent(agent), model, owner: this.owner, ...parts.session }));
+  }
+
+  #watch(session: AgentSession): void {
     this.#session = session;
-    parts.listen?.(session);
+    this.#listen?.(session);
     session.on('event', ({ type }) => void this.counts.set(type, this.count(type) + 1));
     session.on('close', () => {
       this.#closeEvents += 1;
@@ -154,6 +164,17 @@ export class Call implements AsyncDisposable {
     if (this.services === undefined)
       throw new Error('This call has a realtime model, and no speech services.');
     return this.services;
+  }
+
+  /** It is connected. */
+  async start(): Promise<void> {
+    if (this.#served === undefined) await this.session.start();
+    else await this.#served.connect((session) => this.#watch(session));
+  }
+
+  get served(): ServedClient {
+    if (this.#served === undefined) throw new Error('This call has no server.');
+    return this.#served;
   }
 
   get session(): AgentSession {
@@ -211,8 +232,20 @@ export class Call implements AsyncDisposable {
       closeEvents: this.#closeEvents,
       askedAtMs: this.#askedAtMs,
       tookMs: (this.#closedAtMs ?? Infinity) - this.#askedAtMs,
-      held: [...session.resources(), ...this.owner.resources()],
+      held: [...session.resources(), ...this.owner.resources(), ...(await this.#serverHeld())],
     };
+  }
+
+  /** The server is free of the call when its client had its time to answer; then it ends. */
+  async #serverHeld(): Promise<string[]> {
+    const served = this.#served;
+    if (served === undefined) return [];
+    await this.until(
+      'the server is free of the call',
+      () => served.server.liveSessions === 0,
+      SOCKETS_GONE_MS,
+    );
+    return served.end();
   }
 
   /** What the services still see of it: open sockets, and answers under way (idle sockets of HTTP are kept by the client). */
@@ -232,6 +265,7 @@ export class Call implements AsyncDisposable {
     const { stt, tts, llm } = this.services ?? {};
     await this.#session?.abort();
     await this.owner.abort();
+    await this.#served?.end();
     await Promise.all([stt?.abort(), tts?.abort(), llm?.abort(), this.realtime?.abort()]);
   }
 }

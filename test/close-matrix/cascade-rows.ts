@@ -55,7 +55,7 @@ const nothingStuck: readonly Subject[] = [
     clause: 'S3',
     name: 'nothing stuck: it speaks for a second',
     until: async (call) => {
-      await call.session.start();
+      await call.start();
       call.say(spoken(1));
       await call.until('the agent speaks', () => call.count('audio') > 0);
     },
@@ -69,7 +69,7 @@ const nothingStuck: readonly Subject[] = [
     clause: 'S3',
     name: 'nothing stuck: speech that cannot be interrupted',
     until: async (call) => {
-      await call.session.start();
+      await call.start();
       call.session.say(spoken(20), { interruptible: false });
       await call.until('the agent speaks', () => call.count('audio') > 0);
     },
@@ -269,7 +269,7 @@ const around: readonly Subject[] = [
     clause: 'S3',
     name: 'playout of a second of speech is never reported finished',
     until: async (call) => {
-      await call.session.start();
+      await call.start();
       call.say(spoken(1));
       await call.until('the agent speaks', () => call.count('audio') > 0);
       call.session.playout.reported(1);
@@ -300,7 +300,8 @@ const around: readonly Subject[] = [
     name: 'store never takes what is written down',
     parts: () => ({ session: { journal: { record: (key, changes) => never(key, changes) } } }),
     until: answering,
-    ends: STUCK,
+    // An abort hands the last write over without waiting, and has nothing to name.
+    ends: [...FORCED, 'close() twice at once'],
     ...leftBehind('journal', DEFAULT_STEP_BOUND_MS),
   },
   {

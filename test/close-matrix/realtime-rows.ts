@@ -68,7 +68,7 @@ const subjects: readonly Subject[] = [
     name: 'connection was lost, and is not to be had again',
     parts: on({}, { session: { reconnect: { withoutHandle: 'reseed' } } }),
     until: async (call) => {
-      await call.session.start();
+      await call.start();
       call.realtime?.stopListening();
       call.realtime?.inject({ type: 'reset' });
       await call.until('it is waited for', () => call.count('connection') > 3);

@@ -9,8 +9,12 @@ export const ENDS = [
   'drain(), close() after 500 ms',
   'close(), abort() after 100 ms',
   'close() twice at once',
+  'close(), and again after 300 ms',
   'close() of its owner',
   'queue.close()',
+  'client vanishes',
+  'client hangs up',
+  'server closes',
 ] as const;
 export type End = (typeof ENDS)[number];
 
@@ -30,7 +34,7 @@ export interface Subject {
   /** Within how many milliseconds of the last verb the close event has to come. Default: `AT_ONCE_MS`. */
   readonly withinMs?: number | ((end: End) => number);
   /** Lines of warnings and errors besides those of the steps, by their message. Default: none. */
-  readonly logged?: readonly string[];
+  readonly logged?: readonly string[] | ((end: End) => readonly string[]);
   /** How long something goes on after the close that must stay quiet. */
   readonly afterwardsMs?: number;
   /** Default: by the end. */

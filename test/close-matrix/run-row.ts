@@ -162,10 +162,11 @@ function judgeLog(
   lines: readonly LogLine[],
 ): string[] {
   const problems: string[] = [];
-  const owner = `call/session ${sessionId}`;
   const pair = lines.filter(
     ({ level, message, fields }) =>
-      level === 'info' && fields['owner'] === owner && (message === 'closing' || message === 'closed'),
+      level === 'info' &&
+      String(fields['owner']).endsWith(`/session ${sessionId}`) &&
+      (message === 'closing' || message === 'closed'),
   );
   const said = pair.map(({ message, fields }) => `${message} ${fields['reason']}`).join(', ');
   const ending = pair.find(({ message }) => message === 'closing')?.fields['reason'];
@@ -177,7 +178,7 @@ function judgeLog(
   const ofSteps = new Set(named.flatMap((step) => linesOf(step, told)));
   for (const step of named) problems.push(...untold(step, told, pair));
   const others = new Set(told.filter((line) => !ofSteps.has(line)).map(({ message }) => message));
-  const allowed = new Set(row.logged ?? []);
+  const allowed = new Set(typeof row.logged === 'function' ? row.logged(row.end) : row.logged);
   if (others.symmetricDifference(allowed).size > 0) {
     problems.push(
       `Warnings and errors are [${[...others].join(', ')}], and should be [${[...allowed].join(', ')}].`,
