@@ -2,7 +2,7 @@ import { Lifetime } from '../../../src/kernel/index.ts';
 import type { Random } from '../../../src/kernel/index.ts';
 import { cascade } from '../../../src/models/cascade/index.ts';
 import { AudioChunk, textContent } from '../../../src/protocol/index.ts';
-import { Agent, AgentSession } from '../../../src/session/index.ts';
+import { Agent, AgentSession, AgentTask, handoff } from '../../../src/session/index.ts';
 import type { Journal, LiveModel, Tool } from '../../../src/session/index.ts';
 import { Recorder } from '../../../src/speech/index.ts';
 import { LogBook } from '../../support/live-rig.ts';
@@ -31,7 +31,7 @@ export async function playCycle(plan: CyclePlan, world: World, random: Random): 
   standBeside(plan, owner);
   const journal = storeOf(plan);
   const session = new AgentSession({
-    agent: new Agent({ name: 'clerk', tools: [toolOf(plan, world)] }),
+    agent: agentOf(plan, world),
     model: modelOf(plan, world, random),
     owner,
     random,
@@ -144,6 +144,9 @@ function perform(act: CyclePlan['acts'][number]['act'], session: AgentSession): 
     case 'report playout':
       session.playout.reported(100);
       break;
+    case 'run a task':
+      session.runTask(new AgentTask({ name: 'address', onEnter: () => never() })).catch(() => undefined);
+      break;
     case 'wait':
       break;
   }
@@ -174,9 +177,36 @@ function toolOf({ tool }: CyclePlan, world: World): Tool {
       return hangTool((context) => never(context));
     case 'rejects late':
       return hangTool(() => lateRejection(world));
+    case 'hands over':
+      return hangTool(() => handoff(new Agent({ name: 'other', onExit: () => 'bye' })));
+    case 'runs a task':
+      return hangTool(({ runTask }) => runTask(new AgentTask({ name: 'consent' })));
     case 'answers':
       return hangTool(() => 'done');
   }
+}
+
+function agentOf(plan: CyclePlan, world: World): Agent {
+  const plain = { name: 'clerk', tools: [toolOf(plan, world)] };
+  switch (plan.agent) {
+    case 'plain':
+      return new Agent(plain);
+    case 'on-enter hangs':
+      return new Agent({ ...plain, onEnter: (context) => never(context) });
+    case 'on-exit hangs':
+      return new Agent({ ...plain, onExit: (context) => never(context) });
+    case 'on-exit throws':
+      return new Agent({ ...plain, onExit: refuse });
+    case 'toolset never opens':
+      return new Agent({ ...plain, toolsets: [{ name: 'orders', open: (scope) => never(scope) }] });
+    case 'toolset never closes':
+      return new Agent({ ...plain, toolsets: [{ name: 'orders', open: openOrders }] });
+  }
+}
+
+async function openOrders(scope: Lifetime): Promise<readonly Tool[]> {
+  scope.own('database', {}, { close: (it) => never(it) });
+  return [];
 }
 
 /** Rejects on the clock of the world, whatever anybody says meanwhile. */

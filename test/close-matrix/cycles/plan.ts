@@ -9,11 +9,28 @@ export const KINDS = [
   'realtime, its client hangs',
   'realtime, its client throws',
 ] as const;
-export const TOOLS = ['answers', 'honours nothing', 'rejects late'] as const;
+export const TOOLS = ['answers', 'honours nothing', 'rejects late', 'hands over', 'runs a task'] as const;
+export const AGENTS = [
+  'plain',
+  'on-enter hangs',
+  'on-exit hangs',
+  'on-exit throws',
+  'toolset never opens',
+  'toolset never closes',
+] as const;
 export const STORES = ['none', 'takes all', 'hangs', 'fails'] as const;
 export const BESIDE = ['nothing', 'recorder hangs', 'room hangs', 'room throws', 'detach throws'] as const;
 export const LISTENERS = ['quiet', 'never settle', 'throw', 'reject', 'throw at the close'] as const;
-export const ACTS = ['say', 'say', 'speak', 'wait', 'interrupt', 'word for word', 'report playout'] as const;
+export const ACTS = [
+  'say',
+  'say',
+  'speak',
+  'wait',
+  'interrupt',
+  'word for word',
+  'report playout',
+  'run a task',
+] as const;
 export const ENDINGS = [
   'close',
   'close twice',
@@ -37,6 +54,7 @@ export interface CyclePlan {
   readonly tts: Service;
   readonly llm: Model;
   readonly tool: Of<typeof TOOLS>;
+  readonly agent: Of<typeof AGENTS>;
   readonly store: Of<typeof STORES>;
   readonly beside: Of<typeof BESIDE>;
   readonly listeners: Of<typeof LISTENERS>;
@@ -71,6 +89,7 @@ export function planCycle(random: Random): CyclePlan {
     tts: mostly(SERVICES),
     llm: one(MODELS),
     tool: one(TOOLS),
+    agent: mostly(AGENTS),
     store: one(STORES),
     beside: mostly(BESIDE),
     listeners: mostly(LISTENERS),
