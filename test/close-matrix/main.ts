@@ -8,6 +8,7 @@ import type { CyclesOptions } from './cycles/run-cycles.ts';
 import { SocketWorld } from './cycles/socket-world.ts';
 import { writeMatrixPage } from './page.ts';
 import { ROWS_AT_ONCE, playRows } from './play-rows.ts';
+import type { RowResult } from './row.ts';
 import { rows } from './rows.ts';
 import { MatrixTable } from './table.ts';
 
@@ -84,9 +85,25 @@ async function main(): Promise<number> {
   });
   say(`\n${table.foot(results, performance.now() - startedAtMs)}`);
   if (values.json) process.stdout.write(`${JSON.stringify(results, undefined, 2)}\n`);
-  const isGood = results.every(({ ok }) => ok);
-  if (values.page && isGood) writeMatrixPage(results);
-  return isGood ? 0 : 1;
+  if (!results.every(({ ok }) => ok)) return 1;
+  if (values.page) await writePage(results, atOnce);
+  return 0;
+}
+
+/** How often each row is measured for the page. */
+const MEASURES = 3;
+
+/** The best of several measures: what the product takes, not what else the machine does. */
+async function writePage(first: readonly RowResult[], atOnce: number): Promise<void> {
+  let best = first;
+  for (let count = 1; count < MEASURES; count += 1) {
+    const again = await playRows(rows, atOnce, () => undefined);
+    best = best.map((result, index) => {
+      const other = again[index];
+      return other?.ok === true && other.tookMs < result.tookMs ? other : result;
+    });
+  }
+  writeMatrixPage(best);
 }
 
 /** @throws Error for what is no whole number, or too small. */

@@ -54,7 +54,12 @@ export interface Group {
 }
 
 /** Everything an end costs where nothing is stuck: goodbyes over the loopback. */
-export const AT_ONCE_MS = 0;
+const AT_ONCE_MS = 0;
+
+/** Within how many milliseconds of the last verb the close event has to come. */
+export function boundOf({ withinMs = AT_ONCE_MS, end }: Row): number {
+  return typeof withinMs === 'function' ? withinMs(end) : withinMs;
+}
 
 /** How a row went. */
 export interface RowResult {

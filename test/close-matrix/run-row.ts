@@ -9,7 +9,7 @@ import { LATE_RESOLUTION_MS, MachineLateness } from './machine-lateness.ts';
 import type { CallEnd } from './call.ts';
 import { idle } from './moments.ts';
 import { ASK, REASON_OF } from './ends.ts';
-import { AT_ONCE_MS } from './row.ts';
+import { boundOf } from './row.ts';
 import type { Row, RowResult } from './row.ts';
 
 /** What goodbyes over the loopback take, and a timer of the machine may be late, where it has nothing else to do. */
@@ -108,10 +108,6 @@ function namedSteps(end: CallEnd, how: Row['end']): StepReport[] {
 /** Numbers and ids are `…`: `session …/model leg/connection/reply 1/…`. */
 function stepText({ name, outcome }: Pick<StepReport, 'name' | 'outcome'>): string {
   return `${name.replaceAll(/session [^/]+/g, 'session …')} ${outcome}`;
-}
-
-function boundOf({ withinMs = AT_ONCE_MS, end }: Row): number {
-  return typeof withinMs === 'function' ? withinMs(end) : withinMs;
 }
 
 function judge(row: Row, { end, machineLateMs, socketsGoneMs }: Played, call: Call): string[] {

@@ -50,17 +50,9 @@ export class MatrixTable {
   }
 }
 
-/** What the matrix has in common with its page: a line for each thing that is stuck, a column for each way to end. */
-export interface PageLine {
-  readonly name: string;
-  readonly named: string;
-  /** By the way it is ended; undefined where it is not. */
-  readonly ms: readonly (string | undefined)[];
-}
-
 const HEAD = ['what is stuck', 'steps that are named', ...ENDS.map((end) => `\`${end}\``)];
 
-/** The tables of the page, one a group. `results` in the order of the rows. */
+/** The tables of the page, one a group, a line for each thing that is stuck. `results` in the order of the rows. */
 export function pageTables(results: readonly RowResult[]): string {
   const groups = Map.groupBy(results, ({ group }) => group);
   return [...groups].map(([title, own]) => [`### ${title}`, '', ...pageTable(own)].join('\n')).join('\n\n');
