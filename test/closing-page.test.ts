@@ -28,7 +28,7 @@ const CONSTANTS: Readonly<Record<string, unknown>> = {
 };
 
 /** What a figure on the page may be above the bound of its row: goodbyes, and a machine with other things to do. */
-const MEASURED_SLACK_MS = 250;
+const MEASURED_SLACK_MS = 500;
 
 const cellsOf = (line: string): string[] =>
   line
@@ -63,7 +63,7 @@ function rowOf({ group, cells }: Line, end: string | undefined): Row | undefined
 }
 
 describe('docs/closing.md', () => {
-  it('shows a program that prints what the page says', async () => {
+  it('shows a program that prints what the page says', { timeout: 60_000 }, async () => {
     await expectPageProgram(PAGE);
   });
 

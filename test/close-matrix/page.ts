@@ -19,5 +19,6 @@ export function matrixOfPage(): string {
 
 export function writeMatrixPage(results: readonly RowResult[]): void {
   const page = readFileSync(PAGE, 'utf8');
-  writeFileSync(PAGE, page.replace(matrixOfPage(), `\n\n${pageTables(results)}\n\n`));
+  const [before, after] = page.split(`${BEGIN}${matrixOfPage()}${END}`);
+  writeFileSync(PAGE, `${before}${BEGIN}\n\n${pageTables(results)}\n\n${END}${after}`);
 }
