@@ -265,6 +265,17 @@ describe('the ADK wire between our server and a client', () => {
 });
 
 describe('whether the user is there, on both wires', () => {
+  it.each(['handoff', 'task', 'taskDone'] as const)('P28 P38 an agent who changes by %s arrives', (why) => {
+    const event: LiveEvent = {
+      ...{ type: 'agentChanged', agent: 'biller', previous: 'clerk', why },
+      ...{ seq: 1, atMs: 1_000, author: 'biller', turn: 1 },
+    };
+    const ours = parseServerMessage(encodeServerMessage({ type: 'event', event }));
+    expect(ours).toEqual({ ok: true, value: { type: 'event', event } });
+    const adk = new AdkEventReader().read(encodeAdkEvent(event, { invocationId: 'e-1' }) ?? '');
+    expect(adk).toEqual({ ok: true, value: [{ type: 'event', event }] });
+  });
+
   it.each(['away', 'present'] as const)('P27 P38 %s arrives as it was told', (state) => {
     const event: LiveEvent = { type: 'userState', state, seq: 1, atMs: 1_000, author: 'user', turn: 1 };
     const ours = parseServerMessage(encodeServerMessage({ type: 'event', event }));

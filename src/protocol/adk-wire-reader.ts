@@ -151,6 +151,7 @@ function sideBodies(event: JsonObject): LiveEventBody[] {
 const OURS: readonly unknown[] = [
   'goAway',
   'connection',
+  'agentChanged',
   'userState',
   'limit',
   'warning',

@@ -84,6 +84,8 @@ export class Activities {
   /** Whether an activity is being gone back to. */
   #isReturning = false;
   #entry: Entry | undefined;
+  /** Who wants to go on when a task that is over has been left. */
+  #waiting: (() => void)[] = [];
   #refused = 0;
 
   constructor(options: ActivitiesOptions) {
@@ -136,9 +138,12 @@ export class Activities {
     return activity;
   }
 
-  /** The conversation goes to a prepared activity: at once, or when the calls under way have settled. The first one counts. */
-  handOver(to: Activity, reply: boolean): void {
-    this.#leave({ from: this.#current, to, reply, finishesAnswer: false });
+  /**
+   * The conversation goes from one activity to another, which is prepared: at once, or when the calls under way have settled
+   * and a task is over that has it meanwhile. The first handoff counts.
+   */
+  handOver(from: Activity, to: Activity, reply: boolean): void {
+    this.#leave({ from, to, reply, finishesAnswer: false });
   }
 
   /**
@@ -159,8 +164,8 @@ export class Activities {
     });
   }
 
-  /** @throws as `ToolContext.runTask` says. */
-  async runTask<Result>(task: AgentTask<Result>): Promise<Result> {
+  /** `asker`: whose tool asks for it; undefined for the program. @throws as `ToolContext.runTask` says. */
+  async runTask<Result>(task: AgentTask<Result>, asker?: Activity): Promise<Result> {
     const { owner, environment } = this.#options;
     if (!owner.isOpen) {
       this.#refused += 1;
@@ -175,12 +180,18 @@ export class Activities {
     task.begin(() => this.moveOn());
     try {
       const prepared = await this.#prepare(new Activity(task, owner, environment));
+      while (this.#taskThatIsOver() !== undefined) {
+        // Which waits for the very call that asks.
+        if (asker?.task?.isOver === true) throw new ClosedError(PART_IS_OVER);
+        await this.#returned();
+      }
       this.#throwIfEnding();
       const activity = new Activity(task, owner, environment, this.#current);
       activity.prepared = prepared;
       if (!task.isOver) this.#switch(activity, 'task', true);
     } catch (error) {
-      task.fail(error instanceof Error ? error : new Error(describeError(error)));
+      if (error instanceof ClosedError && !owner.isOpen) task.fail(ending());
+      else task.fail(error instanceof Error ? error : new Error(describeError(error)));
     }
     return task.result;
   }
@@ -249,7 +260,7 @@ export class Activities {
       if (activity === over) break;
     }
     this.#isReturning = true;
-    for (const { task } of left) task?.fail(new ClosedError('The task it was a part of is over.'));
+    for (const { task } of left) task?.fail(withoutFrames(new ClosedError(PART_IS_OVER)));
     this.#isReturning = false;
     if (left.some((activity) => this.#options.calls(activity) > 0)) return;
     this.#isReturning = true;
@@ -262,7 +273,18 @@ export class Activities {
         for (const activity of left.slice(1)) void activity.exit('task done');
         under.hadTask = true;
         this.#switch(under, 'taskDone', under.isUnanswered);
+        this.#wake();
+        this.moveOn();
       });
+  }
+
+  #returned(): Promise<void> {
+    this.#throwIfEnding();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   #switch(to: Activity, why: AgentChange, reply: boolean): void {
@@ -320,14 +342,15 @@ export class Activities {
 
   /** Nobody waits for a task any more: each one within another is told once (clause C9). */
   #unwind(): void {
+    this.#wake();
     for (const { task } of this.#tasks()) {
-      task?.fail(withoutFrames(new ClosedError('The live session is ending, and with it the task.')));
+      task?.fail(ending());
     }
   }
 
   #throwIfEnding(): void {
     if (this.#options.owner.isOpen) return;
-    throw withoutFrames(new ClosedError('The live session is ending; nobody can be given the conversation.'));
+    throw ending();
   }
 
   #modelOf(agent: Agent): LiveModel {
@@ -342,6 +365,13 @@ export class Activities {
       prepareActivity(activity, root, session, toolsets),
     );
   }
+}
+
+const PART_IS_OVER = 'The task it was a part of is over.';
+
+/** Who keeps it keeps no live session in memory by it. */
+function ending(): ClosedError {
+  return withoutFrames(new ClosedError('The live session is ending: nobody gets the conversation any more.'));
 }
 
 /** A function of its own, so that what never comes holds no live session in memory (clause C6). */

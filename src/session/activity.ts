@@ -114,7 +114,7 @@ interface Entering {
 /** A function of its own, so that a hook that never settles knows its context and nothing else (clause C6). */
 function runEnter(onEnter: AgentHook, context: AgentContext, scope: Lifetime, entering: Entering): void {
   const run = Promise.resolve().then(() => onEnter(context));
-  scope.own('on enter', run, {
+  void scope.own('on enter', run, {
     phase: 'settle',
     boundMs: ENTER_UNWIND_MS,
     stop: () => {

@@ -5,11 +5,14 @@ import { LiveRig, frame } from '../../test/support/live-rig.ts';
 import { Lifetime, VirtualClock } from '../kernel/index.ts';
 import { AudioChunk, textContent } from '../protocol/index.ts';
 import { ScriptedModel } from '../testing/scripted-model.ts';
+import { AgentTask } from './agent-task.ts';
 import { Agent } from './agent.ts';
+import type { AgentContext } from './agent.ts';
 import { AgentSession } from './agent-session.ts';
 import { LiveRequestQueue } from './live-request-queue.ts';
 import { runLive } from './run-live.ts';
 import { tool } from './tool.ts';
+import type { Toolset } from './toolset.ts';
 
 /** Whatever hangs in these tests hangs for good, because something outside keeps the promise that never settles. */
 const outside: unknown[] = [];
@@ -90,6 +93,53 @@ describe('AgentSession, memory', () => {
   it('C6 instructions: a closed session is collected while its instructions never come', async () => {
     const agent = new Agent({ name: 'agent', instructions: () => never() });
     const ref = await forgotten(scene(), agent, () => undefined);
+    expect(await isCollected(ref)).toBe(true);
+  });
+
+  it('C6 hooks: a closed session is collected while hooks that were given it never settle', async () => {
+    const hang = (context: AgentContext): Promise<never> => {
+      outside.push(context, context.signal);
+      return never();
+    };
+    const agent = new Agent({ name: 'agent', onEnter: hang, onExit: hang });
+    const ref = await forgotten(scene(), agent, () => undefined);
+    expect(await isCollected(ref)).toBe(true);
+  });
+
+  it('C6 toolset: a closed session is collected while a toolset never opens, or never closes', async () => {
+    const opening: Toolset = { name: 'opening', open: () => never() };
+    const closing: Toolset = {
+      name: 'closing',
+      open: async (scope) => {
+        outside.push(scope, scope.own('thing', {}, { close: () => never() }));
+        return [];
+      },
+    };
+    for (const toolset of [opening, closing]) {
+      const ref = await forgotten(
+        scene(),
+        new Agent({ name: 'agent', toolsets: [toolset] }),
+        () => undefined,
+      );
+      expect(await isCollected(ref)).toBe(true);
+    }
+  });
+
+  it('C6 handoff: a closed session is collected while an agent is never ready for the conversation', async () => {
+    const biller = new Agent({ name: 'biller', instructions: () => never() });
+    const ref = await forgotten(scene(), new Agent({ name: 'agent' }), (session) => {
+      outside.push(session.handoff(biller).catch(() => undefined));
+    });
+    expect(await isCollected(ref)).toBe(true);
+  });
+
+  it('C6 tasks: a closed session is collected while tasks it ran are kept, with their results', async () => {
+    const ran = new AgentTask({ name: 'ran', onEnter: () => never(), onExit: () => never() });
+    const waits = new AgentTask({ name: 'waits', instructions: () => never() });
+    outside.push(ran, waits);
+    const ref = await forgotten(scene(), new Agent({ name: 'agent' }), (session) => {
+      for (const task of [ran, waits]) outside.push(session.runTask(task).catch(() => undefined));
+    });
     expect(await isCollected(ref)).toBe(true);
   });
 

@@ -445,11 +445,11 @@ export class AgentSession implements AsyncDisposable {
   #configure(): void {
     const { current } = this.#activities;
     const { prepared } = current;
-    this.#setUpFor = current;
     if (prepared !== undefined) {
       const setup = liveSetup(prepared, this.#options.runConfig, { history: this.#continuity.seed() });
       const { model } = this.#model;
       if (this.#leg.ask((connection) => connection.reconfigure?.(setup, model)) === 'applied') {
+        this.#setUpFor = current;
         this.#continuity.reconfigured();
         this.#ready();
         return;

@@ -40,6 +40,7 @@ interface Recorded {
   readonly resumption: StoredResumption | undefined;
   readonly pendingCalls: readonly FunctionCall[];
   readonly inputMs: number | undefined;
+  readonly activeAgent: string | undefined;
   readonly usage: Usage | undefined;
 }
 
@@ -84,11 +85,11 @@ export class JournalWriter {
   /** @throws ClosedError when the owner has begun to close. */
   constructor(options: JournalWriterOptions) {
     const { session, owner } = options;
-    const { id, appName, userId, resumption, pendingCalls = [], inputMs, usage } = session;
+    const { id, appName, userId, resumption, pendingCalls = [], inputMs, activeAgent, usage } = session;
     this.#options = options;
     this.#key = { appName, userId, id };
     const history = [...session.history];
-    this.#recorded = { history, state: undefined, resumption, pendingCalls, inputMs, usage };
+    this.#recorded = { history, state: undefined, resumption, pendingCalls, inputMs, activeAgent, usage };
     owner.own('journal', this.#link, JournalWriter.#closing);
   }
 
@@ -230,9 +231,10 @@ export class JournalWriter {
 
   #now(): Recorded {
     const { session, pendingCalls } = this.#options;
-    const { resumption, inputMs, usage } = session;
+    const { resumption, inputMs, activeAgent, usage } = session;
     const history = [...session.history];
-    return { history, state: this.#stateJson(), resumption, pendingCalls: pendingCalls(), inputMs, usage };
+    const state = this.#stateJson();
+    return { history, state, resumption, pendingCalls: pendingCalls(), inputMs, activeAgent, usage };
   }
 
   /** What is in the state may be anything that a tool has put there; one that is no JSON holds up nothing else. */
@@ -261,6 +263,9 @@ export class JournalWriter {
       ...(firstDifference(was.pendingCalls, now.pendingCalls) === undefined
         ? {}
         : { pendingCalls: [...now.pendingCalls] }),
+      ...(now.activeAgent === was.activeAgent || now.activeAgent === undefined
+        ? {}
+        : { activeAgent: now.activeAgent }),
       ...(now.usage === was.usage || now.usage === undefined ? {} : { usage: now.usage }),
     };
     const isWorth = Object.keys(changes).length > 0 || this.#flushes.length > 0;

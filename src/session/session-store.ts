@@ -45,6 +45,7 @@ export interface SessionChanges {
   readonly resumption?: StoredResumption | null;
   readonly pendingCalls?: readonly FunctionCall[];
   readonly inputMs?: number;
+  readonly activeAgent?: string;
   readonly usage?: Usage;
 }
 
@@ -84,7 +85,7 @@ export class StoreError extends HoldfastError {
 /** A stored session without what was said in it. */
 export type SessionSummary = Omit<
   StoredSession,
-  'history' | 'resumption' | 'pendingCalls' | 'inputMs' | 'usage'
+  'history' | 'resumption' | 'pendingCalls' | 'inputMs' | 'activeAgent' | 'usage'
 >;
 
 /**

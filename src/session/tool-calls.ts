@@ -2,6 +2,7 @@ import { ClosedError, describeError } from '../kernel/index.ts';
 import { withoutFrames } from '../kernel/errors.ts';
 import type { Lifetime, Timer } from '../kernel/index.ts';
 import type { FunctionCall, FunctionResponse } from '../protocol/index.ts';
+import { MAX_REFUSED_TASKS } from './activities.ts';
 import type { Activities } from './activities.ts';
 import { sessionOf } from './activity.ts';
 import type { Activity, HookEnvironment } from './activity.ts';
@@ -73,6 +74,10 @@ export class ToolCalls {
   /** Whether a call of this id runs, or has settled a short while ago. */
   knows(id: string): boolean {
     return this.#running.has(id) || this.#answers.has(id);
+  }
+
+  isRunning(id: string): boolean {
+    return this.#running.has(id);
   }
 
   /** The calls that have not settled. */
@@ -150,7 +155,7 @@ export class ToolCalls {
   /** Lets a task have the conversation in the middle of a call, whose time does not run meanwhile. */
   async runTask<Result>(id: string, task: AgentTask<Result>): Promise<Result> {
     const running = this.#running.get(id);
-    if (running === undefined) throw new ClosedError('The call has settled; no task can be run for it.');
+    if (running === undefined) throw new ClosedError('The call is over: no task can be run for it.');
     running.timeout?.cancel();
     const leftMs = running.timeoutAtMs - this.#owner.clock.now();
     running.timeout = undefined;
@@ -159,7 +164,7 @@ export class ToolCalls {
       stop: (held) => held.task.fail(new ClosedError('The call the task was run for is over.')),
     });
     try {
-      return await this.#options.activities().runTask(task);
+      return await this.#options.activities().runTask(task, running.activity);
     } finally {
       running.scope.release(fate);
       if (this.#running.get(id) === running && !running.scope.isClosing) this.#arm(running, leftMs);
@@ -263,10 +268,14 @@ class CallContext implements ToolContext {
 
 /** A function, because a tool takes what it needs out of its context. */
 function runTaskOf(callId: string, calls: WeakRef<ToolCalls>): ToolContext['runTask'] {
+  let refused = 0;
   return (task) => {
     const held = calls.deref();
-    if (held !== undefined) return held.runTask(callId, task);
-    return Promise.reject(withoutFrames(new ClosedError('The live session has ended.')));
+    if (held?.isRunning(callId) === true) return held.runTask(callId, task);
+    refused += 1;
+    if (refused > MAX_REFUSED_TASKS) return new Promise(() => undefined);
+    const why = 'The call is over, or the live session: no task can be run for it.';
+    return Promise.reject(withoutFrames(new ClosedError(why)));
   };
 }
 

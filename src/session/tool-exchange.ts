@@ -119,7 +119,7 @@ export class ToolExchange {
     session.history.push({ role: 'user', parts: [{ functionResponse: response }] });
     emit({ type: 'toolResult', result: response });
     changed();
-    if (handoff !== undefined) activities.handOver(handoff.to, handoff.reply);
+    if (handoff !== undefined) activities.handOver(activity, handoff.to, handoff.reply);
     // Who does not stay gives the result to the next one as history.
     else if (activities.isStaying(activity)) {
       if (answer) this.answer(response);

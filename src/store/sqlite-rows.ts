@@ -17,6 +17,7 @@ export interface SessionRow {
   readonly pending_calls: string | null;
   readonly input_ms: number | null;
   readonly usage: string | null;
+  readonly active_agent: string | null;
 }
 
 const OF_KEY = 'WHERE app = ? AND user = ? AND id = ?';
@@ -39,6 +40,7 @@ const STATEMENTS = {
                   WHERE number = ?`,
   setPendingCalls: 'UPDATE sessions SET pending_calls = ? WHERE number = ?',
   setInputMs: 'UPDATE sessions SET input_ms = ? WHERE number = ?',
+  setActiveAgent: 'UPDATE sessions SET active_agent = ? WHERE number = ?',
   setUsage: 'UPDATE sessions SET usage = ? WHERE number = ?',
 } as const;
 
@@ -111,6 +113,10 @@ export class SqliteRows {
 
   setInputMs(number: number, inputMs: number): void {
     this.#statements.setInputMs.run(inputMs, number);
+  }
+
+  setActiveAgent(number: number, name: string): void {
+    this.#statements.setActiveAgent.run(name, number);
   }
 
   setUsage(number: number, usage: string): void {

@@ -33,4 +33,5 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (session, position)
   ) STRICT;
   `,
+  `ALTER TABLE sessions ADD COLUMN active_agent TEXT;`,
 ];

@@ -114,7 +114,7 @@ describe('SqliteSessionStore, its file', () => {
     const path = fresh();
     await new SqliteSessionStore({ path }).close();
     withDatabase(path, (database) => database.exec(`PRAGMA user_version = ${MIGRATIONS.length + 1}`));
-    expect(refusal(path)).toMatch(/a newer Holdfast has written it \(version 2, this one knows 1\); update/);
+    expect(refusal(path)).toMatch(/a newer Holdfast has written it \(version 3, this one knows 2\); update/);
   });
 
   it('is refused, in a moment, while another process holds it locked', async () => {

@@ -118,7 +118,7 @@ export class SqliteSessionStore implements SessionStore, AsyncDisposable {
   /** Writes what is not written yet: turns that stand in the file already are left alone. */
   async save(session: StoredSession): Promise<void> {
     const updatedAtMs = this.#clock.wallTime();
-    const { state, history, resumption = null, pendingCalls = [], inputMs, usage } = session;
+    const { state, history, resumption = null, pendingCalls = [], inputMs, activeAgent, usage } = session;
     this.#inOne('write', (rows) => {
       const number = rows.touch(session, updatedAtMs);
       if (number === undefined) return;
@@ -132,6 +132,7 @@ export class SqliteSessionStore implements SessionStore, AsyncDisposable {
         resumption,
         pendingCalls,
         ...(inputMs === undefined ? {} : { inputMs }),
+        ...(activeAgent === undefined ? {} : { activeAgent }),
         ...(usage === undefined ? {} : { usage }),
       });
     });
@@ -189,11 +190,12 @@ export class SqliteSessionStore implements SessionStore, AsyncDisposable {
 
 /** Everything but the history. */
 function write(rows: SqliteRows, number: number, changes: Omit<SessionChanges, 'history'>): void {
-  const { state, resumption, pendingCalls, inputMs, usage } = changes;
+  const { state, resumption, pendingCalls, inputMs, activeAgent, usage } = changes;
   if (state !== undefined) rows.setState(number, JSON.stringify(state));
   if (resumption !== undefined) rows.setResumption(number, resumption);
   if (pendingCalls !== undefined) rows.setPendingCalls(number, JSON.stringify(pendingCalls));
   if (inputMs !== undefined) rows.setInputMs(number, inputMs);
+  if (activeAgent !== undefined) rows.setActiveAgent(number, activeAgent);
   if (usage !== undefined) rows.setUsage(number, JSON.stringify(usage));
 }
 
@@ -210,7 +212,7 @@ function summaryOf(row: SessionRow): SessionSummary {
 }
 
 function sessionOf(row: SessionRow, turns: readonly string[]): StoredSession {
-  const { pending_calls, input_ms, usage } = row;
+  const { pending_calls, input_ms, active_agent, usage } = row;
   const resumption = resumptionOf(row);
   return {
     ...summaryOf(row),
@@ -218,6 +220,7 @@ function sessionOf(row: SessionRow, turns: readonly string[]): StoredSession {
     ...(resumption === undefined ? {} : { resumption }),
     ...(pending_calls === null ? {} : { pendingCalls: parse<FunctionCall[]>(pending_calls) }),
     ...(input_ms === null ? {} : { inputMs: input_ms }),
+    ...(active_agent === null ? {} : { activeAgent: active_agent }),
     ...(usage === null ? {} : { usage: parse<Usage>(usage) }),
   };
 }

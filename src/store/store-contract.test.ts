@@ -85,7 +85,7 @@ describe.each(kinds)('$name', ({ open }) => {
     const session = await store.create(key);
     session.history.push(said('Hello'), { role: 'model', parts: [{ functionCall: calls[0]! }] });
     session.state['step'] = 2;
-    Object.assign(session, { resumption, usage, pendingCalls: calls, inputMs: 20.5 });
+    Object.assign(session, { resumption, usage, pendingCalls: calls, inputMs: 20.5, activeAgent: 'sales' });
     await clock.advance(1_000);
     await store.save(session);
     expect(session.updatedAtMs - session.createdAtMs).toBe(1_000);
@@ -105,7 +105,7 @@ describe.each(kinds)('$name', ({ open }) => {
     await clock.advance(5);
     await store.record(key, { history: { from: 0, contents: [said('1'), said('2')] }, resumption });
     await store.record(key, { history: { from: 2, contents: [said('3')] }, inputMs: 20 });
-    await store.record(key, { state: { step: 2 }, usage, pendingCalls: calls });
+    await store.record(key, { state: { step: 2 }, usage, pendingCalls: calls, activeAgent: 'sales' });
     const whole = await later().get(key);
     expect(texts(whole)).toEqual(['1', '2', '3']);
     const rest = { state: { step: 2 }, resumption, usage, pendingCalls: calls, inputMs: 20, createdAtMs };
@@ -115,7 +115,7 @@ describe.each(kinds)('$name', ({ open }) => {
     const cut = await later().get(key);
     expect(texts(cut)).toEqual(['1', '4']);
     expect(cut?.resumption).toBeUndefined();
-    expect(cut).toMatchObject({ pendingCalls: [], usage, inputMs: 20 });
+    expect(cut).toMatchObject({ pendingCalls: [], usage, inputMs: 20, activeAgent: 'sales' });
   });
 
   it('H3 record: what begins behind the end goes to the end, and what comes later behind it', async () => {

@@ -11,13 +11,15 @@ import type { Json, ProviderOptions } from './provider.ts';
 const TWO_HOURS_MS = 2 * 60 * 60_000;
 
 /** Longer than anything a scene waits for, the longest bound of a drain included. */
-const LONG_ENOUGH_MS = 30_000;
+export const LONG_ENOUGH_MS = 30_000;
 
 /** How long the tool of a scene takes, and how long it unwinds when it is told to stop. */
 const LOOKUP_MS = 2_000;
 const UNWIND_MS = 300;
 
 export interface SceneOptions extends Partial<Omit<AgentSessionOptions, 'agent' | 'model' | 'clock'>> {
+  /** Default: one named `clerk`, with these tools and instructions. */
+  readonly agent?: Agent;
   readonly clock?: VirtualClock;
   readonly provider?: Omit<ProviderOptions, 'clock'>;
   readonly tools?: readonly Tool[];
@@ -53,12 +55,14 @@ export class Scene {
     tools = [],
     instructions,
     model,
+    agent,
     ...rest
   }: SceneOptions = {}) {
     this.clock = clock;
     this.provider = new Provider({ clock, ...provider });
     this.session = new AgentSession({
-      agent: new Agent({ name: 'clerk', tools, ...(instructions === undefined ? {} : { instructions }) }),
+      agent:
+        agent ?? new Agent({ name: 'clerk', tools, ...(instructions === undefined ? {} : { instructions }) }),
       model:
         model ??
         gemini({

@@ -1,4 +1,5 @@
 import { agentSession } from './agent-session.ts';
+import { activityEnds, taskEnds } from './agents.ts';
 import { brokenLeg, clientLeg } from './client-leg.ts';
 import { connection } from './connection.ts';
 import { faultProxy } from './fault-proxy.ts';
@@ -26,6 +27,8 @@ export const tables: readonly WayTable[] = [
   modelLeg,
   connection,
   toolCall,
+  activityEnds,
+  taskEnds,
   speechEnds,
   requestQueue,
   liveRun,

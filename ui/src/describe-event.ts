@@ -33,6 +33,8 @@ export function describeEvent(event: ClientEvent): string {
       return event.timeLeftMs === undefined ? 'the model' : `the model, in ${event.timeLeftMs / 1_000} s`;
     case 'connection':
       return describeConnection(event);
+    case 'agentChanged':
+      return `${event.agent}, after ${event.previous} (${event.why})`;
     case 'userState':
       return event.state;
     case 'limit':

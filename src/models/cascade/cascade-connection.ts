@@ -14,8 +14,8 @@ import type {
 import { resolveReconnect } from '../../session/index.ts';
 import { Resampler, TurnTracker } from '../../speech/index.ts';
 import type { LanguageModel, TimedWord, UserTurn, VoiceActivity } from '../../speech/index.ts';
-import { partsOf } from './cascade-model.ts';
 import type { CascadeParts } from './cascade-model.ts';
+import { partsOf } from './parts-of.ts';
 import { Reply } from './reply.ts';
 import type { ReplyEnd, ReplySink } from './reply.ts';
 import { SttLeg } from './stt-leg.ts';

@@ -17,6 +17,7 @@ import type {
   VoiceActivityDetector,
 } from '../../speech/index.ts';
 import { CascadeConnection } from './cascade-connection.ts';
+import { isMadeOf } from './parts-of.ts';
 
 export interface CascadeOptions {
   readonly stt: SpeechToText;
@@ -71,14 +72,8 @@ export function cascade(options: CascadeOptions): LiveModel {
     connect: (setup: LiveSetup, sink: ModelSink, scope: Lifetime): Promise<LiveConnection> =>
       CascadeConnection.open(parts, setup, sink, scope),
   };
-  PARTS.set(model, parts);
+  isMadeOf(model, parts);
   return model;
 }
 
-/** What another cascade is made of: a conversation goes on in it with the parts both have. Undefined for other models. */
-export function partsOf(model: LiveModel): CascadeParts | undefined {
-  return PARTS.get(model);
-}
-
-const PARTS = new WeakMap<LiveModel, CascadeParts>();
 const DEFAULT_VAD = energyVad({ endSilenceMs: TURN_VAD_SILENCE_MS });
