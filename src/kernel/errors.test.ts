@@ -41,7 +41,10 @@ describe('withWrittenFrames', () => {
         throw new Error('not to be read');
       },
     });
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
     expect(withWrittenFrames(hostile)).toBe(hostile);
+    expect(withWrittenFrames(proxy)).toBe(proxy);
     expect(withWrittenFrames(new Error('outer', { cause: hostile })).message).toBe('outer');
   });
 });

@@ -48,16 +48,15 @@ const MAX_CAUSES = 10;
  * For errors that stand in reports, which outlive what they report of. It never throws.
  */
 export function withWrittenFrames<Kind>(error: Kind): Kind {
-  let next: unknown = error;
-  for (let depth = 0; depth < MAX_CAUSES && next instanceof Error; depth += 1) {
-    try {
+  try {
+    let next: unknown = error;
+    for (let depth = 0; depth < MAX_CAUSES && next instanceof Error; depth += 1) {
       // Reading it is what writes it down.
       void next.stack;
       next = next.cause;
-    } catch {
-      // A foreign error may fail whoever looks at it; it is kept as it is.
-      return error;
     }
+  } catch {
+    // A foreign error may fail whoever looks at it; it is kept as it is.
   }
   return error;
 }
