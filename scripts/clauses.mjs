@@ -15,6 +15,8 @@ const PAGE = join(CHECKOUT, 'docs/clauses.md');
 const NUMBER = /^(?:[CRSDH]\d{1,2}|E|L)$/;
 const TEST_NAME = /\b(?:it|test)(?:\.each\(.*?\))?\(\s*(?:'((?:[^'\\\n]|\\.)*)'|"([^"\n]*)"|`([^`\n]*)`)/gs;
 const SCENARIO = /\bclause: '(\w+)',\s+name: (?:'([^'\n]*)'|`([^`\n]*)`)/g;
+/** Where tests are rows of a table, and a clause is a field of each. */
+const TABLES = ['test/scenarios/', 'test/close-matrix/'];
 const CLAUSE = /^\*\*([A-Z]\d{0,2})\*\*/;
 /** What is written there runs in no test. */
 const COMMENT = /^\s*(?:\/\/|\/\*|\*).*$/gm;
@@ -34,7 +36,7 @@ function proofsIn(file) {
   if (file.endsWith('.test.ts')) {
     return [...text.matchAll(TEST_NAME)].flatMap((found) => proofOf(file, found[1] ?? found[2] ?? found[3]));
   }
-  if (!file.startsWith('test/scenarios/')) return [];
+  if (!TABLES.some((folder) => file.startsWith(folder))) return [];
   return [...text.matchAll(SCENARIO)].flatMap((found) =>
     proofOf(file, `${found[1]} ${found[2] ?? found[3]}`),
   );

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from './clock.ts';
 import type { Deadline } from './deadline.ts';
-import { describeError } from './errors.ts';
+import { describeError, withWrittenFrames } from './errors.ts';
 import { GiveUp } from './give-up.ts';
 import type { Logger } from './log.ts';
 import { asPromise } from './thenable.ts';
@@ -283,11 +283,11 @@ export class ClosePlan {
     step.outcome = step.late ? 'overran' : outcome;
     if (outcome === 'failed') {
       // A step that was told to give up and says that it did has not failed anybody.
-      if (step.giveUp?.isTold === true) step.error = error;
+      if (step.giveUp?.isTold === true) step.error = withWrittenFrames(error);
       else this.#failed(step, error);
     } else if (stopFailure !== undefined && step.outcome === 'done') {
       step.outcome = 'failed';
-      step.error = stopFailure.error;
+      step.error = withWrittenFrames(stopFailure.error);
     }
     return true;
   }
@@ -340,7 +340,7 @@ export class ClosePlan {
 
   #failed(step: RunningStep, error: unknown): void {
     if (this.#stage === 'reported') return;
-    step.error = error;
+    step.error = withWrittenFrames(error);
     this.#warn('close step failed', step, { error: describeError(error) });
   }
 

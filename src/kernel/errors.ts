@@ -40,6 +40,27 @@ export function withoutFrames<Kind extends Error>(error: Kind): Kind {
   return error;
 }
 
+/** As deep as causes are followed: nobody wraps an error more often, and one may be its own cause. */
+const MAX_CAUSES = 10;
+
+/**
+ * The same error, with its frames written down as text: from now on it keeps nobody in memory, and neither do its causes.
+ * For errors that stand in reports, which outlive what they report of. It never throws.
+ */
+export function withWrittenFrames<Kind>(error: Kind): Kind {
+  try {
+    let next: unknown = error;
+    for (let depth = 0; depth < MAX_CAUSES && next instanceof Error; depth += 1) {
+      // Reading it is what writes it down.
+      void next.stack;
+      next = next.cause;
+    }
+  } catch {
+    // A foreign error may fail whoever looks at it; it is kept as it is.
+  }
+  return error;
+}
+
 /**
  * The text of anything that was thrown, for reports and log lines. It never throws: it is what every guard calls when
  * foreign code has failed, and a foreign error may fail whoever looks at it.

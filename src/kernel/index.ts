@@ -17,7 +17,14 @@ export type {
 export { Deadline } from './deadline.ts';
 export { Emitter } from './emitter.ts';
 export type { EventMap, Listener, ListenerErrorHandler } from './emitter.ts';
-export { ClosedError, HoldfastError, InvalidOptionError, TimeoutError, describeError } from './errors.ts';
+export {
+  ClosedError,
+  HoldfastError,
+  InvalidOptionError,
+  TimeoutError,
+  describeError,
+  withWrittenFrames,
+} from './errors.ts';
 export type { ErrorCode } from './errors.ts';
 export { DEFAULT_CLOSE_TIMEOUT_MS, Lifetime } from './lifetime.ts';
 export type { ChildOptions, LifetimeOptions, RootOptions } from './lifetime.ts';

@@ -139,4 +139,30 @@ describe('C6 memory', () => {
     expect(clock.pendingTimers).toBe(0);
     expect((after - before) / 10_000).toBeLessThan(50);
   });
+
+  it('C6 an owner is collected while the report is kept that has the errors of its steps', async () => {
+    /** Whose method is on the stack when its step fails, as a session's is. */
+    class Failing {
+      readonly lifetime = Lifetime.root({ name: 'owner', clock: new VirtualClock() });
+
+      constructor() {
+        const fails = (): never => this.#fail();
+        this.lifetime.own('stop', {}, { stop: fails, close: () => undefined });
+        this.lifetime.own('close', {}, { close: fails });
+        this.lifetime.own('late', {}, { close: async () => fails() });
+      }
+
+      #fail(): never {
+        throw new Error('outer', { cause: new Error('inner') });
+      }
+    }
+    const failed = async (): Promise<WeakRef<object>> => {
+      const owner = new Failing();
+      const report = await owner.lifetime.close('over');
+      expect(report.steps.map(({ outcome }) => outcome)).toEqual(['failed', 'failed', 'failed']);
+      outside.push(report);
+      return new WeakRef(owner);
+    };
+    expect(await isCollected(await failed())).toBe(true);
+  });
 });

@@ -19,6 +19,7 @@ import type { SessionChanges } from './session-store.ts';
 import { DEFAULT_TOOL_TIMEOUT_MS, tool } from './tool.ts';
 import type { ToolContext } from './tool.ts';
 import { TOOLSET_OPEN_TIMEOUT_MS } from './toolsets.ts';
+import { FOREIGN_UNWIND_MS } from './until-closed.ts';
 
 const TAKES_CONTENT = { capabilities: { takesContent: true, saysText: true } } as const;
 
@@ -584,7 +585,7 @@ describe('toolsets', () => {
       } as object),
     });
     const started = rig.session.start().catch((error: unknown) => error);
-    await rig.clock.advance(TOOLSET_OPEN_TIMEOUT_MS);
+    await rig.clock.advance(TOOLSET_OPEN_TIMEOUT_MS + FOREIGN_UNWIND_MS);
     expect(await started).toBeInstanceOf(ToolsetError);
     await rig.clock.advance(5_000);
     expect((await rig.session.closed).reason).toBe('error');

@@ -13,7 +13,7 @@ import { prepareAgent } from './prepared-agent.ts';
 import type { PreparedAgent } from './prepared-agent.ts';
 import type { StoredSession } from './session-store.ts';
 import type { Toolsets } from './toolsets.ts';
-import { untilClosed } from './until-closed.ts';
+import { foreignUntilClosed } from './until-closed.ts';
 
 /** How many tasks may be within each other: more is a task that starts itself. */
 export const MAX_NESTED_TASKS = 10;
@@ -361,7 +361,9 @@ export class Activities {
 
   #prepare(activity: Activity): Promise<PreparedAgent> {
     const { root, session, toolsets, owner } = this.#options;
-    return untilClosed(owner, () => prepareActivity(activity, root, session, toolsets));
+    return foreignUntilClosed(owner, `agent ${activity.agent.name}`, () =>
+      prepareActivity(activity, root, session, toolsets),
+    );
   }
 }
 

@@ -6,6 +6,7 @@ import {
   describeError,
   systemClock,
   systemRandom,
+  withWrittenFrames,
 } from '../kernel/index.ts';
 import type { ChildOptions, Clock, CloseReport, ClosingStep, Listener } from '../kernel/index.ts';
 import type { LimitName, LiveEventBody, LiveRequest } from '../protocol/index.ts';
@@ -568,7 +569,7 @@ export class AgentSession implements AsyncDisposable {
     this.#conversation.finish();
     this.#journal?.changed();
     this.session.updatedAtMs = this.#lifetime.clock.wallTime();
-    // An error keeps every `this` of its stack alive until the stack is first read; whoever keeps the report has it.
+    withWrittenFrames(report.error);
     if (report.error instanceof Error) this.#lifetime.log.debug('ended', { stack: report.error.stack });
     if (report.reason === 'error') {
       this.#lifetime.log.error('session failed', { owner: this.#path, error: describeError(report.error) });

@@ -15,7 +15,7 @@ import type { ConnectionEnd, StreamConnection, StreamPort } from './stream-port.
 import { SwapMoment } from './swap-moment.ts';
 import { SwapPlan } from './swap-plan.ts';
 import type { SwapCause } from './swap-plan.ts';
-import { untilClosed } from './until-closed.ts';
+import { foreignUntilClosed } from './until-closed.ts';
 
 /** Dial, handshake and setup of a healthy provider take one or two seconds; ten are a provider in trouble (R11). */
 export const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
@@ -345,9 +345,9 @@ export class SupervisedLeg<
       () => void scope.abort(CONNECT_TIMEOUT),
     );
     try {
-      const setup = await untilClosed(scope, () => this.#options.setup(resuming));
+      const setup = await foreignUntilClosed(scope, 'setup', () => this.#options.setup(resuming));
       const sink = new LegSink(this, scope);
-      const connection = await untilClosed(scope, () => port.connect(setup, sink, scope));
+      const connection = await foreignUntilClosed(scope, 'connect', () => port.connect(setup, sink, scope));
       scope.throwIfClosing();
       timeout.cancel();
       const wasResumed = resuming.tag === 'resume';

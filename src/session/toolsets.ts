@@ -3,7 +3,7 @@ import type { Lifetime } from '../kernel/index.ts';
 import { ToolsetError } from './errors.ts';
 import type { Tool } from './tool.ts';
 import type { Toolset } from './toolset.ts';
-import { untilClosed } from './until-closed.ts';
+import { foreignUntilClosed } from './until-closed.ts';
 
 /** How long a toolset may take to open, in milliseconds: as long as a model may take to connect, which waits for it. */
 export const TOOLSET_OPEN_TIMEOUT_MS = 10_000;
@@ -35,7 +35,7 @@ async function openToolset(toolset: Toolset, owner: Lifetime): Promise<readonly 
   const scope = owner.child(`toolset ${toolset.name}`, { phase: 'settle' });
   const bound = scope.timer('open time-out', TOOLSET_OPEN_TIMEOUT_MS, () => void scope.close(TOO_LATE));
   try {
-    const tools = await untilClosed(scope, () => toolset.open(scope));
+    const tools = await foreignUntilClosed(scope, 'open', () => toolset.open(scope));
     bound.cancel();
     return tools;
   } catch (error) {

@@ -14,6 +14,17 @@ export async function isCollected(ref: WeakRef<object>): Promise<boolean> {
   return false;
 }
 
+/** Those of `refs` that cannot be collected, by their index. */
+export async function uncollected(refs: readonly WeakRef<object>[]): Promise<number[]> {
+  let left = [...refs.keys()];
+  for (let round = 0; round < 20 && left.length > 0; round += 1) {
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+    left = left.filter((index) => refs[index]?.deref() !== undefined);
+  }
+  return left;
+}
+
 /** Bytes of the heap in use after everything that can be collected was. */
 export async function settledHeapBytes(): Promise<number> {
   await settle();

@@ -1,7 +1,7 @@
 import { TimeoutError } from '../../kernel/index.ts';
 import type { Lifetime } from '../../kernel/index.ts';
 import type { FunctionCall, Usage } from '../../protocol/index.ts';
-import { untilClosed } from '../../session/until-closed.ts';
+import { foreignUntilClosed } from '../../session/until-closed.ts';
 import type { FinishReason, GenerationRequest, GenerationSink, LanguageModel } from '../language-model.ts';
 
 /** A sink in front of a sink, which knows whether anything of an answer has come: from then on nobody else may answer. */
@@ -68,7 +68,7 @@ export class Attempt {
       });
     }
     try {
-      return await untilClosed(scope, () => model.generate(request, sink, scope));
+      return await foreignUntilClosed(scope, 'answer', () => model.generate(request, sink, scope));
     } catch (error) {
       throw this.#timeout ?? error;
     } finally {

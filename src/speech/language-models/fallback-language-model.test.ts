@@ -16,6 +16,7 @@ import {
   OverloadedError,
   QuotaError,
 } from '../../session/errors.ts';
+import { FOREIGN_UNWIND_MS } from '../../session/until-closed.ts';
 import { ScriptedLanguageModel } from '../../testing/scripted-language-model.ts';
 import type { ScriptedTurn } from '../../testing/scripted-language-model.ts';
 import type { FinishReason, LanguageModel } from '../language-model.ts';
@@ -150,7 +151,12 @@ describe('fallbackLanguageModel', () => {
       void caller.scope.close();
       await caller.clock.settle();
       expect(caller.outcome).toBeInstanceOf(ClosedError);
-      expect(caller.scope.state.tag).toBe('closed');
+      // One that heeds nothing is waited for a moment, and then left behind by name.
+      if (hearsNoClose) await caller.clock.advance(FOREIGN_UNWIND_MS);
+      const report = await caller.scope.closed;
+      expect(report.durationMs).toBe(hearsNoClose ? FOREIGN_UNWIND_MS : 0);
+      const left = report.steps.filter(({ outcome }) => outcome === 'abandoned').map(({ name }) => name);
+      expect(left).toEqual(hearsNoClose ? ['a/answer'] : []);
     }
     expect(b.requests).toEqual([]);
   });
