@@ -78,7 +78,7 @@ export class FallbackStream<Setup, Input, Output, Port extends StreamPort<Setup,
     const { roster } = this;
     const { what } = this.#trade;
     const failures: unknown[] = [];
-    const asked = roster.worthAsking(scope.clock.now());
+    const asked = roster.inOrder(scope.clock.now());
     for (const [index, provider] of asked.entries()) {
       const next = asked[index + 1];
       const own = this.#trade.setup(setup, provider);

@@ -42,13 +42,6 @@ export class ProviderRoster<Provider extends { readonly id: string }> {
     ];
   }
 
-  /** The same without those whom asking again cannot help, as long as there is anybody else. */
-  worthAsking(nowMs: number): readonly Provider[] {
-    const all = this.inOrder(nowMs);
-    const hopeful = all.filter((provider) => this.#restOf(provider, nowMs)?.isHopeless !== true);
-    return hopeful.length === 0 ? all : hopeful;
-  }
-
   /** Somebody else who is well. */
   successorOf(provider: Provider, nowMs: number): Provider | undefined {
     return this.providers.find((other) => other !== provider && this.#restOf(other, nowMs) === undefined);
