@@ -250,6 +250,7 @@ export class Conversation {
    */
   cut(again: ReadonlySet<Content> | undefined, canAsk: boolean): TurnCut {
     const isSaidAgain = again !== undefined;
+    this.#spoken.givenUp();
     this.#isUserSpeaking = false;
     // What was asked meanwhile belongs to the next turn, which is not complete.
     const completed = this.#floor === 'agent' && (this.#isAnswerWhole || this.#interrupted);

@@ -359,7 +359,8 @@ export class CascadeConnection implements LiveConnection {
     const isGrown = transcript.startsWith(this.#toldOfUser);
     const news = isGrown ? transcript.slice(this.#toldOfUser.length) : ` ${transcript}`;
     // The session puts what is said from here on behind the agent's words.
-    if (this.#toldOfUser === '' && this.#isFirm) this.#output({ type: 'interrupted' });
+    if (this.#toldOfUser === '' && this.#isFirm && this.#giving?.isAudible === true)
+      this.#output({ type: 'interrupted' });
     this.#toldOfUser = transcript;
     if (!this.#setup.inputTranscription || (news === '' && !finished)) return;
     this.#output({ type: 'transcript', speaker: 'user', text: news, finished });

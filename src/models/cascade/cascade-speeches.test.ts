@@ -85,6 +85,18 @@ describe('a cascade, speeches', () => {
     expect(rig.asked(1)).toEqual(rig.known.slice(0, 2));
   });
 
+  it('say: what is said before it is heard is no interruption of it, and stands before it', async () => {
+    await live();
+    rig.session.say(NOTICE, { interruptible: false });
+    rig.speaks();
+    rig.writes('Hello there.');
+    rig.quiet();
+    await rig.clock.advance(10_000);
+    expect(rig.of('interrupted')).toEqual([]);
+    expect(rig.asked(1).map(({ role }) => role)).toContain('user');
+    expect(rig.tts.said).toEqual([NOTICE, 'Yes.']);
+  });
+
   it('say: what waits behind what is not interruptible lets the answer to the user go first', async () => {
     await live();
     rig.session.say(NOTICE, { interruptible: false });

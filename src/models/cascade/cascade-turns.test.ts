@@ -344,6 +344,18 @@ describe('a cascade, interruptions', () => {
     expect(rig.history).toEqual(['user: Count', 'model: One two three four']);
   });
 
+  it('S4 an answer that fails in the pause fails behind it: what was not heard comes first', async () => {
+    // A sentence is spoken when the next one begins, after 1 400 ms; the failure comes after 2 100, and the pause after 2 000.
+    await answered(1_500, { script: [{ say: [ANSWER, ' Seven'], pauseMs: 700, fail: new Error('gone') }] });
+    await cough();
+    expect(interruptions()).toEqual([true]);
+    await rig.clock.advance(FALSE_INTERRUPTION_MS - 1);
+    expect(turnsDone()).toBe(0);
+    await rig.clock.advance(ANSWER_MS);
+    expect(rig.of('turnComplete').map(({ reason }) => reason)).toEqual(['REPLY_FAILED']);
+    expect(rig.played).toEqual(placesOf(ANSWER));
+  });
+
   it('C3 a close in the pause is a close, and what was not heard was not said', async () => {
     await answered(600);
     await cough();

@@ -266,34 +266,42 @@ async function play(steps: readonly Step[], of: CascadeRig): Promise<void> {
 describe('turns of a cascade, in any order', () => {
   it('S4 R10 the language model knows what the session knows, no call is made twice, and everything settles', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 25 }), fc.boolean(), async (steps, words) => {
-        const look = tool({ name: 'look', description: '', execute: () => ({ seen: true }) });
-        const isCalling = ({ length }: { length: number }): boolean => length % 3 === 1;
-        const one = await CascadeRig.live({
-          script: ({ history }, index) =>
-            isCalling(history) && index < 20
-              ? { calls: [{ name: 'look', args: {} }] }
-              : { say: `This is the answer number ${index + 1}, and it is long.`, pauseMs: 50 },
-          tools: [look],
-          words,
-          preemptiveGeneration: true,
-        });
-        await play(steps, one);
-        one.quiet();
-        await one.clock.advance(60_000);
-        expect(one.session.currentSpeech).toBeUndefined();
-        one.session.queue.sendContent(textContent('user', 'the last'));
-        await one.clock.advance(60_000);
-        const calls = one.of('toolCall').flatMap(({ calls: made }) => made.map(({ id }) => id));
-        expect(new Set(calls).size).toBe(calls.length);
-        const last = one.llm.requests.findLast(
-          ({ history }) => history.at(-1)?.parts[0]?.text === 'the last',
-        );
-        expect(wordsOf(last?.history ?? [])).toEqual(
-          wordsOf(one.known.slice(0, one.known.findIndex(({ parts }) => parts[0]?.text === 'the last') + 1)),
-        );
-        await settled(one);
-      }),
+      fc.asyncProperty(
+        fc.array(step, { maxLength: 25 }),
+        fc.constantFrom('slow', 'fast', 'wordless'),
+        async (steps, voice) => {
+          const look = tool({ name: 'look', description: '', execute: () => ({ seen: true }) });
+          const isCalling = ({ length }: { length: number }): boolean => length % 3 === 1;
+          const one = await CascadeRig.live({
+            script: ({ history }, index) =>
+              isCalling(history) && index < 20
+                ? { calls: [{ name: 'look', args: {} }] }
+                : { say: `This is the answer number ${index + 1}, and it is long.`, pauseMs: 50 },
+            tools: [look],
+            // One that tells no words is known to be of an even pace once all of it was said.
+            words: voice !== 'wordless',
+            pace: voice === 'slow' ? 2 : Infinity,
+            preemptiveGeneration: true,
+          });
+          await play(steps, one);
+          one.quiet();
+          await one.clock.advance(60_000);
+          expect(one.session.currentSpeech).toBeUndefined();
+          one.session.queue.sendContent(textContent('user', 'the last'));
+          await one.clock.advance(60_000);
+          const calls = one.of('toolCall').flatMap(({ calls: made }) => made.map(({ id }) => id));
+          expect(new Set(calls).size).toBe(calls.length);
+          const last = one.llm.requests.findLast(
+            ({ history }) => history.at(-1)?.parts[0]?.text === 'the last',
+          );
+          expect(wordsOf(last?.history ?? [])).toEqual(
+            wordsOf(
+              one.known.slice(0, one.known.findIndex(({ parts }) => parts[0]?.text === 'the last') + 1),
+            ),
+          );
+          await settled(one);
+        },
+      ),
       { numRuns: 200 },
     );
   });

@@ -136,7 +136,13 @@ export class Reply {
     if (this.isOver || this.#hold !== 'unconfirmed') return;
     this.#hold = undefined;
     this.#takeVoice();
-    if (this.#spokenText !== '') this.#utterance?.text(this.#spokenText);
+    try {
+      if (this.#spokenText !== '') this.#utterance?.text(this.#spokenText);
+    } catch (error) {
+      // It is longer than what may wait to be spoken. Whoever has ended the turn cannot help it.
+      this.#fail(error);
+      return;
+    }
     if (this.#state === 'speaking') this.#speak();
     if (this.#state === 'calling') this.#utterance?.flush();
     this.#release();
@@ -245,8 +251,12 @@ export class Reply {
   /** The voice has spoken all of it, or has given it up. */
   #spoken(error: Error | undefined): void {
     this.#isSpoken = true;
+<<<<<<< HEAD
     if (error === undefined) this.#options.sink.worked('tts');
     if (error !== undefined) this.#end({ tag: 'failed', part: 'tts', error });
+=======
+    if (error !== undefined) this.#fail(error);
+>>>>>>> wt-turns
     else if (this.#state === 'speaking') this.#play();
   }
 
@@ -321,7 +331,18 @@ export class Reply {
   }
 
   failed(error: unknown): void {
+<<<<<<< HEAD
     if (!this.isOver && !(error instanceof ClosedError)) this.#end({ tag: 'failed', part: 'llm', error });
+=======
+    if (!(error instanceof ClosedError)) this.#fail(error);
+  }
+
+  #fail(error: unknown): void {
+    if (this.isOver) return;
+    // In a pause it waits with the rest: what was made before is heard first, or was interrupted.
+    if (this.#hold === 'paused') this.#held.push(() => this.#end({ tag: 'failed', error }));
+    else this.#end({ tag: 'failed', error });
+>>>>>>> wt-turns
   }
 
   #call(): void {
