@@ -37,10 +37,18 @@ class ReasonLog {
   };
 }
 
+/** A client of holdfast.v1 that vanishes is waited for, here as long as a reader of the table can bear. */
+const CLIENT_GRACE_MS = 100;
+
 /** Makes a call on `wire`, plays with it once the provider is ready, and waits for the server to be free of it. */
 async function serve(stage: Stage, wire: Wire, play: (call: ServedCall) => Promise<void>): Promise<Ending> {
   const reasons = new ReasonLog();
-  const server = createServer({ agents: { desk: stage.agent() }, model: stage.model(), log: reasons.log });
+  const server = createServer({
+    agents: { desk: stage.agent() },
+    model: stage.model(),
+    log: reasons.log,
+    clientGraceMs: CLIENT_GRACE_MS,
+  });
   try {
     const { url } = await server.listen();
     const answer = await fetch(`${url}/apps/desk/users/u/sessions`, { method: 'POST' });
