@@ -251,12 +251,8 @@ export class Reply {
   /** The voice has spoken all of it, or has given it up. */
   #spoken(error: Error | undefined): void {
     this.#isSpoken = true;
-<<<<<<< HEAD
     if (error === undefined) this.#options.sink.worked('tts');
-    if (error !== undefined) this.#end({ tag: 'failed', part: 'tts', error });
-=======
-    if (error !== undefined) this.#fail(error);
->>>>>>> wt-turns
+    if (error !== undefined) this.#fail('tts', error);
     else if (this.#state === 'speaking') this.#play();
   }
 
@@ -331,18 +327,15 @@ export class Reply {
   }
 
   failed(error: unknown): void {
-<<<<<<< HEAD
-    if (!this.isOver && !(error instanceof ClosedError)) this.#end({ tag: 'failed', part: 'llm', error });
-=======
-    if (!(error instanceof ClosedError)) this.#fail(error);
+    if (!(error instanceof ClosedError)) this.#fail('llm', error);
   }
 
-  #fail(error: unknown): void {
+  #fail(part: 'llm' | 'tts', error: unknown): void {
     if (this.isOver) return;
+    const end = (): void => this.#end({ tag: 'failed', part, error });
     // In a pause it waits with the rest: what was made before is heard first, or was interrupted.
-    if (this.#hold === 'paused') this.#held.push(() => this.#end({ tag: 'failed', error }));
-    else this.#end({ tag: 'failed', error });
->>>>>>> wt-turns
+    if (this.#hold === 'paused') this.#held.push(end);
+    else end();
   }
 
   #call(): void {
