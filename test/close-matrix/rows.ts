@@ -1,4 +1,5 @@
 import { agentGroups } from './agent-rows.ts';
+import { attachedGroups } from './attached-rows.ts';
 import { cascadeGroups } from './cascade-rows.ts';
 import { furtherGroups } from './further-rows.ts';
 import { realtimeGroups } from './realtime-rows.ts';
@@ -11,6 +12,7 @@ import { throwingGroups } from './throwing-rows.ts';
 const groups: readonly Group[] = [
   ...cascadeGroups,
   ...agentGroups,
+  ...attachedGroups,
   ...throwingGroups,
   ...realtimeGroups,
   ...servedGroups,
