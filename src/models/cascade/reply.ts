@@ -140,7 +140,7 @@ export class Reply {
       if (this.#spokenText !== '') this.#utterance?.text(this.#spokenText);
     } catch (error) {
       // It is longer than what may wait to be spoken. Whoever has ended the turn cannot help it.
-      this.#fail(error);
+      this.#fail('tts', error);
       return;
     }
     if (this.#state === 'speaking') this.#speak();
