@@ -334,6 +334,37 @@ describe('agents', () => {
     expect(other.openConnections).toBe(0);
   });
 
+  it('know what the user said when they get the conversation, also where it is written down late', async () => {
+    const biller = agent('biller');
+    const clerk = agent('clerk', { tools: [plain('billing', () => handoff(biller))] });
+    const rig = await live(clerk);
+    const { connection } = rig.model;
+    connection.finishes = true;
+    await calls(rig, call('billing'));
+    connection.output(
+      { type: 'transcript', speaker: 'user', text: 'My invoice is lost.', finished: true },
+      { type: 'text', text: 'I will' },
+      { type: 'toolCall', calls: [call('billing', '2')] },
+      { type: 'resumption', handle: 'of the clerk' },
+    );
+    await rig.clock.settle();
+    expect(rig.model.dials).toHaveLength(1);
+    connection.end();
+    await rig.clock.settle();
+    expect(rig.model.dials).toHaveLength(2);
+    expect(rig.history).toEqual([
+      'model: call billing(1)',
+      'user: result billing(1)',
+      'user: My invoice is lost.',
+    ]);
+    const { setup } = rig.model.connection;
+    expect(setup.resumptionHandle).toBeUndefined();
+    expect(setup.history.at(-1)).toEqual(textContent('user', 'My invoice is lost.'));
+    expect(rig.of('connection').at(-1)).toMatchObject({ state: 'swapped', cause: 'handoff', cutTurn: false });
+    expect(asked(rig)).toHaveLength(1);
+    await ended(rig);
+  });
+
   it('C10: one who gets the conversation while its connection is dialled has it set up anew', async () => {
     const rig = new LiveRig({
       script: { ...TAKES_CONTENT, acceptsAtOnce: false },

@@ -511,9 +511,7 @@ export class AgentSession implements AsyncDisposable {
       }
     }
     this.#resumption.drop('handoff');
-    this.#leg.renew('handoff');
-    // What the old connection would still have said is not wanted.
-    if (this.#conversation.isAgentSpeaking) this.#traffic.received({ type: 'turnComplete' });
+    if (this.#leg.swapNow('handoff')) this.#traffic.handsOver(true);
   }
 
   #knowledge(resuming: Resuming): Knowledge {
@@ -538,6 +536,7 @@ export class AgentSession implements AsyncDisposable {
   }
 
   #disconnected(): void {
+    this.#traffic.handsOver(false);
     this.#continuity.cut();
     this.#speech.disconnected();
   }

@@ -39,6 +39,7 @@ export class ModelTraffic {
   readonly #options: ModelTrafficOptions;
   /** What the answers of earlier live sessions have cost. */
   readonly #usageBefore: Usage;
+  #isHandingOver = false;
 
   constructor(options: ModelTrafficOptions) {
     this.#options = options;
@@ -65,7 +66,19 @@ export class ModelTraffic {
     events.refused(input.type, error);
   }
 
+  /**
+   * Whether another agent gets the conversation, over another connection: of what the old one still sends only the user's
+   * words are wanted, and what the answer cost. At the end of that the answer it was giving is over.
+   */
+  handsOver(isHandingOver: boolean): void {
+    const wasHandingOver = this.#isHandingOver;
+    this.#isHandingOver = isHandingOver;
+    if (!wasHandingOver || isHandingOver || !this.#options.conversation.isAgentSpeaking) return;
+    this.received({ type: 'turnComplete' });
+  }
+
   received(message: ModelOutput): void {
+    if (this.#isHandingOver && !isOfUser(message)) return;
     const { session, conversation, continuity, speech, output, leg, active, changed } = this.#options;
     active();
     continuity.receiving(message);
@@ -109,4 +122,8 @@ export class ModelTraffic {
         return false;
     }
   }
+}
+
+function isOfUser(message: ModelOutput): boolean {
+  return message.type === 'usage' || (message.type === 'transcript' && message.speaker === 'user');
 }

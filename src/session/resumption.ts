@@ -163,7 +163,7 @@ export class Resumption {
     this.#missing = why;
     this.#isMadeUpFor = false;
     this.#failures = 0;
-    this.#isForgetful = why === 'contextLost';
+    this.#isForgetful = why === 'contextLost' || why === 'handoff';
     this.#changed(undefined);
   }
 

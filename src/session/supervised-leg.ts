@@ -234,17 +234,24 @@ export class SupervisedLeg<
   /**
    * Gives the connection up for a new one, because its owner has no use for what it still has to say: what was asked of
    * it is not wanted any more, and it cannot be told so. That says nothing against the provider, so no meter counts it
-   * unless the new one is not had at once (clause R4). With a cause the new one is told of as a swap.
+   * unless the new one is not had at once (clause R4).
    */
-  renew(cause?: ConnectionCause): void {
+  renew(): void {
     const state = this.#state;
     if (state.tag !== 'connected' || this.#leg.isClosing) return;
     this.#options.resumption.disconnected(state.scope.clock.wallTime());
     this.#state = { tag: 'waiting' };
-    const sinceMs = this.#leg.clock.now();
-    const swap: Outage | undefined =
-      cause === undefined ? undefined : { cause, kind: 'swap', sinceMs, wasHealthy: true };
-    void this.#replace(state.scope.close('renewed'), () => this.#dialOrRedial(swap));
+    void this.#replace(state.scope.close('renewed'), () => this.#dialOrRedial());
+  }
+
+  /** Swaps the connection now, for one that is set up in another way. Returns whether there was one. */
+  swapNow(cause: ConnectionCause): boolean {
+    const state = this.#state;
+    if (state.tag !== 'connected' || this.#leg.isClosing) return false;
+    const swap: Outage = { cause, kind: 'swap', sinceMs: this.#leg.clock.now(), wasHealthy: true };
+    this.#options.resumption.disconnected(state.scope.clock.wallTime());
+    void this.#replace(this.#finish(state), () => this.#dialOrRedial(swap));
+    return true;
   }
 
   /** The provider has forgotten the conversation: the next connection is started with the history. */
@@ -500,7 +507,7 @@ export class SupervisedLeg<
     await scope.close('swap');
   }
 
-  async #dialOrRedial(swap: Outage | undefined): Promise<Error | undefined> {
+  async #dialOrRedial(swap?: Outage): Promise<Error | undefined> {
     this.#options.changed({ type: 'connection', state: 'connecting', attempt: 1 });
     const sinceMs = this.#leg.clock.now();
     try {
