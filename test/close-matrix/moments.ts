@@ -1,6 +1,9 @@
 import { passes } from './call.ts';
 import type { Call } from './call.ts';
 
+/** Words of an answer that are enough to say that it has begun. */
+const ANSWERED_PIECES = 3;
+
 // Where a call is when it is ended.
 
 export function idle(call: Call): Promise<void> {
@@ -23,11 +26,14 @@ export async function asked(call: Call): Promise<void> {
   await call.until('the language model is asked', () => (call.services?.llm.requests.count ?? 0) > 0);
 }
 
-/** The agent has begun to answer, in text. */
+/** The language model has begun to answer. Words may be told only when they are spoken, which they need not be here. */
 export async function answering(call: Call): Promise<void> {
   await call.start();
   call.say('Hello there and so on');
-  await call.until('the agent answers', () => call.count('transcript') > 0);
+  await call.until('the agent answers', () => {
+    const { pieces = 0 } = call.services?.llm.requests.last ?? {};
+    return pieces >= ANSWERED_PIECES || call.count('transcript') > 0;
+  });
 }
 
 /** Somebody was asked and does not answer; nothing can be seen of it. */
