@@ -86,6 +86,7 @@ export class Activities {
   #entry: Entry | undefined;
   /** Who wants to go on when a task that is over has been left. */
   #waiting: (() => void)[] = [];
+  #ownsTasks = false;
   #refused = 0;
 
   constructor(options: ActivitiesOptions) {
@@ -95,11 +96,6 @@ export class Activities {
     const agent = agentsUnder(root).find(({ name }) => name === session.activeAgent) ?? root;
     this.#current = new Activity(agent, owner, environment);
     this.#entry = { activity: this.#current, isNew: true, reply: false, turn: 1, after: undefined };
-    owner.own('agent tasks', this, {
-      // Nobody can say anything to a task any more.
-      drain: async (activities) => activities.#unwind(),
-      stop: (activities) => activities.#unwind(),
-    });
   }
 
   get current(): Activity {
@@ -178,6 +174,7 @@ export class Activities {
       );
     }
     task.begin(() => this.moveOn());
+    this.#ownTasks();
     try {
       const prepared = await this.#prepare(new Activity(task, owner, environment));
       while (this.#taskThatIsOver() !== undefined) {
@@ -276,6 +273,17 @@ export class Activities {
         this.#wake();
         this.moveOn();
       });
+  }
+
+  /** From the first task on, whoever waits for one is answered at the end. */
+  #ownTasks(): void {
+    if (this.#ownsTasks) return;
+    this.#ownsTasks = true;
+    this.#options.owner.own('agent tasks', this, {
+      // Nobody can say anything to a task any more.
+      drain: async (activities) => activities.#unwind(),
+      stop: (activities) => activities.#unwind(),
+    });
   }
 
   #returned(): Promise<void> {
