@@ -186,7 +186,7 @@ describe('A call whose recogniser dies, over real sockets', () => {
     expect(first.connections.count + second.connections.count).toBe(1 + QUICK.maxAttempts);
   });
 
-  it('S2 lives through fifty idle recycles, and hears the next word', async () => {
+  it('S2 lives through fifty idle recycles, and hears the next word', { timeout: 60_000 }, async () => {
     const [only, speaker] = [await ear(), await voice()];
     await call({
       stt: STT.livekit(only),

@@ -274,8 +274,8 @@ function runTaskOf(callId: string, calls: WeakRef<ToolCalls>): ToolContext['runT
     if (held?.isRunning(callId) === true) return held.runTask(callId, task);
     refused += 1;
     if (refused > MAX_REFUSED_TASKS) return new Promise(() => undefined);
-    const why = 'The call is over, or the live session: no task can be run for it.';
-    return Promise.reject(withoutFrames(new ClosedError(why)));
+    const error = new ClosedError('The call is over, or the live session: no task can be run for it.');
+    return Promise.reject(withoutFrames(error));
   };
 }
 
