@@ -244,7 +244,10 @@ export class AgentSession implements AsyncDisposable {
       isAnswering: () => this.#conversation.isAgentSpeaking,
       answerTurn: () => this.#conversation.answerTurn,
       isAnswered: (turn) => this.#speech.isAsked || this.#conversation.isAnswered(turn),
-      configure: () => this.#configure(),
+      configure: (isToAnswer) => {
+        if (isToAnswer) this.#traffic.goesOn();
+        this.#configure();
+      },
       reply: () => this.#speech.goOn(),
       emit,
     });
