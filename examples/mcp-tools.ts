@@ -1,21 +1,20 @@
-// Tools of a server that speaks MCP: started, called, had again when it dies, and gone with its owner.
+// Tools of a server that speaks MCP: started, called, had again when it dies, and gone with the session.
 //
 //   npm install @modelcontextprotocol/sdk
 //   node examples/mcp-tools.ts
 //
 // prints
 //
-//   the server's tools: shelf_stock, shelf_break
 //   the model is told {"article":"rye","left":3}
 //   the model is told {"error":"The server of toolset 'shelf' did not answer: it has ended."}
 //   the model is told {"article":"rye","left":3}
-//   the server was let go of: done
+//   ended: user_initiated, toolset shelf/connection/process: done
 //
 // No key is needed: the Gemini emulator calls a function when it is told `call name {…}`, as no real model would. And the
 // server is this same file, so that it can be run alone; yours is a package, `command: 'npx', args: ['-y', 'its-name']`,
 // or has an address, `url` and `headers`.
 import { createInterface } from 'node:readline';
-import { Agent, Lifetime, LiveRequestQueue, gemini, runLive, textContent } from 'holdfast';
+import { Agent, LiveRequestQueue, gemini, runLive, textContent } from 'holdfast';
 import { mcpToolset } from 'holdfast/mcp';
 import { GeminiEmulator } from 'holdfast/testing';
 
@@ -32,15 +31,10 @@ async function talk(): Promise<void> {
     tools: { prefix: 'shelf_' },
   });
 
-  // Opened by hand, the tools belong to whom they were opened for, and serve all sessions of it. An agent that is given
-  // `toolsets: [shelf]` instead has them opened for each of its live sessions, and closed with it.
-  const shop = Lifetime.root({ name: 'shop' });
-  const tools = await shelf.open(shop);
-  console.log(`the server's tools: ${tools.map(({ name }) => name).join(', ')}`);
-
   await using provider = await GeminiEmulator.start({ playbackSpeed: 20 });
   const model = gemini({ model: 'gemini-2.5-flash', apiKey: 'any', baseUrl: provider.url });
-  const agent = new Agent({ name: 'clerk', model, tools });
+  // Each live session of the agent starts a server of its own, and ends it.
+  const agent = new Agent({ name: 'clerk', model, toolsets: [shelf] });
 
   const questions = ['call shelf_stock', 'call shelf_break', 'call shelf_stock'];
   const queue = new LiveRequestQueue();
@@ -51,14 +45,16 @@ async function talk(): Promise<void> {
   };
 
   ask();
-  for await (const event of runLive({ agent, queue })) {
+  const run = runLive({ agent, queue });
+  for await (const event of run) {
     if (event.type === 'toolResult')
       console.log(`the model is told ${JSON.stringify(event.result.response)}`);
     if (event.type === 'turnComplete') ask();
   }
 
-  const { steps } = await shop.close('the shop closes');
-  console.log(`the server was let go of: ${steps.map(({ outcome }) => outcome).join(', ')}`);
+  const { reason, steps } = await run.closed;
+  const ofShelf = steps.filter(({ name }) => name.startsWith('toolset shelf'));
+  console.log(`ended: ${reason}, ${ofShelf.map(({ name, outcome }) => `${name}: ${outcome}`).join(', ')}`);
 }
 
 /** A server by hand: one JSON-RPC message a line. With the SDK of MCP it would be a few lines as well. */

@@ -75,6 +75,7 @@ const PROOFS: Readonly<Record<string, () => Promise<void>>> = {
   'hello.ts': () => expectPromise('hello.ts'),
   'tools.ts': () => expectPromise('tools.ts'),
   'mcp-tools.ts': () => expectPromise('mcp-tools.ts'),
+  'agents-handing-over.ts': () => expectPromise('agents-handing-over.ts'),
   'agent-session.ts': () => expectPromise('agent-session.ts'),
   'cancelling.ts': () => expectPromise('cancelling.ts'),
   'client.ts': () => expectPromise('client.ts'),

@@ -1,6 +1,6 @@
 import { HoldfastError, describeError } from '../../kernel/index.ts';
 import type { Lifetime } from '../../kernel/index.ts';
-import type { AudioChunk, Content, FunctionResponse } from '../../protocol/index.ts';
+import type { Content } from '../../protocol/index.ts';
 import { textContent } from '../../protocol/index.ts';
 import type {
   LiveConnection,
@@ -11,51 +11,18 @@ import type {
   ModelSink,
   SayRequest,
 } from '../../session/index.ts';
-import { resolveReconnect } from '../../session/index.ts';
-import { Resampler, TurnTracker } from '../../speech/index.ts';
-import type { LanguageModel, TimedWord, UserTurn, VoiceActivity } from '../../speech/index.ts';
+import { TurnTracker } from '../../speech/index.ts';
+import type { UserTurn } from '../../speech/index.ts';
+import { Answers } from './answers.ts';
 import { DEFAULT_RESUME_FALSE_INTERRUPTIONS } from './cascade-turns.ts';
 import type { CascadeParts } from './cascade-model.ts';
+import { Ear, hasSameEar } from './ear.ts';
 import { PartFailures } from './error-tolerance.ts';
 import type { CascadePart } from './error-tolerance.ts';
 import { partsOf } from './parts-of.ts';
-import { DEFAULT_PREEMPTIVE_GENERATION, Preemption } from './preemption.ts';
-import { Reply } from './reply.ts';
-import type { ReplyEnd, ReplySink } from './reply.ts';
+import { DEFAULT_PREEMPTIVE_GENERATION } from './preemption.ts';
 import { SttLeg } from './stt-leg.ts';
 import type { SttEvent } from './transcripts.ts';
-import { TtsLeg } from './tts-leg.ts';
-
-/** Why a turn of the agent has nothing more in it. */
-export const REPLY_FAILED = 'REPLY_FAILED';
-
-/** What an answer is like. */
-interface Manner {
-  /** What the user says meanwhile does not stop it. */
-  readonly isFirm: boolean;
-  /** Whether the conversation knows of it afterwards. */
-  readonly isOnRecord: boolean;
-  /** Whether its words are told, whatever the setup says. */
-  readonly isTranscribed: boolean;
-}
-
-const ANSWER: Manner = { isFirm: false, isOnRecord: true, isTranscribed: false };
-
-/** One that is being given. */
-interface Giving {
-  readonly reply: Reply;
-  /** Who gives it: the agent's language model, or a text that is read. */
-  readonly model: LanguageModel;
-  readonly manner: Manner;
-  isAudible: boolean;
-}
-
-/** The last one, and where in the conversation stands what was heard of it. */
-interface Given {
-  readonly reply: Reply;
-  readonly at: number;
-  count: number;
-}
 
 const PARTS: Readonly<Record<CascadePart, string>> = {
   stt: 'The recogniser',
@@ -63,31 +30,17 @@ const PARTS: Readonly<Record<CascadePart, string>> = {
   tts: 'The voice',
 };
 
-/** One conversation of a cascade: who has the floor, what was said, and which part is asked for what. */
+/** One conversation of a cascade: what the user says is heard, written down and made turns of, and answered. */
 export class CascadeConnection implements LiveConnection {
   readonly bufferedBytes = 0;
   #parts: CascadeParts;
   #setup: LiveSetup;
   readonly #sink: ModelSink;
   readonly #scope: Lifetime;
-  #history: Content[];
   readonly #stt: SttLeg;
-  #voice: Voice | undefined;
-  /** Voices of agents who have given the conversation away, and are still heard. */
-  #earlierVoices: Voice[] = [];
+  readonly #ear: Ear;
   readonly #turns: TurnTracker;
-  #ear: VoiceActivity | undefined;
-  #resampler: Resampler | undefined;
-  /** How much the ear has been given. */
-  #earSamples = 0;
-  readonly #preemption: Preemption;
-  #giving: Giving | undefined;
-  #given: Given | undefined;
-  #replies = 0;
-  /** What the user said under something that cannot be interrupted: it stands behind it, and is answered then. */
-  #saidMeanwhile: Content[] = [];
-  #isOwed = false;
-  #isNextFirm = false;
+  readonly #answers: Answers;
   /** What of the user's turn under way was told. */
   #toldOfUser = '';
   readonly #failures: PartFailures;
@@ -97,7 +50,6 @@ export class CascadeConnection implements LiveConnection {
     this.#setup = setup;
     this.#sink = sink;
     this.#scope = scope;
-    this.#history = [...setup.history];
     this.#failures = new PartFailures(parts.errorTolerance);
     const { languageCode, reconnect, connectTimeoutMs, random } = parts;
     this.#stt = new SttLeg({
@@ -114,8 +66,20 @@ export class CascadeConnection implements LiveConnection {
         failed: (error) => this.#failed(error),
       },
     });
-    this.#voice = isSilent(setup) ? undefined : this.#newVoice();
-    this.#preemption = new Preemption({ owner: scope, begin: (transcript) => this.#preempt(transcript) });
+    this.#ear = new Ear(parts);
+    this.#answers = new Answers({
+      parts,
+      setup,
+      owner: scope,
+      sink: {
+        output: (message) => this.#output(message),
+        agentStarted: (options) => this.#turns.agentStarted(options),
+        agentStopped: () => this.#turns.agentStopped(),
+        worked: (part) => this.#failures.worked(part),
+        partFailed: (part, error) => this.#partFailed(part, error),
+        failed: (error) => this.#failed(error),
+      },
+    });
     const isPreemptive = parts.preemptiveGeneration ?? DEFAULT_PREEMPTIVE_GENERATION;
     const pauses = parts.turns?.resumeFalseInterruptions ?? DEFAULT_RESUME_FALSE_INTERRUPTIONS;
     const policy = setup.turnDetection === 'manual' ? { policy: 'manual' as const } : {};
@@ -127,13 +91,13 @@ export class CascadeConnection implements LiveConnection {
         userTurnEnded: (turn) => this.#turnEnded(turn),
         userTurnDropped: () => this.#turnDropped(),
         userPaused: ({ transcript, isFinal }) => {
-          if (isPreemptive) this.#preemption.userPaused(transcript, isFinal);
+          if (isPreemptive) this.#answers.userPaused(transcript, isFinal);
         },
-        userWentOn: () => this.#preemption.drop(),
+        userWentOn: () => this.#answers.userWentOn(),
         userAway: () => undefined,
-        interrupted: () => (pauses ? this.#pause() : this.interrupt()),
+        interrupted: () => (pauses ? this.#answers.pause() : this.interrupt()),
         confirmed: () => this.interrupt(),
-        resumed: () => this.#resume(),
+        resumed: () => this.#answers.resume(),
       },
     );
   }
@@ -152,36 +116,34 @@ export class CascadeConnection implements LiveConnection {
   }
 
   async #open(): Promise<void> {
-    const { vad, stt } = this.#parts;
-    const ear = vad.open(
-      stt.capabilities.inputRateHz,
+    const ear = this.#ear.open(
       {
         speechStarted: () => this.#turns.speechStarted(),
-        speechEnded: (atSample) => this.#turns.speechEnded(this.#silenceMs(atSample)),
+        speechEnded: (silenceMs) => this.#turns.speechEnded(silenceMs),
         failed: (error) => this.#failed(error),
       },
       this.#scope,
     );
-    const [opened] = await Promise.all([ear, this.#stt.start(), this.#voice?.leg.start()]);
-    this.#ear = opened;
+    await Promise.all([ear, this.#stt.start(), this.#answers.start()]);
   }
 
   send(input: ModelInput): boolean {
     if (this.#scope.isClosing) return false;
     switch (input.type) {
       case 'audio':
-        this.#hear(input.audio);
+        this.#stt.hear(input.audio);
+        this.#ear.hear(input.audio);
         break;
       case 'content':
         this.#told(input.content, input.turnComplete !== false);
         break;
       case 'history':
-        if (input.turnComplete) this.#makeWay();
-        this.#remember(...input.turns);
-        if (input.turnComplete) this.#answer(this.#takeManner());
+        if (input.turnComplete) this.#answers.makeWay();
+        this.#answers.remember(...input.turns);
+        if (input.turnComplete) this.#answers.answer();
         break;
       case 'toolResponse':
-        this.#results(input.responses);
+        this.#answers.results(input.responses);
         break;
       case 'activityStart':
         this.#turns.beginTurn();
@@ -200,40 +162,19 @@ export class CascadeConnection implements LiveConnection {
   }
 
   interrupt(): void {
-    const reply = this.#giving?.reply;
-    if (reply === undefined) return;
-    // Both sides find out by the places of the words what was heard, also of a voice that does not tell them.
-    this.#words(reply.probableWords);
-    this.#output({ type: 'interrupted' });
-    reply.interrupt();
+    this.#answers.interrupt();
   }
 
   truncate(playedMs: number): void {
-    const reply = this.#giving?.reply;
-    if (reply?.isAudible === true) {
-      reply.heardUntil(playedMs);
-      return;
-    }
-    const given = this.#given;
-    if (given === undefined) return;
-    const said = given.reply.cutAt(playedMs);
-    this.#history.splice(given.at, given.count, ...said);
-    given.count = said.length;
+    this.#answers.truncate(playedMs);
   }
 
   protectNext(): void {
-    this.#isNextFirm = true;
+    this.#answers.protectNext();
   }
 
-  say({ text, interruptible, addToHistory }: SayRequest): boolean {
-    // An answer that is begun comes first, also one that nobody was told of yet.
-    if (this.#scope.isClosing || this.#giving !== undefined) return false;
-    this.#begin(wordForWord(text), {
-      isFirm: !interruptible,
-      isOnRecord: addToHistory,
-      isTranscribed: true,
-    });
-    return true;
+  say(request: SayRequest): boolean {
+    return !this.#scope.isClosing && this.#answers.say(request);
   }
 
   /**
@@ -242,97 +183,11 @@ export class CascadeConnection implements LiveConnection {
    */
   reconfigure(setup: LiveSetup, model: LiveModel): 'applied' | 'needs-swap' {
     const parts = partsOf(model);
-    const earlier = this.#parts;
-    if (parts === undefined || !hasSameEar(parts, earlier) || isSilent(setup) !== isSilent(this.#setup)) {
-      return 'needs-swap';
-    }
-    this.#preemption.drop();
-    const giving = this.#giving;
-    const isBegun = giving?.reply.hasTold === true;
-    if (giving?.reply.isGenerating === true) {
-      if (isBegun) this.interrupt();
-      else {
-        giving.reply.drop();
-        this.#giving = undefined;
-      }
-    }
+    if (parts === undefined || !hasSameEar(parts, this.#parts)) return 'needs-swap';
+    if (!this.#answers.handOver(parts, setup)) return 'needs-swap';
     this.#parts = parts;
     this.#setup = setup;
-    this.#history = [...setup.history];
-    this.#given = undefined;
-    this.#saidMeanwhile = [];
-    if (parts.tts !== earlier.tts) this.#changeVoice();
-    if (giving === undefined) return 'applied';
-    giving.reply.leave();
-    const isPending = this.#giving === undefined && !isBegun;
-    if (isPending) this.#begin(giving.model === earlier.llm ? parts.llm : giving.model, giving.manner);
     return 'applied';
-  }
-
-  #newVoice(): Voice {
-    const { languageCode, reconnect, connectTimeoutMs, random, tts } = this.#parts;
-    const scope = this.#scope.child('voice');
-    const leg = new TtsLeg({
-      port: tts,
-      owner: scope,
-      setup: { languageCode },
-      policy: resolveReconnect(reconnect, tts.capabilities),
-      random,
-      ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
-      sentences: { text: 'spoken' },
-      mayReconnect: () => scope.isOpen,
-      connection: () => undefined,
-      usage: () => undefined,
-      lost: (error) => this.#failed(error),
-    });
-    return { leg, scope };
-  }
-
-  #changeVoice(): void {
-    if (this.#voice === undefined) return;
-    this.#earlierVoices.push(this.#voice);
-    this.#voice = this.#newVoice();
-    this.#voice.leg.start().catch((error: unknown) => this.#failed(error));
-    this.#retireVoices();
-  }
-
-  #retireVoices(): void {
-    if (this.#giving !== undefined) return;
-    for (const { scope } of this.#earlierVoices.splice(0)) void scope.close('another voice');
-  }
-
-  #hear(audio: AudioChunk): void {
-    this.#stt.hear(audio);
-    const ear = this.#ear;
-    if (ear === undefined) return;
-    const samples = this.#atEarRate(audio);
-    this.#earSamples += samples.length;
-    ear.hear(samples);
-  }
-
-  #atEarRate(audio: AudioChunk): Int16Array {
-    const { inputRateHz } = this.#parts.stt.capabilities;
-    if (audio.rateHz === inputRateHz) return audio.samples;
-    if (this.#resampler?.fromHz !== audio.rateHz) this.#resampler = new Resampler(audio.rateHz, inputRateHz);
-    return this.#resampler.process(audio.samples);
-  }
-
-  /** How long it has been quiet: as long as the ear needed to be sure. */
-  #silenceMs(sinceSample: number): number {
-    const { inputRateHz } = this.#parts.stt.capabilities;
-    return Math.max(0, ((this.#earSamples - sinceSample) * 1_000) / inputRateHz);
-  }
-
-  /** The user may be interrupting: the answer waits where it is. */
-  #pause(): void {
-    if (this.#giving?.reply.pause() === true) this.#output({ type: 'paused' });
-  }
-
-  #resume(): void {
-    const giving = this.#giving;
-    if (giving === undefined) return;
-    this.#output({ type: 'resumed' });
-    giving.reply.resume();
   }
 
   #wrote(event: SttEvent): void {
@@ -359,8 +214,7 @@ export class CascadeConnection implements LiveConnection {
     const isGrown = transcript.startsWith(this.#toldOfUser);
     const news = isGrown ? transcript.slice(this.#toldOfUser.length) : ` ${transcript}`;
     // The session puts what is said from here on behind the agent's words.
-    if (this.#toldOfUser === '' && this.#isFirm && this.#giving?.isAudible === true)
-      this.#output({ type: 'interrupted' });
+    if (this.#toldOfUser === '' && this.#answers.isFirmlyHeard) this.#output({ type: 'interrupted' });
     this.#toldOfUser = transcript;
     if (!this.#setup.inputTranscription || (news === '' && !finished)) return;
     this.#output({ type: 'transcript', speaker: 'user', text: news, finished });
@@ -371,19 +225,14 @@ export class CascadeConnection implements LiveConnection {
     this.#output({ type: 'voiceActivity', activity: 'start' });
   }
 
-  #turnEnded({ transcript, isBackchannel }: UserTurn): void {
+  #turnEnded(turn: UserTurn): void {
     this.#output({ type: 'voiceActivity', activity: 'end' });
-    this.#tellUser(transcript, true);
-    const preempted = this.#preemption.turnEnded(transcript);
-    if (!isBackchannel) this.#makeWay();
-    this.#remember(textContent('user', transcript));
-    if (isBackchannel) preempted?.drop();
-    else if (preempted === undefined) this.#answer();
-    else this.#give(preempted, ANSWER);
+    this.#tellUser(turn.transcript, true);
+    this.#answers.userTurnEnded(turn);
   }
 
   #turnDropped(): void {
-    this.#preemption.turnDropped();
+    this.#answers.userTurnDropped();
     this.#output({ type: 'voiceActivity', activity: 'end', isWordless: true });
   }
 
@@ -393,159 +242,13 @@ export class CascadeConnection implements LiveConnection {
     const told = this.#toldOfUser;
     this.#turns.cancelTurn();
     // As the session has it: what it was told stands before what is written, and what it is told now behind it.
-    if (transcript !== '' && told !== '') this.#remember(textContent('user', told));
-    if (turnComplete) this.#makeWay();
-    if (content.parts.length > 0) this.#remember(content);
+    if (transcript !== '' && told !== '') this.#answers.remember(textContent('user', told));
+    if (turnComplete) this.#answers.makeWay();
+    if (content.parts.length > 0) this.#answers.remember(content);
     const rest = transcript.slice(told.length).trim();
     if (transcript !== '') this.#tellUser(transcript, true);
-    if (rest !== '') this.#remember(textContent('user', rest));
-    if (turnComplete) this.#answer(this.#takeManner());
-  }
-
-  /** Something else will be answered: what is being said is over, unless it cannot be interrupted. */
-  #makeWay(): void {
-    const reply = this.#giving?.reply;
-    if (reply === undefined || this.#isFirm) return;
-    if (reply.hasTold) this.interrupt();
-    else {
-      // Who was not told of an answer is not told of its end: the next one answers for both.
-      reply.drop();
-      this.#giving = undefined;
-    }
-  }
-
-  /** Answers what was said last: at once, or after what cannot be interrupted. */
-  #answer(manner = ANSWER): void {
-    if (this.#isFirm) this.#isOwed = true;
-    else this.#begin(this.#parts.llm, manner);
-  }
-
-  #takeManner(): Manner {
-    const isFirm = this.#isNextFirm;
-    this.#isNextFirm = false;
-    return isFirm ? { ...ANSWER, isFirm } : ANSWER;
-  }
-
-  #begin(model: LanguageModel, manner: Manner): void {
-    if (this.#scope.isClosing) return;
-    this.#preemption.drop();
-    this.#giving = { reply: this.#reply(model, () => this.#history), model, manner, isAudible: false };
-  }
-
-  /** An answer that nobody is told of yet. */
-  #preempt(transcript: string): Reply | undefined {
-    if (this.#scope.isClosing || this.#giving !== undefined) return undefined;
-    const history = [...this.#history, textContent('user', transcript)];
-    return this.#reply(this.#parts.llm, () => history, true);
-  }
-
-  #give(reply: Reply, manner: Manner): void {
-    this.#giving = { reply, model: this.#parts.llm, manner, isAudible: false };
-    reply.confirm();
-  }
-
-  #reply(model: LanguageModel, history: () => readonly Content[], isPreempted = false): Reply {
-    this.#replies += 1;
-    const { instructions, tools } = this.#setup;
-    const worked = (part: 'llm' | 'tts'): void => {
-      // A text that is read says nothing of the language model.
-      if (part === 'tts' || model === this.#parts.llm) this.#failures.worked(part);
-    };
-    const sink: ReplySink = {
-      text: (piece) => this.#text(piece),
-      audio: (audio) => this.#audio(audio),
-      words: (words) => this.#words(words),
-      toolCalls: (calls) => this.#output({ type: 'toolCall', calls }),
-      usage: (usage) => this.#output({ type: 'usage', usage }),
-      generated: () => this.#output({ type: 'generationComplete' }),
-      worked,
-      over: (said, how) => {
-        // What was heard until it was cut had been made.
-        if (how.tag === 'cut' && this.#giving?.isAudible === true) (['llm', 'tts'] as const).forEach(worked);
-        this.#over(reply, said, how);
-      },
-    };
-    const reply: Reply = new Reply({
-      name: `${this.#replies}`,
-      model,
-      instructions,
-      tools,
-      history,
-      voice: this.#voice?.leg,
-      owner: this.#scope,
-      sink,
-      isPreempted,
-    });
-    return reply;
-  }
-
-  #text(text: string): void {
-    if (this.#voice === undefined) this.#output({ type: 'text', text });
-    else if (this.#isTranscribed)
-      this.#output({ type: 'transcript', speaker: 'agent', text, finished: false });
-  }
-
-  #audio(audio: AudioChunk): void {
-    const giving = this.#giving;
-    if (giving?.isAudible === false) {
-      giving.isAudible = true;
-      this.#turns.agentStarted({ interruptible: !giving.manner.isFirm });
-    }
-    this.#output({ type: 'audio', audio });
-  }
-
-  #words(words: readonly TimedWord[]): void {
-    if (!this.#isTranscribed || words.length === 0) return;
-    this.#output({ type: 'transcript', speaker: 'agent', text: '', finished: false, words });
-  }
-
-  get #isTranscribed(): boolean {
-    return this.#setup.outputTranscription || this.#giving?.manner.isTranscribed === true;
-  }
-
-  #over(reply: Reply, said: readonly Content[], how: ReplyEnd): void {
-    if (this.#giving?.reply !== reply) {
-      // One that was given ahead of time has failed: the turn is answered when it has ended.
-      if (how.tag === 'failed')
-        this.#scope.log.debug('an early answer failed', { error: describeError(how.error) });
-      return;
-    }
-    const { manner } = this.#giving;
-    this.#giving = undefined;
-    this.#given = undefined;
-    if (manner.isOnRecord) {
-      this.#given = { reply, at: this.#history.length, count: said.length };
-      this.#remember(...said);
-    }
-    this.#remember(...this.#saidMeanwhile.splice(0));
-    this.#turns.agentStopped();
-    this.#retireVoices();
-    const isOwed = this.#isOwed;
-    this.#isOwed = false;
-    // Before its end is told, and something else asked for.
-    if (isOwed) this.#begin(this.#parts.llm, ANSWER);
-    this.#output({ type: 'turnComplete', ...(how.tag === 'failed' ? { reason: REPLY_FAILED } : {}) });
-    if (how.tag === 'failed') this.#partFailed(how.part, how.error);
-  }
-
-  #results(responses: readonly FunctionResponse[]): void {
-    const others = this.#giving?.reply.results(responses) ?? responses;
-    // Whose answer is over: the conversation knows of them all the same.
-    for (const functionResponse of others) this.#remember({ role: 'user', parts: [{ functionResponse }] });
-  }
-
-  /** What an early answer did not know makes it one to something else. */
-  #remember(...contents: readonly Content[]): void {
-    if (contents.length === 0) return;
-    this.#preemption.drop();
-    const isMeanwhile = this.#isFirm && this.#giving?.reply.hasTold === true;
-    const place = isMeanwhile ? this.#saidMeanwhile : this.#history;
-    place.push(...contents);
-  }
-
-  /** Whether something is said that the user cannot interrupt. */
-  get #isFirm(): boolean {
-    return this.#giving?.manner.isFirm === true;
+    if (rest !== '') this.#answers.remember(textContent('user', rest));
+    if (turnComplete) this.#answers.answer();
   }
 
   /** A part did not do what it was asked. The call goes on, unless that happens again and again. */
@@ -571,34 +274,4 @@ export class CascadeConnection implements LiveConnection {
   #output(message: ModelOutput): void {
     if (!this.#scope.isClosing) this.#sink.output(message);
   }
-}
-
-interface Voice {
-  readonly leg: TtsLeg;
-  readonly scope: Lifetime;
-}
-
-function isSilent({ responseModalities }: LiveSetup): boolean {
-  return responseModalities?.includes('AUDIO') === false;
-}
-
-/** Whether two cascades hear, and take turns, in the same way. */
-function hasSameEar(one: CascadeParts, other: CascadeParts): boolean {
-  return (
-    one.stt === other.stt &&
-    one.givenVad === other.givenVad &&
-    one.turns === other.turns &&
-    one.languageCode === other.languageCode
-  );
-}
-
-/** A language model that has its answer already. */
-function wordForWord(text: string): LanguageModel {
-  return {
-    id: 'word for word',
-    generate: async (_request, sink) => {
-      sink.text(text);
-      return 'stop';
-    },
-  };
 }

@@ -20,7 +20,7 @@ import type { ScriptedTurn } from '../../testing/index.ts';
 import { livekitStt } from '../stt/index.ts';
 import { cascade } from './cascade-model.ts';
 import type { CascadeOptions } from './cascade-model.ts';
-import { REPLY_FAILED } from './cascade-connection.ts';
+import { REPLY_FAILED } from './answers.ts';
 import { FINALIZE_TIMEOUT_MS } from './stt-leg.ts';
 import { TTS_STALL_TIMEOUT_MS } from './tts-leg.ts';
 

@@ -5,7 +5,7 @@ export { sttReconnectPolicy } from './stt-reconnect-policy.ts';
 export type { SttReconnectOptions } from './stt-reconnect-policy.ts';
 export { SAME_PLACE_MS } from './told-finals.ts';
 export type { SttEvent } from './transcripts.ts';
-export { REPLY_FAILED } from './cascade-connection.ts';
+export { REPLY_FAILED } from './answers.ts';
 export { cascade } from './cascade-model.ts';
 export type { CascadeOptions } from './cascade-model.ts';
 export { DEFAULT_RESUME_FALSE_INTERRUPTIONS } from './cascade-turns.ts';

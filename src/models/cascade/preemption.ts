@@ -70,11 +70,6 @@ export class Preemption {
     this.#begun = undefined;
   }
 
-  /** Whether it is this answer that has ended: nobody has to be told. */
-  isOf(reply: Reply): boolean {
-    return this.#begun?.reply === reply;
-  }
-
   #begin(transcript: string): void {
     if (this.#count >= MAX_PREEMPTED_REPLIES || this.#options.owner.isClosing) return;
     const reply = this.#options.begin(transcript);

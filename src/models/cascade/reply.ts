@@ -1,13 +1,12 @@
 import { ClosedError } from '../../kernel/index.ts';
 import type { Lifetime, Timer } from '../../kernel/index.ts';
-import { textContent } from '../../protocol/index.ts';
 import type { AudioChunk, Content, FunctionCall, FunctionResponse, Usage } from '../../protocol/index.ts';
 import type { ToolDeclaration } from '../../session/live-model.ts';
 import type { FinishReason, LanguageModel, TimedWord } from '../../speech/index.ts';
-import { heardByWords } from '../../session/heard-text.ts';
+import { GenerationCut } from './generation-cut.ts';
 import { ReplyPlayout } from './reply-playout.ts';
+import { ReplyText } from './reply-text.ts';
 import type { SpokenUtterance, TtsLeg } from './tts-leg.ts';
-import { probablePlaces } from './word-places.ts';
 
 /** How often one answer may call tools and go on: a model that calls for ever is stopped. */
 export const MAX_TOOL_ROUNDS = 10;
@@ -60,43 +59,22 @@ type ReplyState = 'generating' | 'calling' | 'speaking' | 'playing' | 'over';
 /** Why what it makes is kept: nobody knows yet that it is wanted, or the user may be interrupting it. */
 type Hold = 'unconfirmed' | 'paused';
 
-interface Uncut {
-  readonly said: readonly Content[];
-  /** The text since the last calls. */
-  readonly text: string;
-}
-
 /** One answer: from the language model's first word until the last one has been heard. */
 export class Reply {
   readonly name: string;
   readonly #options: ReplyOptions;
   readonly #scope: Lifetime;
   readonly #playout: ReplyPlayout;
+  readonly #text: ReplyText;
   #utterance: SpokenUtterance | undefined;
   #state: ReplyState = 'generating';
   #hold: Hold | undefined;
   /** What was made meanwhile, in order. */
   readonly #held: (() => void)[] = [];
   #hasTold = false;
-  /** What it has added to the conversation: texts with calls, and their results. */
-  #said: Content[] = [];
-  /** The text since the last of those. */
-  #text = '';
-  /** Once it is over: what it adds to the conversation if all of it was heard. */
-  #uncut: Uncut | undefined;
   #calls: FunctionCall[] = [];
   #waitingFor = new Set<string>();
   #rounds = 0;
-  #words: TimedWord[] = [];
-  /** All text that went to the voice, and the audio that came of it. */
-  #spokenText = '';
-  #audioMs = 0;
-  #isSpoken = false;
-  /** Text of which no audio has come: who is not heard has not said anything. */
-  #untold = '';
-  /** Where in the text what follows the last calls begins, and where the last word lies that was placed. */
-  #segmentFrom = 0;
-  #placedTo = 0;
   #playedOut: Timer | undefined;
 
   constructor(options: ReplyOptions) {
@@ -107,6 +85,7 @@ export class Reply {
       drain: (child) => child.closed,
     });
     this.#playout = new ReplyPlayout(this.#scope.clock, (audio) => options.sink.audio(audio));
+    this.#text = new ReplyText({ isRead: options.voice === undefined });
     if (options.isPreempted === true) this.#hold = 'unconfirmed';
     else this.#takeVoice();
     this.#generate();
@@ -137,7 +116,7 @@ export class Reply {
     this.#hold = undefined;
     this.#takeVoice();
     try {
-      if (this.#spokenText !== '') this.#utterance?.text(this.#spokenText);
+      if (this.#text.all !== '') this.#utterance?.text(this.#text.all);
     } catch (error) {
       // It is longer than what may wait to be spoken. Whoever has ended the turn cannot help it.
       this.#fail('tts', error);
@@ -183,21 +162,19 @@ export class Reply {
   /** It is over, and so much of its audio had been heard: what it adds to the conversation after all. */
   cutAt(playedMs: number): readonly Content[] {
     this.#playout.heardUntil(playedMs);
-    return this.#uncut === undefined ? this.#said : this.#heard(this.#uncut);
+    return this.#text.heardUntil(this.#playout.heardMs);
   }
 
   /** Where the words since its last calls probably are, where the voice has not told. */
   get probableWords(): readonly TimedWord[] {
-    if (this.#words.length > 0 || this.#audioMs === 0) return [];
-    return this.#inSegment(this.#places);
+    return this.#text.placeProbably();
   }
 
   /** Results of its calls. Returns those that are not among them. */
   results(responses: readonly FunctionResponse[]): readonly FunctionResponse[] {
     const others = responses.filter(({ id }) => !this.#waitingFor.has(id));
     for (const response of responses) {
-      if (!this.#waitingFor.delete(response.id)) continue;
-      this.#said.push({ role: 'user', parts: [{ functionResponse: response }] });
+      if (this.#waitingFor.delete(response.id)) this.#text.result(response);
     }
     if (this.#state === 'calling' && this.#waitingFor.size === 0) this.#generate();
     return others;
@@ -220,7 +197,7 @@ export class Reply {
 
   #spoke(audio: AudioChunk): void {
     if (this.isOver) return;
-    this.#audioMs += audio.durationMs;
+    this.#text.spoke(audio.durationMs);
     if (this.#hold === undefined) this.#deliver(audio);
     else this.#held.push(() => this.#deliver(audio));
   }
@@ -234,23 +211,13 @@ export class Reply {
 
   #wordsTold(words: readonly TimedWord[]): void {
     if (this.isOver) return;
-    this.#words.push(...words);
-    const current = this.#inSegment(words);
+    const current = this.#text.place(words);
     if (current.length > 0) this.#options.sink.words(current);
-  }
-
-  /** Those that were said since the last calls: what was said before stands in the conversation already. */
-  #inSegment(words: readonly TimedWord[]): readonly TimedWord[] {
-    return words.filter(({ text }) => {
-      const at = this.#spokenText.indexOf(text, this.#placedTo);
-      if (at !== -1) this.#placedTo = at + text.length;
-      return this.#placedTo > this.#segmentFrom;
-    });
   }
 
   /** The voice has spoken all of it, or has given it up. */
   #spoken(error: Error | undefined): void {
-    this.#isSpoken = true;
+    this.#text.spoken();
     if (error === undefined) this.#options.sink.worked('tts');
     if (error !== undefined) this.#fail('tts', error);
     else if (this.#state === 'speaking') this.#play();
@@ -262,11 +229,22 @@ export class Reply {
     this.#rounds += 1;
     const { model, instructions, tools, history } = this.#options;
     const scope = this.#scope.child('generation', { phase: 'settle' });
-    const sink = new GenerationCut(this, scope);
+    const sink = new GenerationCut(
+      {
+        text: (piece) => this.#said(piece),
+        toolCall: (call) => this.#called(call),
+        usage: (usage) => this.#used(usage),
+        finished: () => this.#generated(),
+        failed: (error) => {
+          if (!(error instanceof ClosedError)) this.#fail('llm', error);
+        },
+      },
+      scope,
+    );
     // Not at once: how much was heard of what came before may be told in the same breath. And whatever a foreign model does
     // at once, it does not throw at whoever asked.
     const done = Promise.resolve().then(() =>
-      model.generate({ instructions, tools, history: [...history(), ...this.#said] }, sink, scope),
+      model.generate({ instructions, tools, history: [...history(), ...this.#text.said] }, sink, scope),
     );
     Reply.#observe(done, scope, sink);
   }
@@ -282,33 +260,31 @@ export class Reply {
   }
 
   /** A piece of the text. */
-  said(piece: string): void {
+  #said(piece: string): void {
     if (this.isOver || piece === '') return;
-    this.#text += piece;
-    this.#spokenText += piece;
-    this.#untold += piece;
+    this.#text.add(piece);
     if (this.#options.voice === undefined) this.#tell(() => this.#tellText());
     else if (this.isAudible && this.#hold === undefined) this.#tellText();
     this.#utterance?.text(piece);
   }
 
-  called(call: FunctionCall): void {
+  #called(call: FunctionCall): void {
     if (!this.isOver) this.#calls.push(call);
   }
 
-  used(usage: Usage): void {
+  #used(usage: Usage): void {
     if (!this.isOver) this.#options.sink.usage(usage);
   }
 
   /** The language model has ended its part. */
-  generated(): void {
+  #generated(): void {
     if (this.#state !== 'generating') return;
     this.#options.sink.worked('llm');
     if (this.#calls.length > 0 && this.#rounds < MAX_TOOL_ROUNDS) {
       this.#call();
       return;
     }
-    this.#commit();
+    this.#text.commit();
     this.#state = 'speaking';
     if (this.#hold !== 'unconfirmed') this.#speak();
   }
@@ -319,15 +295,10 @@ export class Reply {
    */
   leave(): void {
     if (this.isOver) return;
-    const last = this.#said.findLastIndex(({ parts }) => parts.some(({ text }) => text === undefined));
-    this.#said = this.#said.slice(last + 1);
+    this.#text.forgetCalls();
     if (this.#state !== 'calling') return;
     this.#state = 'speaking';
     this.#speak();
-  }
-
-  failed(error: unknown): void {
-    if (!(error instanceof ClosedError)) this.#fail('llm', error);
   }
 
   #fail(part: 'llm' | 'tts', error: unknown): void {
@@ -340,12 +311,9 @@ export class Reply {
 
   #call(): void {
     const calls = this.#calls;
-    const text = this.#text.trim() === '' ? [] : [{ text: this.#text.trim() }];
-    this.#said.push({ role: 'model', parts: [...text, ...calls.map((functionCall) => ({ functionCall }))] });
-    this.#text = '';
+    this.#text.call(calls);
     this.#state = 'calling';
     this.#waitingFor = new Set(calls.map(({ id }) => id));
-    this.#segmentFrom = this.#spokenText.length;
     this.#utterance?.flush();
     this.#tell(() => {
       this.#hasTold = true;
@@ -356,7 +324,7 @@ export class Reply {
 
   /** The text is whole. */
   #speak(): void {
-    if (this.#utterance === undefined || this.#spokenText === '') this.#play();
+    if (this.#utterance === undefined || this.#text.all === '') this.#play();
     else this.#utterance.end();
   }
 
@@ -378,9 +346,8 @@ export class Reply {
   }
 
   #tellText(): void {
-    const text = this.#untold;
+    const text = this.#text.takeUntold();
     if (text === '') return;
-    this.#untold = '';
     this.#hasTold = true;
     this.#options.sink.text(text);
   }
@@ -398,37 +365,13 @@ export class Reply {
     }
   }
 
-  #commit(): void {
-    const text = this.#text.trim();
-    if (text !== '') this.#said.push(textContent('model', text));
-    this.#text = '';
-  }
-
-  /** What it adds to the conversation of which so much was heard. Without a voice all of it was read. */
-  #heard({ said, text }: Uncut): Content[] {
-    const isRead = this.#options.voice === undefined;
-    const heard = isRead
-      ? text
-      : heardByWords(this.#spokenText, this.#places, this.#playout.heardMs).slice(this.#segmentFrom);
-    return heard.trim() === '' ? [...said] : [...said, textContent('model', heard.trim())];
-  }
-
-  get #places(): readonly TimedWord[] {
-    if (this.#words.length > 0) return this.#words;
-    return probablePlaces(this.#spokenText, this.#audioMs, this.#isSpoken);
-  }
-
   #end(how: ReplyEnd): void {
     if (this.isOver) return;
-    // Of what failed, text without audio will not be heard any more.
-    if (how.tag === 'failed' && this.#untold !== '') this.#text = this.#text.slice(0, -this.#untold.length);
-    this.#commit();
-    const last = this.#said.at(-1);
-    const text = last?.role === 'model' && last.parts.length === 1 ? (last.parts[0]?.text ?? '') : '';
-    this.#uncut = { said: text === '' ? this.#said : this.#said.slice(0, -1), text };
-    if (how.tag === 'cut') this.#said = this.#heard(this.#uncut);
+    if (how.tag === 'failed') this.#text.dropUntold();
+    this.#text.end();
+    const said = how.tag === 'cut' ? this.#text.heardUntil(this.#playout.heardMs) : this.#text.said;
     this.#stop(how.tag);
-    this.#options.sink.over(this.#said, how);
+    this.#options.sink.over(said, how);
   }
 
   #stop(reason: string): void {
@@ -438,39 +381,5 @@ export class Reply {
     this.#playedOut?.cancel();
     this.#utterance?.cancel();
     void this.#scope.close(reason);
-  }
-}
-
-/** What a language model delivers to, cut off in the instant its scope closes. */
-class GenerationCut {
-  #reply: Reply | undefined;
-
-  constructor(reply: Reply, scope: Lifetime) {
-    this.#reply = reply;
-    scope.own('words', this, {
-      stop: (cut) => {
-        cut.#reply = undefined;
-      },
-    });
-  }
-
-  text(piece: string): void {
-    this.#reply?.said(piece);
-  }
-
-  toolCall(call: FunctionCall): void {
-    this.#reply?.called(call);
-  }
-
-  usage(usage: Usage): void {
-    this.#reply?.used(usage);
-  }
-
-  finished(): void {
-    this.#reply?.generated();
-  }
-
-  failed(error: unknown): void {
-    this.#reply?.failed(error);
   }
 }
