@@ -86,7 +86,7 @@ export interface ServerOptions {
   readonly maxMessageBytes?: number;
   /** The largest body of a POST. Default `DEFAULT_MAX_BODY_BYTES`. */
   readonly maxBodyBytes?: number;
-  /** How many messages a second a client may send, for longer than two seconds. */
+  /** How many messages a second a client may send, for longer than two seconds. Default `DEFAULT_MAX_MESSAGES_PER_SECOND`. */
   readonly maxMessagesPerSecond?: number;
   /** How far a client may be behind with reading. Default `DEFAULT_MAX_BUFFERED_BYTES`. */
   readonly maxBufferedBytes?: number;
@@ -176,7 +176,7 @@ const settingsSchema = z.object({
   allowedHosts: z.array(z.string().min(1)).default([]),
 });
 
-/** What is not over when every bound in it has passed. */
+/** The end of a call is given up when every bound in it has passed, and not before. */
 const limitsSchema = settingsSchema.transform((settings) => {
   const { closeTimeoutMs = DEFAULT_CLOSE_TIMEOUT_MS } = settings;
   const least = Math.max(DEFAULT_JOB_CLOSE_TIMEOUT_MS, 2 * SERVER_CLOSE_TIMEOUT_MS + closeTimeoutMs);

@@ -1,6 +1,7 @@
 import { createHook } from 'node:async_hooks';
 import { describe, expect, it } from 'vitest';
 import { isCollected } from '../../test/support/garbage.ts';
+import { closesClean } from '../../test/support/closes-clean.ts';
 import { LiveRig, frame } from '../../test/support/live-rig.ts';
 import { ClosedError, InvalidOptionError, VirtualClock } from '../kernel/index.ts';
 import { AudioChunk, textContent } from '../protocol/index.ts';
@@ -16,13 +17,6 @@ const samples = (ms: number, value = 0): AudioChunk =>
   AudioChunk.fromSamples(new Int16Array((ms * RATE_HZ) / 1_000).fill(value), RATE_HZ);
 const voice = (ms: number, value = 100): ModelOutput => ({ type: 'audio', audio: samples(ms, value) });
 const words = (text: string): ModelOutput => ({ type: 'transcript', speaker: 'agent', text, finished: true });
-
-async function closed(rig: LiveRig): Promise<void> {
-  void rig.session.close();
-  await rig.clock.advance(10_000);
-  expect(rig.session.resources()).toEqual([]);
-  expect(rig.clock.pendingTimers).toBe(0);
-}
 
 describe('AgentSession, what is handed to it', () => {
   it.each(['close', 'abort', 'drain'] as const)(
@@ -67,7 +61,7 @@ describe('AgentSession, what is handed to it', () => {
     expect(attach).toThrow(ClosedError);
     expect(late.closed).toBe(1);
     expect(() => rig.session.child('late')).toThrow(ClosedError);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('C6 detach: what has ended by itself is held no longer, and nothing else can be taken', async () => {
@@ -80,7 +74,7 @@ describe('AgentSession, what is handed to it', () => {
     rig.session.detach(rig.session.queue);
     rig.session.detach({});
     expect(rig.session.resources()).toEqual(before);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('C6 attach: a session is collected while what was handed to it never lets go', async () => {
@@ -116,7 +110,7 @@ describe('AgentSession, what is said to it', () => {
     void rig.session.close();
     expect(rig.session.queue.sendAudio(frame())).toBe(false);
     expect(order).toHaveLength(4);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('C8 input: a listener that throws, or says something itself, changes nothing for the others', async () => {
@@ -132,7 +126,7 @@ describe('AgentSession, what is said to it', () => {
     rig.session.queue.sendAudio(frame());
     expect(heard.toSorted()).toEqual(['audio', 'audioStreamEnd']);
     expect(rig.model.connection.inputs.map(({ type }) => type)).toEqual(['audio', 'audioStreamEnd']);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S5 input: frames make no promise while somebody listens', async () => {
@@ -149,7 +143,7 @@ describe('AgentSession, what is said to it', () => {
     }
     hook.disable();
     expect({ heard, promises }).toEqual({ heard: 1_000, promises: 0 });
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('L key: one that a transport tells is told on, keeps the session from its idle limit, and is nothing after a close', async () => {
@@ -164,7 +158,7 @@ describe('AgentSession, what is said to it', () => {
     void rig.session.close();
     rig.session.press('6');
     expect(keys).toEqual(['5']);
-    await closed(rig);
+    await closesClean(rig);
   });
 });
 
@@ -190,7 +184,7 @@ describe('AgentSession, what it gives out', () => {
     expect(speech).toMatchObject({ isDone: true, heardText: 'Good morning.' });
     expect(() => output.play(frame(16_000))).toThrow(InvalidOptionError);
     expect(output.play(samples(0))).toBe(false);
-    await closed(rig);
+    await closesClean(rig);
     expect(output.play(samples(20))).toBe(false);
   });
 
@@ -205,7 +199,7 @@ describe('AgentSession, what it gives out', () => {
     expect(playout.cutAtSamples).toBe(28_800);
     expect(rig.of('interrupted')).toEqual([expect.objectContaining({ positionSamples: 33_600 })]);
     expect(rig.model.connection.truncations).toEqual([200]);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S4 output: words that come behind sounds belong to the voice, and a truncation is never beyond it', async () => {
@@ -218,7 +212,7 @@ describe('AgentSession, what it gives out', () => {
     rig.model.connection.output({ type: 'interrupted' }, { type: 'turnComplete' });
     expect(rig.history).toEqual(['model: one two three four']);
     expect(rig.model.connection.truncations).toEqual([400]);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S4 output: how much of the words was heard is a share of the voice, and not of sounds behind it', async () => {
@@ -232,7 +226,7 @@ describe('AgentSession, what it gives out', () => {
       { type: 'turnComplete' },
     );
     expect(rig.history).toEqual(['model: one two three']);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S3 output: a client that no longer reports is not waited for, however long sounds go on', async () => {
@@ -246,7 +240,7 @@ describe('AgentSession, what it gives out', () => {
       await rig.clock.advance(100);
     }
     expect(speech.isDone).toBe(true);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('C8 output: a mix is laid under the voice, and one that throws is taken away', async () => {
@@ -267,7 +261,7 @@ describe('AgentSession, what it gives out', () => {
     expect(rig.session.resources()).not.toContain('mix');
     output.mixWith((given) => given);
     expect(rig.session.resources()).toContain('mix');
-    await closed(rig);
+    await closesClean(rig);
     expect(() => output.mixWith((given) => given)).toThrow(ClosedError);
   });
 });

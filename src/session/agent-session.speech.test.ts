@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isCollected } from '../../test/support/garbage.ts';
+import { closesClean } from '../../test/support/closes-clean.ts';
 import { LiveRig } from '../../test/support/live-rig.ts';
 import type { LiveRigOptions } from '../../test/support/live-rig.ts';
 import { ClosedError, InvalidOptionError } from '../kernel/index.ts';
@@ -52,14 +53,6 @@ async function isSettled(rig: LiveRig, promise: Promise<unknown>): Promise<boole
   return settled;
 }
 
-async function closed(rig: LiveRig): Promise<void> {
-  void rig.session.close();
-  await rig.clock.advance(5_000);
-  expect(rig.session.state).toBe('closed');
-  expect(rig.session.resources()).toEqual([]);
-  expect(rig.clock.pendingTimers).toBe(0);
-}
-
 describe('AgentSession, speeches', () => {
   it('S3 speech: an answer of the model is a speech, which is done when it has been heard', async () => {
     const rig = await LiveRig.live();
@@ -87,7 +80,7 @@ describe('AgentSession, speeches', () => {
     expect(rig.session.currentSpeech).toBeUndefined();
     await speech.waitForPlayout();
     expect(told).toEqual(['speech-1 started', 'speech-1 playedOut']);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S3 speech: one that is played by a client is done when the client has told so', async () => {
@@ -105,7 +98,7 @@ describe('AgentSession, speeches', () => {
     expect(rig.session.currentSpeech?.isDone).toBe(false);
     await rig.clock.advance(1);
     expect(rig.session.currentSpeech).toBeUndefined();
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S3 say: texts are said one after the other has been heard, the more important first', async () => {
@@ -127,7 +120,7 @@ describe('AgentSession, speeches', () => {
       { text: 'Two.', interruptible: false, addToHistory: true },
     ]);
     expect(rig.history).toEqual(['model: One.', 'model: Now.', 'model: Two.']);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S3 say: what is not to be remembered stays out of the history, and what comes next does not', async () => {
@@ -138,7 +131,7 @@ describe('AgentSession, speeches', () => {
     rig.model.connection.output(words('Here it is.'), voice(100), COMPLETE);
     expect(rig.history).toEqual(['model: Here it is.']);
     expect(rig.of('transcript').filter(({ partial }) => !partial)).toHaveLength(2);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S3 say: an answer that the user waits for goes first, for so long as it may take to begin', async () => {
@@ -149,7 +142,7 @@ describe('AgentSession, speeches', () => {
     expect(speech.state.tag).toBe('queued');
     await rig.clock.advance(1_000);
     expect(speech.state.tag).toBe('asked');
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S3 say: one that is said before the start, or while the model takes nothing, waits until it can be', async () => {
@@ -164,7 +157,7 @@ describe('AgentSession, speeches', () => {
     rig.model.connection.takesSay = true;
     await rig.clock.advance(1_000);
     expect(speech.state.tag).toBe('asked');
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S3 say: one that a lost connection was told, and had not begun, is told the next one', async () => {
@@ -177,7 +170,7 @@ describe('AgentSession, speeches', () => {
       { text: 'Welcome.', interruptible: true, addToHistory: true },
     ]);
     expect(speech.state.tag).toBe('asked');
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S3 speech: what is cut with its connection and said again is one speech, from its new beginning', async () => {
@@ -193,7 +186,7 @@ describe('AgentSession, speeches', () => {
     expect(speech.text).toBe('Good morning.');
     await rig.clock.advance(500);
     expect(speech).toMatchObject({ isDone: true, wasInterrupted: false });
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S3 say: a model that does not begin in time has nothing to say, and neither has one that completes its turn', async () => {
@@ -204,7 +197,7 @@ describe('AgentSession, speeches', () => {
     const none = rig.session.say('Hm.');
     rig.model.connection.output(COMPLETE);
     expect(none).toMatchObject({ isDone: true, wasInterrupted: false, heardText: '' });
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S3 say: a model that fails at it is told of, and no wait hangs', async () => {
@@ -216,7 +209,7 @@ describe('AgentSession, speeches', () => {
     await speech.waitForPlayout();
     expect(speech.state).toEqual({ tag: 'done', end: 'silent' });
     expect(rig.of('warning')).toEqual([expect.objectContaining({ code: 'HOLDFAST_INPUT_REFUSED' })]);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S3 say: refused where it cannot work, with what to do instead', async () => {
@@ -225,7 +218,7 @@ describe('AgentSession, speeches', () => {
     expect(() => rig.session.say('Hello.')).toThrow(/generateReply/);
     expect(() => rig.session.generateReply()).toThrow(InvalidOptionError);
     expect(() => rig.session.generateReply({ instructions: 'x', userInput: 'y' })).toThrow(/userInput alone/);
-    await closed(rig);
+    await closesClean(rig);
     const speaker = await LiveRig.live(TELLING);
     expect(() => speaker.session.say(' ')).toThrow(InvalidOptionError);
     for (let count = 0; count <= MAX_WAITING_SPEECHES; count += 1) speaker.session.say('Again.');
@@ -233,7 +226,7 @@ describe('AgentSession, speeches', () => {
     void speaker.session.drain();
     expect(() => speaker.session.say('Late.')).toThrow(ClosedError);
     expect(() => speaker.session.generateReply()).toThrow(ClosedError);
-    await closed(speaker);
+    await closesClean(speaker);
   });
 
   it('S3 reply: the model is asked with instructions that are not remembered, or in answer to the user', async () => {
@@ -254,7 +247,7 @@ describe('AgentSession, speeches', () => {
     connection.output({ type: 'text', text: 'A clerk.' }, COMPLETE);
     expect(answer).toMatchObject({ isDone: true, heardText: 'A clerk.' });
     expect(rig.history).toEqual(['model: Hello!', 'user: Who are you?', 'model: A clerk.']);
-    await closed(rig);
+    await closesClean(rig);
   });
 });
 
@@ -283,7 +276,7 @@ describe('AgentSession, interruptions', () => {
     expect(rig.of('interrupted')).toEqual([expect.objectContaining({ positionSamples: 24_000 })]);
     expect(rig.model.connection.truncations).toEqual([460]);
     expect(speech).toMatchObject({ isDone: true, wasInterrupted: true, text: 'Once upon a time.' });
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S4 barge-in: by the share of the audio where the words have no place, and says so', async () => {
@@ -301,7 +294,7 @@ describe('AgentSession, interruptions', () => {
     ]);
     expect(speech.heardText).toBe('There');
     expect(rig.model.connection.truncations).toEqual([500]);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S4 barge-in: words that come after the interruption belong to the same audio', async () => {
@@ -315,7 +308,7 @@ describe('AgentSession, interruptions', () => {
       words('a time.'),
       COMPLETE,
     );
-    await closed(rig);
+    await closesClean(rig);
     expect(rig.history).toEqual(['model: Once upon a', 'user: Stop']);
   });
 
@@ -327,7 +320,7 @@ describe('AgentSession, interruptions', () => {
     expect(rig.history).toEqual(['model: Once']);
     rig.model.connection.output(words(' a time.'), COMPLETE);
     expect(rig.history).toEqual(['model: Once upon a']);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S4 barge-in: words that were written down already, before a call and at the end of a turn, are cut too', async () => {
@@ -347,7 +340,7 @@ describe('AgentSession, interruptions', () => {
       'model: It is',
     ]);
     expect(rig.model.connection.truncations).toEqual([900]);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S4 barge-in: of what was not heard at all nothing was said, and a new connection is not told of it', async () => {
@@ -362,7 +355,7 @@ describe('AgentSession, interruptions', () => {
       textContent('user', 'Hello?'),
       textContent('model', 'Yes, I am here.'),
     ]);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S4 barge-in: what has been heard to its end is not touched, and the model is told nothing', async () => {
@@ -372,7 +365,7 @@ describe('AgentSession, interruptions', () => {
     rig.model.connection.output(INTERRUPTED);
     expect(rig.session.session.history).toEqual([textContent('model', 'All of it.')]);
     expect(rig.model.connection.truncations).toEqual([]);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S4 barge-in: does not cut what cannot be interrupted, and the user’s words stand after it', async () => {
@@ -385,7 +378,7 @@ describe('AgentSession, interruptions', () => {
     await rig.clock.advance(900);
     expect(notice).toMatchObject({ isDone: true, wasInterrupted: false });
     expect(rig.history.slice(0, 1)).toEqual(['model: This call is recorded.']);
-    await closed(rig);
+    await closesClean(rig);
     expect(rig.history).toEqual(['model: This call is recorded.', 'user: Hello?']);
   });
 
@@ -403,7 +396,7 @@ describe('AgentSession, interruptions', () => {
     expect(rig.of('turnComplete')).toEqual([expect.objectContaining({ interrupted: true })]);
     rig.session.interrupt();
     expect(rig.of('interrupted')).toHaveLength(1);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S4 interrupt: what a model that cannot be told goes on to say reaches nobody, up to the end of its turn', async () => {
@@ -417,7 +410,7 @@ describe('AgentSession, interruptions', () => {
     rig.model.connection.output(voice(500), words('Yes?'), COMPLETE);
     expect(rig.of('audio')).toHaveLength(2);
     expect(rig.session.currentSpeech?.text).toBe('Yes?');
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S4 interrupt: one that was asked for and has not begun is not heard, and the next answer is', async () => {
@@ -432,7 +425,7 @@ describe('AgentSession, interruptions', () => {
       rig.model.connection.output(COMPLETE, voice(500), words('Wanted.'), COMPLETE);
       expect(rig.of('audio')).toHaveLength(1);
       expect(rig.history).toEqual(['model: Wanted.']);
-      await closed(rig);
+      await closesClean(rig);
     }
   });
 
@@ -450,7 +443,7 @@ describe('AgentSession, interruptions', () => {
     expect(rig.of('audio')).toHaveLength(1);
     rig.model.connection.output(voice(400), words('Yes?'), COMPLETE);
     expect(rig.of('audio')).toHaveLength(2);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S4 interrupt: nothing is dropped of what comes when the model has not begun for long', async () => {
@@ -459,7 +452,7 @@ describe('AgentSession, interruptions', () => {
     await rig.clock.advance(SPEECH_START_TIMEOUT_MS);
     rig.model.connection.output(voice(500));
     expect(rig.of('audio')).toHaveLength(1);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S4 false interruption: told when no word of the user comes in time, and not otherwise', async () => {
@@ -485,7 +478,7 @@ describe('AgentSession, interruptions', () => {
     rig.session.interrupt();
     await rig.clock.advance(10_000);
     expect(found).toHaveLength(1);
-    await closed(rig);
+    await closesClean(rig);
   });
 });
 
@@ -507,7 +500,7 @@ describe('AgentSession, pauses of the agent', () => {
     expect(rig.model.connection.truncations).toEqual([500]);
     await rig.clock.advance(60_000);
     expect(rig.session.currentSpeech?.isDone).toBe(false);
-    await closed(rig);
+    await closesClean(rig);
     expect(rig.history).toEqual(['model: One two']);
   });
 
@@ -532,7 +525,7 @@ describe('AgentSession, pauses of the agent', () => {
     expect(rig.model.connection.truncations).toEqual([500, 750, 950]);
     expect(rig.history).toEqual(['model: One two three four.']);
     expect(speech?.wasInterrupted).toBe(true);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S4 pause: heard to its end it was not interrupted', async () => {
@@ -548,7 +541,7 @@ describe('AgentSession, pauses of the agent', () => {
     await rig.clock.advance(1);
     expect(speech).toMatchObject({ isDone: true, wasInterrupted: false, heardText: 'One two three four.' });
     expect(rig.history).toEqual(['model: One two three four.']);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S4 pause: what was meant is over at what was heard when it paused', async () => {
@@ -564,7 +557,7 @@ describe('AgentSession, pauses of the agent', () => {
       expect(rig.model.connection.truncations).toEqual([500, 500]);
       expect(rig.history).toEqual(['model: One two']);
       expect(speech).toMatchObject({ wasInterrupted: true, heardText: 'One two' });
-      await closed(rig);
+      await closesClean(rig);
     }
   });
 
@@ -578,7 +571,7 @@ describe('AgentSession, pauses of the agent', () => {
     rig.model.connection.output(PAUSED, RESUMED);
     expect([rig.of('interrupted'), rig.of('resumed')]).toEqual([[], []]);
     expect(rig.model.connection.truncations).toEqual([]);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('an end of speech without a word owes nobody an answer', async () => {
@@ -590,14 +583,14 @@ describe('AgentSession, pauses of the agent', () => {
     expect(rig.of('voiceActivity').at(-1)).not.toHaveProperty('isWordless');
     rig.session.say('Hello.');
     expect(rig.model.connection.said).toHaveLength(1);
-    await closed(rig);
+    await closesClean(rig);
     // What somebody has asked for is owed all the same.
     const asked = await LiveRig.live(TELLING);
     asked.session.queue.sendContent(textContent('user', 'Hello?'));
     asked.model.connection.output({ type: 'voiceActivity', activity: 'end', isWordless: true });
     asked.session.say('Hello.');
     expect(asked.model.connection.said).toHaveLength(0);
-    await closed(asked);
+    await closesClean(asked);
   });
 });
 
@@ -615,14 +608,14 @@ describe('AgentSession, whether the user is there', () => {
     expect(states()).toEqual(['user away']);
     rig.model.connection.output(userWords('Hello?'));
     expect(states()).toEqual(['user away', 'user present']);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('L away: nothing is told where it was not asked for', async () => {
     const rig = await LiveRig.live();
     await rig.clock.advance(10 * 60_000);
     expect(rig.of('userState')).toEqual([]);
-    await closed(rig);
+    await closesClean(rig);
   });
 });
 
@@ -701,7 +694,7 @@ describe('AgentSession, closing while the agent speaks', () => {
       }
       rig.model.connection.output(voice(100), words('One.'), INTERRUPTED, COMPLETE);
       await rig.clock.advance(100);
-      await closed(rig);
+      await closesClean(rig);
       expect(speeches.map(({ isDone }) => isDone)).toEqual([true, true]);
     }
   });
@@ -714,7 +707,7 @@ describe('AgentSession, closing while the agent speaks', () => {
       rig.model.connection.output(voice(100), COMPLETE);
       await rig.clock.advance(100);
       rig.model.connection.output(voice(100), INTERRUPTED);
-      await closed(rig);
+      await closesClean(rig);
       return new WeakRef(rig.session);
     };
     const ref = await forgotten();

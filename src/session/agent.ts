@@ -21,7 +21,10 @@ export interface AgentContext {
   readonly userData: UserData;
 }
 
-/** A hook of an agent. What it throws is logged and told in a `warning` event, and ends nothing. */
+/**
+ * A hook of an agent. What an `onEnter` throws is told in a `warning` event, what an `onExit` throws is a line of the log;
+ * neither ends anything.
+ */
 export type AgentHook = (context: AgentContext) => unknown;
 
 export interface AgentOptions {
@@ -51,7 +54,8 @@ const AGENT_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 /**
  * Who speaks: a name, instructions, tools. It holds no conversation; an AgentSession does, so that one agent serves any
  * number of them.
- * @throws InvalidOptionError for a name that cannot be used, or two tools, toolsets or agents of one name.
+ * @throws InvalidOptionError for a name that cannot be used, or two tools or agents of one name.
+ * Tools of toolsets are looked at when they are opened.
  */
 export class Agent {
   readonly name: string;

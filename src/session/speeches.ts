@@ -8,6 +8,7 @@ import type { Playout } from './playout.ts';
 import { Speech } from './speech-handle.ts';
 import type { SpeechRequests } from './speech-requests.ts';
 import type { SpeechEnd, SpeechHandle, SpeechRequest } from './speech-handle.ts';
+import { UnwantedTurn } from './unwanted-turn.ts';
 
 /** How many utterances may wait for their turn: some ten minutes of speech. More is a program that runs away. */
 export const MAX_WAITING_SPEECHES = 100;
@@ -20,17 +21,6 @@ export const SPEECH_START_TIMEOUT_MS = 10_000;
 
 /** How often it is looked whether one that waits can be said: what keeps it (a full socket) does not tell when it ends. */
 const LOOK_AGAIN_MS = 1_000;
-
-/** What an answer is made of, besides words and calls. */
-const OF_A_TURN: ReadonlySet<ModelOutput['type']> = new Set<ModelOutput['type']>([
-  'audio',
-  'text',
-  'content',
-  'generationComplete',
-  'interrupted',
-  'paused',
-  'resumed',
-]);
 
 /** How the model is asked, and told to stop. */
 export type Requests = Pick<SpeechRequests, 'isReady' | 'ask' | 'stop' | 'truncate'>;
@@ -80,8 +70,7 @@ export class Speeches {
   #askedAtMs = 0;
   /** Since when nothing is said. */
   #quietSinceMs = 0;
-  /** Set while what comes of a turn is not wanted: until the end of the turn, or until it should have begun. */
-  #dropping: { beginsBeforeMs: number } | undefined;
+  readonly #unwanted: UnwantedTurn;
   #isOurs = false;
   /** How much had been heard when what is being said paused. */
   #pausedAtSamples: number | undefined;
@@ -91,6 +80,7 @@ export class Speeches {
   constructor(options: SpeechesOptions) {
     const { owner, playout, falseInterruptionTimeoutMs } = options;
     this.#options = options;
+    this.#unwanted = new UnwantedTurn(owner.clock);
     this.#falseAlarm = new FalseInterruptionWatch(owner, falseInterruptionTimeoutMs, (speech) =>
       options.tell('falseInterruption', speech, { resumed: false }),
     );
@@ -144,7 +134,7 @@ export class Speeches {
   /** Asks for the next one that waits, if it is its turn. Not to be called while the conversation is telling something. */
   moveOn(): void {
     const { conversation, owner } = this.#options;
-    const isFree = this.#active.length === 0 && this.#waiting.length > 0 && !this.#isDropping;
+    const isFree = this.#active.length === 0 && this.#waiting.length > 0 && !this.#unwanted.isAhead;
     if (isFree && !owner.isClosing && this.#options.requests.isReady) {
       const isOverdue = this.#now - this.#quietSinceMs >= SPEECH_START_TIMEOUT_MS;
       if (conversation.isFloorOpen || (isOverdue && !conversation.isAgentSpeaking)) this.#askNext();
@@ -157,7 +147,7 @@ export class Speeches {
    * what cannot be interrupted.
    */
   keepsFromConversation(message: ModelOutput): boolean {
-    if (this.#drops(message)) return true;
+    if (this.#unwanted.takes(message)) return true;
     if (!this.#isFirm) return false;
     if (message.type === 'paused' || message.type === 'resumed') return true;
     if (message.type !== 'interrupted') return false;
@@ -172,7 +162,7 @@ export class Speeches {
 
   /** The connection is gone, and what that meant for the turn under way was told. */
   disconnected(): void {
-    this.#dropping = undefined;
+    this.#unwanted.over();
     this.#askedAtMs = this.#now;
     const lost = this.#active.filter(
       ({ state, request }) => state.tag === 'asked' && request?.type === 'say',
@@ -224,20 +214,6 @@ export class Speeches {
 
   get #now(): number {
     return this.#options.owner.clock.now();
-  }
-
-  get #isDropping(): boolean {
-    if (this.#dropping !== undefined && this.#now >= this.#dropping.beginsBeforeMs)
-      this.#dropping = undefined;
-    return this.#dropping !== undefined;
-  }
-
-  #drops(message: ModelOutput): boolean {
-    if (!this.#isDropping || this.#dropping === undefined) return false;
-    if (message.type === 'transcript' ? message.speaker === 'user' : !OF_A_TURN.has(message.type))
-      return false;
-    this.#dropping.beginsBeforeMs = Infinity;
-    return true;
   }
 
   #make(request: SpeechRequest | undefined, asked: AskedSpeech): Speech {
@@ -342,7 +318,7 @@ export class Speeches {
   }
 
   #turnCompleted(wasCut: boolean): void {
-    this.#dropping = undefined;
+    this.#unwanted.over();
     this.#pausedAtSamples = undefined;
     this.#earlyText = '';
     this.#quietSinceMs = this.#now;
@@ -367,8 +343,7 @@ export class Speeches {
       case 'asked':
         this.#endOf(speech, 'interrupted');
         this.#options.conversation.goesOffRecord(false);
-        if (!this.#options.requests.stop())
-          this.#dropping = { beginsBeforeMs: this.#now + SPEECH_START_TIMEOUT_MS };
+        if (!this.#options.requests.stop()) this.#unwanted.beginsWithin(SPEECH_START_TIMEOUT_MS);
         this.#rearm();
         return;
       case 'speaking':
@@ -387,8 +362,8 @@ export class Speeches {
     this.#isOurs = true;
     conversation.received({ type: 'interrupted' });
     this.#isOurs = false;
-    if (isMidTurn) this.#dropping = { beginsBeforeMs: Infinity };
-    if (isToComeAgain) this.#dropping = { beginsBeforeMs: this.#now + SPEECH_START_TIMEOUT_MS };
+    if (isMidTurn) this.#unwanted.underWay();
+    if (isToComeAgain) this.#unwanted.beginsWithin(SPEECH_START_TIMEOUT_MS);
     if (isMidTurn) this.#options.requests.stop();
     this.moveOn();
   }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { CascadeRig, MS_A_CHARACTER } from '../../../test/support/cascade-rig.ts';
 import type { CascadeRigOptions } from '../../../test/support/cascade-rig.ts';
+import { closesClean } from '../../../test/support/closes-clean.ts';
 import { textContent } from '../../protocol/index.ts';
 
 let rig: CascadeRig;
@@ -11,11 +12,7 @@ async function live(options: Partial<CascadeRigOptions> = {}): Promise<CascadeRi
 }
 
 afterEach(async () => {
-  const closing = rig.session.close();
-  await rig.clock.advance(5_000);
-  await closing;
-  expect(rig.session.resources()).toEqual([]);
-  expect(rig.clock.pendingTimers).toBe(0);
+  await closesClean(rig);
   expect(rig.book.at('error')).toEqual([]);
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { closesClean } from '../../../test/support/closes-clean.ts';
 import { LiveRig } from '../../../test/support/live-rig.ts';
 import type { LiveRigOptions } from '../../../test/support/live-rig.ts';
 import { InvalidOptionError } from '../../kernel/index.ts';
@@ -53,13 +54,6 @@ async function speaks(rig: LiveRig, ms: number, amplitude = 8_000): Promise<void
   }
 }
 
-async function closed(rig: LiveRig): Promise<void> {
-  void rig.session.close();
-  await rig.clock.advance(5_000);
-  expect(rig.session.resources()).toEqual([]);
-  expect(rig.clock.pendingTimers).toBe(0);
-}
-
 describe('backgroundAudio, a sound all the time', () => {
   it('S4 background: is one stream that keeps a little ahead of the time, from its beginning', async () => {
     const rig = await LiveRig.live(LIVE);
@@ -72,7 +66,7 @@ describe('backgroundAudio, a sound all the time', () => {
     }
     expect(new Set(stream(rig))).toEqual(new Set([100]));
     expect(rig.session.currentSpeech).toBeUndefined();
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S4 background: lies under the voice as fast as it comes, quieter, and comes back after it', async () => {
@@ -94,7 +88,7 @@ describe('backgroundAudio, a sound all the time', () => {
     expect(heard[from + 999]).toBe(1_025);
     expect(heard[from + 1_100]).toBe(25);
     expect(heard.at(-1)).toBe(100);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S4 background: after a barge-in it goes on at once, and only what was heard of the words is kept', async () => {
@@ -112,7 +106,7 @@ describe('backgroundAudio, a sound all the time', () => {
     const ahead = stream(rig).length - (from + 4_000);
     expect(ahead).toBeGreaterThanOrEqual(100);
     expect(ahead).toBeLessThanOrEqual(100 + BACKGROUND_AHEAD_MS + PLAYOUT_FRAME_MS);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S4 background: words that come in pieces are not torn apart as long as there is anything to be heard', async () => {
@@ -127,7 +121,7 @@ describe('backgroundAudio, a sound all the time', () => {
     const from = heard.findIndex((value) => value > 1_000);
     const to = heard.findLastIndex((value) => value > 1_000);
     expect(to - from + 1).toBe(500);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('a client that does not play is given no more than a second', async () => {
@@ -142,7 +136,7 @@ describe('backgroundAudio, a sound all the time', () => {
       await rig.clock.advance(200);
     }
     expect(stream(rig).length).toBeLessThanOrEqual(100 + MAX_BACKGROUND_UNHEARD_MS + PLAYOUT_FRAME_MS);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('L background: it is no sign of life, and a drain does not wait for it', async () => {
@@ -150,7 +144,7 @@ describe('backgroundAudio, a sound all the time', () => {
     backgroundAudio(rig.session, { ambient: room });
     await rig.clock.advance(3_000);
     expect(rig.of('limit')).toHaveLength(1);
-    await closed(rig);
+    await closesClean(rig);
     const other = await LiveRig.live(LIVE);
     backgroundAudio(other.session, { ambient: room });
     void other.session.drain();
@@ -184,7 +178,7 @@ describe('backgroundAudio, a sound all the time', () => {
     await rig.clock.advance(1_000);
     expect(stream(rig).length).toBeLessThan(given + 500);
     expect(rig.clock.pendingTimers).toBe(timers);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S5 background: nothing is given, and no timer set, while nothing sounds', async () => {
@@ -196,7 +190,7 @@ describe('backgroundAudio, a sound all the time', () => {
     await rig.clock.advance(1_000);
     expect(stream(rig)).toHaveLength(100);
     expect(rig.clock.pendingTimers).toBe(timers);
-    await closed(rig);
+    await closesClean(rig);
   });
 });
 
@@ -225,7 +219,7 @@ describe('backgroundAudio, a sound while the agent thinks', () => {
     expect(answer.length).toBeLessThanOrEqual(500 + THINKING_FADE_MS);
     expect(answer.subarray(500).every((value) => value === 0)).toBe(true);
     rig.model.connection.output({ type: 'turnComplete' });
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it.each([
@@ -239,7 +233,7 @@ describe('backgroundAudio, a sound while the agent thinks', () => {
     rig.model.connection.output({ type: 'text', text: '.' }, { type: 'turnComplete' });
     await rig.clock.advance(THINKING_FADE_MS);
     expect(await isThinking(rig)).toBe(false);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('is over when the user goes on', async () => {
@@ -251,7 +245,7 @@ describe('backgroundAudio, a sound while the agent thinks', () => {
     expect(await isThinking(rig)).toBe(true);
     await speaks(rig, 500);
     expect(await isThinking(rig)).toBe(false);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('sounds while a tool runs, once what the agent says before it was heard', async () => {
@@ -268,7 +262,7 @@ describe('backgroundAudio, a sound while the agent thinks', () => {
     rig.model.connection.output(voice(500), { type: 'turnComplete' });
     await rig.clock.advance(1_000);
     expect(await isThinking(rig)).toBe(false);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it.each([
@@ -287,7 +281,7 @@ describe('backgroundAudio, a sound while the agent thinks', () => {
     expect(await isThinking(rig)).toBe(true);
     await rig.clock.advance(1_000);
     expect(await isThinking(rig)).toBe(false);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('does not sound when the user says something beside the agent', async () => {
@@ -299,6 +293,6 @@ describe('backgroundAudio, a sound while the agent thinks', () => {
     await speaks(rig, THINKING_AFTER_SILENCE_MS + 40, 0);
     await rig.clock.advance(5_000);
     expect(stream(rig)).toHaveLength(5_000);
-    await closed(rig);
+    await closesClean(rig);
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { closesClean } from '../../../test/support/closes-clean.ts';
 import { LiveRig } from '../../../test/support/live-rig.ts';
 import { InvalidOptionError } from '../../kernel/index.ts';
 import { AudioChunk } from '../../protocol/index.ts';
@@ -15,13 +16,6 @@ async function hears(rig: LiveRig, ms: number, amplitude: number, rateHz = 16_00
   }
 }
 
-async function closed(rig: LiveRig): Promise<void> {
-  void rig.session.close();
-  await rig.clock.advance(5_000);
-  expect(rig.session.resources()).toEqual([]);
-  expect(rig.clock.pendingTimers).toBe(0);
-}
-
 describe('detectAnsweringMachine', () => {
   it.each([8_000, 16_000])('tells a person by a short greeting, in audio of %i Hz', async (rateHz) => {
     const rig = await LiveRig.live();
@@ -31,7 +25,7 @@ describe('detectAnsweringMachine', () => {
     await hears(rig, 1_000, 0, rateHz);
     expect(await verdict).toMatchObject({ kind: 'human', why: 'pauseAfterGreeting' });
     expect(rig.session.resources().filter((path) => path.startsWith('amd'))).toEqual([]);
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('tells a machine by the words the model transcribes', async () => {
@@ -46,7 +40,7 @@ describe('detectAnsweringMachine', () => {
     expect(rig.session.resources().some((path) => path.startsWith('amd'))).toBe(true);
     said('message.');
     expect(await verdict).toEqual({ kind: 'machine', why: 'phrase', atMs: 200 });
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('C3 amd: a transport that sends nothing of silence is not waited for without a bound', async () => {
@@ -57,13 +51,13 @@ describe('detectAnsweringMachine', () => {
     expect(verdict).toBeUndefined();
     await rig.clock.advance(1);
     expect(verdict).toEqual({ kind: 'unknown', why: 'ended', atMs: 0 });
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('C6 amd: what cannot work is refused, and leaves nothing behind', async () => {
     const rig = await LiveRig.live();
     await expect(detectAnsweringMachine(rig.session, { greetingMs: 0 })).rejects.toThrow(InvalidOptionError);
     expect(rig.session.resources().filter((path) => path.startsWith('amd'))).toEqual([]);
-    await closed(rig);
+    await closesClean(rig);
   });
 });

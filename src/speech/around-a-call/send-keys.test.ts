@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { closesClean } from '../../../test/support/closes-clean.ts';
 import { LiveRig } from '../../../test/support/live-rig.ts';
 import { InvalidOptionError } from '../../kernel/index.ts';
 import { AudioChunk } from '../../protocol/index.ts';
@@ -21,13 +22,6 @@ function keysHeard(rig: LiveRig): string {
     .join('');
 }
 
-async function closed(rig: LiveRig): Promise<void> {
-  void rig.session.close();
-  await rig.clock.advance(5_000);
-  expect(rig.session.resources()).toEqual([]);
-  expect(rig.clock.pendingTimers).toBe(0);
-}
-
 describe('sendKeys', () => {
   it('S4 keys: the far side hears the tones behind what the agent is saying', async () => {
     const rig = await LiveRig.live();
@@ -43,7 +37,7 @@ describe('sendKeys', () => {
     expect(sent).toBeUndefined();
     await rig.clock.advance(1);
     expect(sent).toBe('sent');
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('S4 keys: an interruption drops them, and says so', async () => {
@@ -53,13 +47,13 @@ describe('sendKeys', () => {
     rig.model.connection.output({ type: 'interrupted' });
     expect(await sent).toBe('interrupted');
     expect(rig.of('interrupted')[0]).toMatchObject({ positionSamples: 4 * 200 * 24 });
-    await closed(rig);
+    await closesClean(rig);
   });
 
   it('C6 keys: what is no key is refused, and no keys are sent at once', async () => {
     const rig = await LiveRig.live();
     await expect(sendKeys(rig.session, 'x')).rejects.toThrow(InvalidOptionError);
     expect(await sendKeys(rig.session, '')).toBe('sent');
-    await closed(rig);
+    await closesClean(rig);
   });
 });
