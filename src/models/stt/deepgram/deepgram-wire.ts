@@ -2,10 +2,11 @@ import { BYTES_PER_SAMPLE } from '../../../protocol/index.ts';
 import type { SttInput, TimedWord } from '../../../speech/index.ts';
 import { asList, asObject, asText } from '../../json-shape.ts';
 import type { JsonObject } from '../../json-shape.ts';
-import { USUAL_REFUSALS } from '../end-rows.ts';
-import type { SttEndTables } from '../end-rows.ts';
+import { USUAL_REFUSALS } from '../../streaming/end-rows.ts';
+import type { EndTables } from '../../streaming/end-rows.ts';
+import type { KeepAlive, SendFrame } from '../../streaming/stream-wire.ts';
 import { confidenceOf, millisecondsOf } from '../stt-wire.ts';
-import type { KeepAlive, SendFrame, SttWire, WireListener } from '../stt-wire.ts';
+import type { SttListener, SttWire } from '../stt-wire.ts';
 
 /**
  * How often the service is told that somebody is there while no audio is sent: it closes after ten seconds without
@@ -14,7 +15,7 @@ import type { KeepAlive, SendFrame, SttWire, WireListener } from '../stt-wire.ts
 export const DEEPGRAM_KEEP_ALIVE_MS = 4_000;
 
 /** What the service's ends mean, as its documentation and its users tell. */
-export const DEEPGRAM_ENDS: SttEndTables = {
+export const DEEPGRAM_ENDS: EndTables = {
   closes: [
     // It was sent neither audio nor a KeepAlive: a process that was asleep, a stalled network.
     { code: 1011, said: /NET-0001/, kind: 'idle' },
@@ -60,7 +61,7 @@ export class DeepgramWire implements SttWire {
     send('{"type":"CloseStream"}');
   }
 
-  read(message: JsonObject, listener: WireListener): void {
+  read(message: JsonObject, listener: SttListener): void {
     switch (message['type']) {
       case 'Results':
         this.#readResults(message, listener);
@@ -83,7 +84,7 @@ export class DeepgramWire implements SttWire {
     }
   }
 
-  #readResults(message: JsonObject, listener: WireListener): void {
+  #readResults(message: JsonObject, listener: SttListener): void {
     const best = asObject(asList(asObject(message['channel'])?.['alternatives'])?.[0]);
     const text = (asText(best?.['transcript']) ?? '').trim();
     const startMs = millisecondsOf(message['start']);
@@ -107,14 +108,14 @@ export class DeepgramWire implements SttWire {
     if (message['from_finalize'] === true) listener.output({ type: 'finalized' });
   }
 
-  #endUtterance(atMs: number | undefined, listener: WireListener): void {
+  #endUtterance(atMs: number | undefined, listener: SttListener): void {
     if (!this.#isInUtterance) return;
     this.#isInUtterance = false;
     listener.output({ type: 'speechEnded', atMs });
   }
 }
 
-function readMetadata(message: JsonObject, listener: WireListener): void {
+function readMetadata(message: JsonObject, listener: SttListener): void {
   const audioMs = millisecondsOf(message['duration']);
   if (audioMs !== undefined) listener.output({ type: 'usage', audioMs });
 }

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { InvalidOptionError } from '../../../kernel/index.ts';
 import type { SpeechToText, SttSetup } from '../../../speech/index.ts';
-import { withOverrides } from '../end-rows.ts';
-import { nonEmpty, serviceAddress } from '../service-address.ts';
-import { COMMON_FIELDS, NAME, SECRET_SOURCE, checkOptions } from '../stt-options.ts';
-import type { CommonSttOptions } from '../stt-options.ts';
+import { withOverrides } from '../../streaming/end-rows.ts';
+import { nonEmpty, serviceAddress } from '../../streaming/service-address.ts';
+import { COMMON_FIELDS, NAME, SECRET_SOURCE, checkOptions } from '../../streaming/service-options.ts';
+import type { CommonServiceOptions } from '../../streaming/service-options.ts';
+import type { SecretSource } from '../../streaming/stream-wire.ts';
 import { WebSocketStt } from '../websocket-stt.ts';
-import type { SecretSource } from '../websocket-stt.ts';
 import { DEEPGRAM_ENDS, DeepgramWire } from './deepgram-wire.ts';
 
 /** The service's general model. */
@@ -23,7 +23,7 @@ const INPUT_RATE_HZ = 16_000;
 
 const BASE_URL = 'wss://api.deepgram.com';
 
-export interface DeepgramOptions extends CommonSttOptions {
+export interface DeepgramOptions extends CommonServiceOptions {
   /** Default `DEFAULT_DEEPGRAM_MODEL`. */
   readonly model?: string;
   /** Default: DEEPGRAM_API_KEY, read at every dial. */
