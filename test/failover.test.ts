@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Lifetime } from '../src/kernel/index.ts';
 import { cascade } from '../src/models/cascade/index.ts';
 import type { CascadeOptions } from '../src/models/cascade/index.ts';
+import { deepgramTts } from '../src/models/deepgram-tts/index.ts';
 import { gatewayTts } from '../src/models/gateway-tts/index.ts';
 import { openaiTts } from '../src/models/openai-tts/index.ts';
 import { deepgram, livekitStt } from '../src/models/stt/index.ts';
@@ -74,6 +75,7 @@ const STT = {
 const TTS = {
   gateway: ({ url }: TextToSpeechEmulator) =>
     gatewayTts({ model: 'cartesia/sonic', token: () => 'any', baseUrl: `${url}/v1` }),
+  deepgram: ({ url }: TextToSpeechEmulator) => deepgramTts({ apiKey: 'any', baseUrl: url }),
   http: ({ url }: TextToSpeechEmulator) =>
     openaiTts({ model: 'tts-1', voice: 'alloy', apiKey: 'any', baseUrl: `${url}/v1` }),
 } as const satisfies Record<string, (emulator: TextToSpeechEmulator) => TextToSpeech>;
@@ -235,6 +237,10 @@ describe('A call whose voice dies, over real sockets', () => {
     ['gateway', 'http'],
     ['http', 'gateway'],
     ['http', 'http'],
+    ['deepgram', 'deepgram'],
+    ['deepgram', 'gateway'],
+    ['gateway', 'deepgram'],
+    ['http', 'deepgram'],
   ] as const)(
     'S1 failover: %s to %s in mid-utterance, without a sample twice or missing',
     async (from, to) => {

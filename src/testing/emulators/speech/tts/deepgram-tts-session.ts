@@ -196,8 +196,12 @@ export class DeepgramTtsSession {
       this.stop();
       return;
     }
+    if (this.#pending === '') {
+      this.#closeWhenIdle();
+      return;
+    }
     this.#speakPending();
-    this.#closeWhenIdle();
+    this.#speaker.flush();
   }
 
   #closeWhenIdle(): void {
