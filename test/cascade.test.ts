@@ -208,7 +208,8 @@ describe('a cascade, over real sockets', () => {
         { say: `${long}.` },
         { say: 'Sorry.' },
       ],
-      tts: { faults: [{ when: { on: 'audio', nth: 5, times: 1 }, what: { type: 'reset' } }] },
+      // Slow enough that the answer is still being spoken when somebody speaks into it.
+      tts: { pace: 2, faults: [{ when: { on: 'audio', nth: 5, times: 1 }, what: { type: 'reset' } }] },
     });
     await speak('two rye please', () => turnsDone() === 1);
     expect(heard('One moment. They are in.')).toEqual([true, true, true, true, true]);
