@@ -74,11 +74,7 @@ describe('docs/speech.md, text to speech', () => {
 
   it('has a row for every voice', () => {
     const voices = [...SECTION.matchAll(/^\| `(\w+Tts)\(/gm)].map(([, name]) => name);
-    expect(voices.toSorted()).toEqual(
-      Object.keys(holdfast)
-        .filter((name) => name.endsWith('Tts'))
-        .toSorted(),
-    );
+    expect(new Set(voices)).toEqual(new Set(Object.keys(holdfast).filter((name) => name.endsWith('Tts'))));
   });
 
   it('tells the bounds', () => {
