@@ -213,7 +213,7 @@ describe('A call whose recogniser dies, over real sockets', () => {
 });
 
 describe('A call whose voice dies, over real sockets', () => {
-  it.each(['gateway', 'http'] as const)(
+  it.each(['gateway', 'deepgram', 'http'] as const)(
     'S2 R5 E ends with a typed error when the attempts are used up: %s',
     async (wire) => {
       const [listener, only] = [
@@ -274,13 +274,20 @@ describe('A call whose voice dies, over real sockets', () => {
   });
 });
 
-describe('The goodbye of a gateway, over real sockets', () => {
+describe('The goodbye to a service, over real sockets', () => {
   const told = (emulators: readonly (SpeechToTextEmulator | TextToSpeechEmulator)[]): number[] =>
     emulators.flatMap(({ connections }) => [...connections].map(({ endRequests }) => endRequests));
 
-  it.each(['close', 'drain', 'abort'] as const)('C5 is said to recogniser and voice on %s', async (verb) => {
+  it.each([
+    ['close', 'livekit', 'gateway'],
+    ['drain', 'livekit', 'gateway'],
+    ['abort', 'livekit', 'gateway'],
+    ['close', 'deepgram', 'deepgram'],
+    ['drain', 'deepgram', 'deepgram'],
+    ['abort', 'deepgram', 'deepgram'],
+  ] as const)('C5 is said on %s to recogniser and voice: %s, %s', async (verb, heardBy, spokenBy) => {
     const [listener, speaker] = [await ear(), await voice([], 2)];
-    await call({ stt: STT.livekit(listener), tts: TTS.gateway(speaker) });
+    await call({ stt: STT[heardBy](listener), tts: TTS[spokenBy](speaker) });
     session.queue.sendContent(textContent('user', 'When?'));
     await until(() => of('audio').length > 0);
     await session[verb]();

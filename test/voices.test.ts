@@ -186,7 +186,53 @@ describe.each(['gateway', 'deepgram', 'http'] as const)('a voice by %s, over rea
   });
 });
 
-describe('a voice by gateway, over real sockets, when it goes wrong', () => {
+describe.each(['gateway', 'deepgram'] as const)(
+  'a voice by %s, over real sockets, when it goes wrong',
+  (name) => {
+    it('audio after done and a lost half of a sample make no noise', async () => {
+      await start([
+        { when: { on: 'audio', nth: 5 }, what: { type: 'oddBytes' } },
+        { what: { type: 'strayAudio' } },
+      ]);
+      const leg = makeLeg(name);
+      await leg.start();
+      const heard = new Heard(leg, 'Noon.');
+      expect(await heard.end.promise).toBe('done');
+      const [tone, ...others] = findTones(heard.samples, RATE_HZ);
+      expect(others).toEqual([]);
+      expect(tone !== undefined && isWord(tone, 'Noon.')).toBe(true);
+    });
+
+    it.each([
+      ['a flush is ignored', { when: { on: 'flush' }, what: { type: 'silence' } }],
+      ['done is missing', { when: { kind: 'done' }, what: { type: 'silence' } }],
+      ['nothing comes any more', { when: { on: 'audio', nth: 3 }, what: { type: 'mute' } }],
+    ] as const)('S3 %s: the utterance fails, and the next one is spoken', async (_, rule) => {
+      await start([{ when: { ...rule.when, connection: 1 }, what: rule.what }]);
+      const leg = makeLeg(name, { stallTimeoutMs: 300 });
+      await leg.start();
+      const [first, second] = [new Heard(leg, TEXT), new Heard(leg, 'And so on.')];
+      expect(await first.end.promise).toBeInstanceOf(TtsStalledError);
+      if ('kind' in rule.when) expectWhole(first);
+      expect(await second.end.promise).toBe('done');
+      expectWhole(second, 'And so on.');
+      expect(tts.connections.count).toBe(2);
+    });
+
+    it('hang after the goodbye, and a close frame that is not answered: it is left in time', async () => {
+      await start([
+        { when: { on: 'end' }, what: { type: 'silence' } },
+        { when: { on: 'close' }, what: { type: 'ignoreClose' } },
+      ]);
+      const leg = makeLeg(name);
+      await leg.start();
+      const report = await owner.close();
+      expect(report.durationMs).toBeLessThan(2_000);
+    });
+  },
+);
+
+describe('the voice of the gateway, over real sockets, when it goes wrong', () => {
   it.each([
     [401, AuthenticationError],
     [402, QuotaError],
@@ -202,38 +248,6 @@ describe('a voice by gateway, over real sockets, when it goes wrong', () => {
     await expect(makeLeg('gateway', { connectTimeoutMs: 200 }).start()).rejects.toThrow(ConnectTimeoutError);
   });
 
-  it('audio after done and a lost half of a sample make no noise', async () => {
-    await start([
-      { when: { on: 'audio', nth: 5 }, what: { type: 'oddBytes' } },
-      { what: { type: 'strayAudio' } },
-    ]);
-    const leg = makeLeg('gateway');
-    await leg.start();
-    const heard = new Heard(leg, 'Noon.');
-    expect(await heard.end.promise).toBe('done');
-    const [tone, ...others] = findTones(heard.samples, RATE_HZ);
-    expect(others).toEqual([]);
-    expect(tone !== undefined && isWord(tone, 'Noon.')).toBe(true);
-  });
-
-  it('done missing: the utterance fails, and the next one is spoken', async () => {
-    await start([{ when: { kind: 'done', connection: 1 }, what: { type: 'silence' } }]);
-    const leg = makeLeg('gateway', { stallTimeoutMs: 300 });
-    await leg.start();
-    const [first, second] = [new Heard(leg, TEXT), new Heard(leg, 'And so on.')];
-    expect(await first.end.promise).toBeInstanceOf(TtsStalledError);
-    expectWhole(first);
-    expect(await second.end.promise).toBe('done');
-    expectWhole(second, 'And so on.');
-  });
-
-  it('flush ignored', async () => {
-    await start([{ when: { on: 'flush' }, what: { type: 'silence' } }]);
-    const leg = makeLeg('gateway', { stallTimeoutMs: 200 });
-    await leg.start();
-    expect(await new Heard(leg, 'Noon.').end.promise).toBeInstanceOf(TtsStalledError);
-  });
-
   it('S2 inactivity, error 2007, over and over: it is there when it is needed', async () => {
     await start([], { gatewayInactivityMs: 1_800_000, timeScale: 10_000 });
     const leg = makeLeg('gateway');
@@ -245,20 +259,9 @@ describe('a voice by gateway, over real sockets, when it goes wrong', () => {
       end = await new Heard(leg, 'Noon.').end.promise;
     expect(end).toBe('done');
   });
-
-  it('hang after session.close, and a close frame that is not answered: it is left in time', async () => {
-    await start([
-      { when: { on: 'end' }, what: { type: 'silence' } },
-      { when: { on: 'close' }, what: { type: 'ignoreClose' } },
-    ]);
-    const leg = makeLeg('gateway');
-    await leg.start();
-    const report = await owner.close();
-    expect(report.durationMs).toBeLessThan(2_000);
-  });
 });
 
-describe('a voice by deepgram, over real sockets, when it goes wrong', () => {
+describe('the voice of Deepgram, over real sockets, when it goes wrong', () => {
   it.each([
     [401, AuthenticationError],
     [402, QuotaError],
@@ -287,20 +290,6 @@ describe('a voice by deepgram, over real sockets, when it goes wrong', () => {
     expectWhole(heard);
   });
 
-  it('audio after Flushed and a lost half of a sample make no noise', async () => {
-    await start([
-      { when: { on: 'audio', nth: 5 }, what: { type: 'oddBytes' } },
-      { what: { type: 'strayAudio' } },
-    ]);
-    const leg = makeLeg('deepgram');
-    await leg.start();
-    const heard = new Heard(leg, 'Noon.');
-    expect(await heard.end.promise).toBe('done');
-    const [tone, ...others] = findTones(heard.samples, RATE_HZ);
-    expect(others).toEqual([]);
-    expect(tone !== undefined && isWord(tone, 'Noon.')).toBe(true);
-  });
-
   it('S1 what is lost with a frame that is cut in two is heard once', async () => {
     await start([{ when: { kind: 'audio', nth: 30, connection: 1 }, what: { type: 'cutMessage' } }]);
     const leg = makeLeg('deepgram');
@@ -308,21 +297,6 @@ describe('a voice by deepgram, over real sockets, when it goes wrong', () => {
     const heard = new Heard(leg, TEXT);
     expect(await heard.end.promise).toBe('done');
     expectWhole(heard);
-    expect(tts.connections.count).toBe(2);
-  });
-
-  it.each([
-    ['a Flush is ignored', { when: { on: 'flush' }, what: { type: 'silence' } }],
-    ['Flushed is missing', { when: { kind: 'done' }, what: { type: 'silence' } }],
-    ['nothing comes any more', { when: { on: 'audio', nth: 3 }, what: { type: 'mute' } }],
-  ] as const)('S3 %s: the utterance fails, and the next one is spoken', async (_, rule) => {
-    await start([{ when: { ...rule.when, connection: 1 }, what: rule.what }]);
-    const leg = makeLeg('deepgram', { stallTimeoutMs: 300 });
-    await leg.start();
-    const [first, second] = [new Heard(leg, TEXT), new Heard(leg, 'And so on.')];
-    expect(await first.end.promise).toBeInstanceOf(TtsStalledError);
-    expect(await second.end.promise).toBe('done');
-    expectWhole(second, 'And so on.');
     expect(tts.connections.count).toBe(2);
   });
 
@@ -392,17 +366,6 @@ describe('a voice by deepgram, over real sockets, when it goes wrong', () => {
     const heard = new Heard(leg, 'Noon.');
     expect(await heard.end.promise).toBeInstanceOf(kind);
     expect(await lost.promise).toBeInstanceOf(kind);
-  });
-
-  it('hang after Close, and a close frame that is not answered: it is left in time', async () => {
-    await start([
-      { when: { on: 'end' }, what: { type: 'silence' } },
-      { when: { on: 'close' }, what: { type: 'ignoreClose' } },
-    ]);
-    const leg = makeLeg('deepgram');
-    await leg.start();
-    const report = await owner.close();
-    expect(report.durationMs).toBeLessThan(2_000);
   });
 });
 

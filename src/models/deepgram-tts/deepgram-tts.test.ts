@@ -411,6 +411,9 @@ describe('deepgramTts(), cancelled', () => {
     await line.answer(audio(2), FLUSHED);
     expect(line.said).toEqual(['“One.”', 'Flush', 'Clear', '“Two.”', 'Flush']);
     expect(line.told).toEqual([['1', 1], 4, ['2', 2], 4, 'done 2']);
+    // What was confirmed is not waited for any more.
+    await line.clock.advance(2 * CLEARED_TIMEOUT_MS);
+    expect(line.ends).toEqual([]);
     await line.closed();
   });
 
@@ -423,6 +426,17 @@ describe('deepgramTts(), cancelled', () => {
     await line.answer(CLEARED, FLUSHED);
     await line.answer(FLUSHED, audio(3), FLUSHED);
     expect(line.told).toEqual([9, ['2', 3], 6, 'done 2']);
+    await line.closed();
+  });
+
+  it('S4 a flush that was answered before Cleared is not waited for behind it', async () => {
+    const line = await Line.open();
+    line.say('1', 'One.');
+    line.cancel('1');
+    line.say('2', '…');
+    await line.answer(audio(1), FLUSHED, CLEARED);
+    await line.answer(FLUSHED);
+    expect(line.told).toEqual([4, 1, 'done 2']);
     await line.closed();
   });
 

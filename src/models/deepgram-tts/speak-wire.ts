@@ -194,6 +194,7 @@ export class SpeakWire implements StreamWire<TtsInput, TtsOutput> {
   }
 
   #flushed(listener: WireListener<TtsOutput>): void {
+    if (this.#state.tag === 'clearing') this.#takenBack = Math.max(0, this.#takenBack - 1);
     if (this.#state.tag !== 'speaking') return;
     const { utterance } = this.#state;
     if (this.#takenBack > 0 && !utterance.isHeard) {
