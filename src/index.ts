@@ -37,6 +37,8 @@ export type {
   GeminiSetup,
   VertexPlace,
 } from './models/gemini/index.ts';
+export { DEEPGRAM_TTS_RATE_HZ, DEFAULT_DEEPGRAM_VOICE, deepgramTts } from './models/deepgram-tts/index.ts';
+export type { DeepgramTtsOptions } from './models/deepgram-tts/index.ts';
 export { GATEWAY_TTS_RATE_HZ, gatewayTts } from './models/gateway-tts/index.ts';
 export type { GatewayTtsOptions } from './models/gateway-tts/index.ts';
 export { modelFromId } from './models/model-id.ts';

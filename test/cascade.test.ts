@@ -1,12 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Lifetime } from '../src/kernel/index.ts';
 import { cascade } from '../src/models/cascade/index.ts';
+import { deepgramTts } from '../src/models/deepgram-tts/index.ts';
 import { gatewayTts } from '../src/models/gateway-tts/index.ts';
 import { deepgram } from '../src/models/stt/index.ts';
 import { AudioChunk, textContent } from '../src/protocol/index.ts';
 import type { LiveEvent, LiveEventOf, LiveEventType } from '../src/protocol/index.ts';
 import { Agent, AgentSession, tool } from '../src/session/index.ts';
 import type { AgentSessionOptions, Tool } from '../src/session/index.ts';
+import type { TextToSpeech } from '../src/speech/index.ts';
 import {
   ScriptedLanguageModel,
   SpeechToTextEmulator,
@@ -48,6 +50,8 @@ afterEach(async () => {
 });
 
 interface Stage {
+  /** Default: that of the gateway. */
+  readonly voice?: (url: string) => TextToSpeech;
   readonly turns: readonly ScriptedTurn[];
   readonly transcripts?: readonly string[];
   readonly tools?: readonly Tool[];
@@ -55,6 +59,9 @@ interface Stage {
   readonly tts?: TextToSpeechEmulatorOptions;
   readonly options?: Partial<AgentSessionOptions>;
 }
+
+const gatewayVoice = (url: string): TextToSpeech =>
+  gatewayTts({ model: 'cartesia/sonic', token: () => 'any', baseUrl: `${url}/v1` });
 
 async function call(
   stage: Stage,
@@ -67,7 +74,7 @@ async function call(
     model: cascade({
       stt: deepgram({ apiKey: 'any', baseUrl: stt.url }),
       llm,
-      tts: gatewayTts({ model: 'cartesia/sonic', token: () => 'any', baseUrl: `${tts.url}/v1` }),
+      tts: (stage.voice ?? gatewayVoice)(tts.url),
       reconnect: { delaysMs: [10], jitterMs: 0 },
     }),
     ...stage.options,
@@ -185,6 +192,39 @@ describe('a cascade, over real sockets', () => {
     ]);
     expect(heard('The first leaves at noon.')).toEqual([true, true, true, true, true]);
     expect(live.connections.losses).toBe(0);
+  });
+
+  it('S1 S4 R10 a whole call with the voice of Deepgram: tools, a lost connection, an interruption', async () => {
+    const long =
+      'one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen';
+    const bake = tool({ name: 'bake', description: '', execute: () => ({ loaves: 2 }) });
+    const { session: live } = await call({
+      voice: (url) => deepgramTts({ apiKey: 'any', baseUrl: url }),
+      transcripts: ['Two rye, please.', 'Stop that.'],
+      tools: [bake],
+      turns: [
+        { say: 'One moment.', calls: [{ id: '1', name: 'bake', args: {} }] },
+        { say: 'They are in.' },
+        { say: `${long}.` },
+        { say: 'Sorry.' },
+      ],
+      // Slow enough that the answer is still being spoken when somebody speaks into it.
+      tts: { pace: 2, faults: [{ when: { on: 'audio', nth: 5, times: 1 }, what: { type: 'reset' } }] },
+    });
+    await speak('two rye please', () => turnsDone() === 1);
+    expect(heard('One moment. They are in.')).toEqual([true, true, true, true, true]);
+    expect(historyOf(live.session).at(-1)).toBe('model: They are in.');
+    const before = of('audio').length;
+    live.queue.sendContent(textContent('user', 'Count'));
+    await until(() => of('audio').length > before);
+    await speak('stop that now', () => turnsDone() === 3);
+    const [, counted = '', , sorry] = historyOf(live.session).slice(-4);
+    expect(long.startsWith(counted.replace('model: ', ''))).toBe(true);
+    expect(counted.length).toBeLessThan(long.length);
+    expect(sorry).toBe('model: Sorry.');
+    expect(live.connections.losses).toBe(0);
+    // Cut off once, and taken back over the connection that there was.
+    expect([...tts.connections].map(({ clears }) => clears)).toEqual([0, 1]);
   });
 
   it('C3 S3 a language model that never settles holds up no close', async () => {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Lifetime } from '../src/kernel/index.ts';
 import { cascade } from '../src/models/cascade/index.ts';
 import type { CascadeOptions } from '../src/models/cascade/index.ts';
+import { deepgramTts } from '../src/models/deepgram-tts/index.ts';
 import { gatewayTts } from '../src/models/gateway-tts/index.ts';
 import { openaiTts } from '../src/models/openai-tts/index.ts';
 import { deepgram, livekitStt } from '../src/models/stt/index.ts';
@@ -74,6 +75,7 @@ const STT = {
 const TTS = {
   gateway: ({ url }: TextToSpeechEmulator) =>
     gatewayTts({ model: 'cartesia/sonic', token: () => 'any', baseUrl: `${url}/v1` }),
+  deepgram: ({ url }: TextToSpeechEmulator) => deepgramTts({ apiKey: 'any', baseUrl: url }),
   http: ({ url }: TextToSpeechEmulator) =>
     openaiTts({ model: 'tts-1', voice: 'alloy', apiKey: 'any', baseUrl: `${url}/v1` }),
 } as const satisfies Record<string, (emulator: TextToSpeechEmulator) => TextToSpeech>;
@@ -211,7 +213,7 @@ describe('A call whose recogniser dies, over real sockets', () => {
 });
 
 describe('A call whose voice dies, over real sockets', () => {
-  it.each(['gateway', 'http'] as const)(
+  it.each(['gateway', 'deepgram', 'http'] as const)(
     'S2 R5 E ends with a typed error when the attempts are used up: %s',
     async (wire) => {
       const [listener, only] = [
@@ -235,6 +237,10 @@ describe('A call whose voice dies, over real sockets', () => {
     ['gateway', 'http'],
     ['http', 'gateway'],
     ['http', 'http'],
+    ['deepgram', 'deepgram'],
+    ['deepgram', 'gateway'],
+    ['gateway', 'deepgram'],
+    ['http', 'deepgram'],
   ] as const)(
     'S1 failover: %s to %s in mid-utterance, without a sample twice or missing',
     async (from, to) => {
@@ -268,13 +274,20 @@ describe('A call whose voice dies, over real sockets', () => {
   });
 });
 
-describe('The goodbye of a gateway, over real sockets', () => {
+describe('The goodbye to a service, over real sockets', () => {
   const told = (emulators: readonly (SpeechToTextEmulator | TextToSpeechEmulator)[]): number[] =>
     emulators.flatMap(({ connections }) => [...connections].map(({ endRequests }) => endRequests));
 
-  it.each(['close', 'drain', 'abort'] as const)('C5 is said to recogniser and voice on %s', async (verb) => {
+  it.each([
+    ['close', 'livekit', 'gateway'],
+    ['drain', 'livekit', 'gateway'],
+    ['abort', 'livekit', 'gateway'],
+    ['close', 'deepgram', 'deepgram'],
+    ['drain', 'deepgram', 'deepgram'],
+    ['abort', 'deepgram', 'deepgram'],
+  ] as const)('C5 is said on %s to recogniser and voice: %s, %s', async (verb, heardBy, spokenBy) => {
     const [listener, speaker] = [await ear(), await voice([], 2)];
-    await call({ stt: STT.livekit(listener), tts: TTS.gateway(speaker) });
+    await call({ stt: STT[heardBy](listener), tts: TTS[spokenBy](speaker) });
     session.queue.sendContent(textContent('user', 'When?'));
     await until(() => of('audio').length > 0);
     await session[verb]();

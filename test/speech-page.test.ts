@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import * as cascade from '../src/models/cascade/index.ts';
-import { kindOfEnd } from '../src/models/stt/end-rows.ts';
+import { kindOfEnd } from '../src/models/streaming/end-rows.ts';
 import { DEEPGRAM_ENDS } from '../src/models/stt/deepgram/deepgram-wire.ts';
 import * as stt from '../src/models/stt/index.ts';
 import { GATEWAY_STT_ENDS } from '../src/models/stt/livekit/gateway-stt-wire.ts';

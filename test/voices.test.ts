@@ -4,12 +4,14 @@ import type { AudioChunk } from '../src/protocol/index.ts';
 import { TtsLeg } from '../src/models/cascade/tts-leg.ts';
 import { TtsStalledError } from '../src/models/cascade/tts-stalled-error.ts';
 import type { SpokenUtterance, TtsLegOptions } from '../src/models/cascade/tts-leg.ts';
+import { deepgramTts } from '../src/models/deepgram-tts/index.ts';
 import { gatewayTts } from '../src/models/gateway-tts/index.ts';
 import { openaiTts } from '../src/models/openai-tts/index.ts';
 import {
   AuthenticationError,
   ConnectTimeoutError,
   InvalidRequestError,
+  OverloadedError,
   QuotaError,
 } from '../src/session/index.ts';
 import { resolveReconnect } from '../src/session/reconnect-policy.ts';
@@ -42,6 +44,7 @@ afterEach(async () => {
 
 const VOICES = {
   gateway: () => gatewayTts({ model: 'cartesia/sonic', token: () => 'any', baseUrl: `${tts.url}/v1` }),
+  deepgram: () => deepgramTts({ apiKey: 'any', baseUrl: tts.url }),
   http: () =>
     openaiTts({
       model: 'tts-1',
@@ -112,7 +115,9 @@ function expectWhole(heard: Heard, text = TEXT): void {
   expect(Buffer.from(heard.samples.buffer).equals(Buffer.from(speakWords(text, RATE_HZ).buffer))).toBe(true);
 }
 
-describe.each(['gateway', 'http'] as const)('a voice by %s, over real sockets', (name) => {
+describe.each(['gateway', 'deepgram', 'http'] as const)('a voice by %s, over real sockets', (name) => {
+  const hasSocket = name !== 'http';
+
   it('speaks utterance after utterance, sample for sample', async () => {
     await start();
     const leg = makeLeg(name);
@@ -121,7 +126,7 @@ describe.each(['gateway', 'http'] as const)('a voice by %s, over real sockets', 
     expect(await Promise.all([first.end.promise, second.end.promise])).toEqual(['done', 'done']);
     expectWhole(first);
     expectWhole(second, 'And so on.');
-    expect(tts.connections.count).toBe(name === 'gateway' ? 1 : 4);
+    expect(tts.connections.count).toBe(hasSocket ? 1 : 4);
     if (name === 'gateway') {
       const told = first.words.map(({ text, startMs, endMs }) => [text, startMs, endMs]);
       const spoken = voiceWords(TEXT).map(({ word, startMs, endMs }) => [word, startMs, endMs]);
@@ -132,7 +137,7 @@ describe.each(['gateway', 'http'] as const)('a voice by %s, over real sockets', 
   it.each(['reset', 'endWithoutCloseFrame', 'error'] as const)(
     'S1 goes on after %s in mid-utterance, without a sample twice or missing',
     async (type) => {
-      const nth = name === 'gateway' ? 60 : 40;
+      const nth = hasSocket ? 60 : 40;
       const what = type === 'error' ? ({ type, code: 500 } as const) : { type };
       await start([{ when: { on: 'audio', nth, connection: 1 }, what }]);
       const leg = makeLeg(name);
@@ -141,8 +146,9 @@ describe.each(['gateway', 'http'] as const)('a voice by %s, over real sockets', 
       expect(await heard.end.promise).toBe('done');
       expectWhole(heard);
       const texts = [...tts.connections].map((connection) => connection.texts.map((text) => text.trim()));
-      // What was heard to its end is not asked for again.
+      // What was heard to its end is not asked for again, where it is known to have been.
       if (name === 'gateway') expect(texts).toEqual([SENTENCES, SENTENCES.slice(1)]);
+      else if (name === 'deepgram') expect(texts).toEqual([SENTENCES, SENTENCES]);
       else expect(texts.flat()).toEqual([SENTENCES[0], ...SENTENCES]);
     },
   );
@@ -159,6 +165,10 @@ describe.each(['gateway', 'http'] as const)('a voice by %s, over real sockets', 
     expect(await second.end.promise).toBe('done');
     expectWhole(second, 'Noon.');
     expect(first.samples).toHaveLength(before);
+    if (name === 'deepgram') {
+      expect(tts.connections.last).toMatchObject({ number: 1, clears: 1, endRequests: 0 });
+      return;
+    }
     expect(tts.connections.count).toBe(2);
     if (name === 'gateway') expect(tts.connections.nth(1)?.endRequests).toBe(1);
   });
@@ -172,11 +182,57 @@ describe.each(['gateway', 'http'] as const)('a voice by %s, over real sockets', 
     const { steps } = await owner.close();
     expect(steps.filter(({ outcome }) => outcome !== 'done')).toEqual([]);
     await tts.waitFor(({ connections }) => connections.last?.stage === 'closed');
-    if (name === 'gateway') expect(tts.connections.last?.endRequests).toBe(1);
+    if (hasSocket) expect(tts.connections.last?.endRequests).toBe(1);
   });
 });
 
-describe('a voice by gateway, over real sockets, when it goes wrong', () => {
+describe.each(['gateway', 'deepgram'] as const)(
+  'a voice by %s, over real sockets, when it goes wrong',
+  (name) => {
+    it('audio after done and a lost half of a sample make no noise', async () => {
+      await start([
+        { when: { on: 'audio', nth: 5 }, what: { type: 'oddBytes' } },
+        { what: { type: 'strayAudio' } },
+      ]);
+      const leg = makeLeg(name);
+      await leg.start();
+      const heard = new Heard(leg, 'Noon.');
+      expect(await heard.end.promise).toBe('done');
+      const [tone, ...others] = findTones(heard.samples, RATE_HZ);
+      expect(others).toEqual([]);
+      expect(tone !== undefined && isWord(tone, 'Noon.')).toBe(true);
+    });
+
+    it.each([
+      ['a flush is ignored', { when: { on: 'flush' }, what: { type: 'silence' } }],
+      ['done is missing', { when: { kind: 'done' }, what: { type: 'silence' } }],
+      ['nothing comes any more', { when: { on: 'audio', nth: 3 }, what: { type: 'mute' } }],
+    ] as const)('S3 %s: the utterance fails, and the next one is spoken', async (_, rule) => {
+      await start([{ when: { ...rule.when, connection: 1 }, what: rule.what }]);
+      const leg = makeLeg(name, { stallTimeoutMs: 300 });
+      await leg.start();
+      const [first, second] = [new Heard(leg, TEXT), new Heard(leg, 'And so on.')];
+      expect(await first.end.promise).toBeInstanceOf(TtsStalledError);
+      if ('kind' in rule.when) expectWhole(first);
+      expect(await second.end.promise).toBe('done');
+      expectWhole(second, 'And so on.');
+      expect(tts.connections.count).toBe(2);
+    });
+
+    it('hang after the goodbye, and a close frame that is not answered: it is left in time', async () => {
+      await start([
+        { when: { on: 'end' }, what: { type: 'silence' } },
+        { when: { on: 'close' }, what: { type: 'ignoreClose' } },
+      ]);
+      const leg = makeLeg(name);
+      await leg.start();
+      const report = await owner.close();
+      expect(report.durationMs).toBeLessThan(2_000);
+    });
+  },
+);
+
+describe('the voice of the gateway, over real sockets, when it goes wrong', () => {
   it.each([
     [401, AuthenticationError],
     [402, QuotaError],
@@ -192,38 +248,6 @@ describe('a voice by gateway, over real sockets, when it goes wrong', () => {
     await expect(makeLeg('gateway', { connectTimeoutMs: 200 }).start()).rejects.toThrow(ConnectTimeoutError);
   });
 
-  it('audio after done and a lost half of a sample make no noise', async () => {
-    await start([
-      { when: { on: 'audio', nth: 5 }, what: { type: 'oddBytes' } },
-      { what: { type: 'strayAudio' } },
-    ]);
-    const leg = makeLeg('gateway');
-    await leg.start();
-    const heard = new Heard(leg, 'Noon.');
-    expect(await heard.end.promise).toBe('done');
-    const [tone, ...others] = findTones(heard.samples, RATE_HZ);
-    expect(others).toEqual([]);
-    expect(tone !== undefined && isWord(tone, 'Noon.')).toBe(true);
-  });
-
-  it('done missing: the utterance fails, and the next one is spoken', async () => {
-    await start([{ when: { kind: 'done', connection: 1 }, what: { type: 'silence' } }]);
-    const leg = makeLeg('gateway', { stallTimeoutMs: 300 });
-    await leg.start();
-    const [first, second] = [new Heard(leg, TEXT), new Heard(leg, 'And so on.')];
-    expect(await first.end.promise).toBeInstanceOf(TtsStalledError);
-    expectWhole(first);
-    expect(await second.end.promise).toBe('done');
-    expectWhole(second, 'And so on.');
-  });
-
-  it('flush ignored', async () => {
-    await start([{ when: { on: 'flush' }, what: { type: 'silence' } }]);
-    const leg = makeLeg('gateway', { stallTimeoutMs: 200 });
-    await leg.start();
-    expect(await new Heard(leg, 'Noon.').end.promise).toBeInstanceOf(TtsStalledError);
-  });
-
   it('S2 inactivity, error 2007, over and over: it is there when it is needed', async () => {
     await start([], { gatewayInactivityMs: 1_800_000, timeScale: 10_000 });
     const leg = makeLeg('gateway');
@@ -235,16 +259,113 @@ describe('a voice by gateway, over real sockets, when it goes wrong', () => {
       end = await new Heard(leg, 'Noon.').end.promise;
     expect(end).toBe('done');
   });
+});
 
-  it('hang after session.close, and a close frame that is not answered: it is left in time', async () => {
+describe('the voice of Deepgram, over real sockets, when it goes wrong', () => {
+  it.each([
+    [401, AuthenticationError],
+    [402, QuotaError],
+    [403, AuthenticationError],
+    [429, OverloadedError],
+    [404, InvalidRequestError],
+  ])('HTTP %i at the upgrade', async (status, kind) => {
+    await start([{ what: { type: 'httpStatus', status } }]);
+    await expect(makeLeg('deepgram').start()).rejects.toThrow(kind);
+  });
+
+  it('R11 an upgrade that is never answered', async () => {
+    await start([{ what: { type: 'neverAnswerUpgrade' } }]);
+    await expect(makeLeg('deepgram', { connectTimeoutMs: 200 }).start()).rejects.toThrow(ConnectTimeoutError);
+  });
+
+  it('a service without Metadata, and frames in fragments, are spoken with all the same', async () => {
     await start([
-      { when: { on: 'end' }, what: { type: 'silence' } },
-      { when: { on: 'close' }, what: { type: 'ignoreClose' } },
+      { when: { kind: 'created' }, what: { type: 'silence' } },
+      { when: { kind: 'audio' }, what: { type: 'fragment', frames: 3 } },
     ]);
-    const leg = makeLeg('gateway');
+    const leg = makeLeg('deepgram');
     await leg.start();
-    const report = await owner.close();
-    expect(report.durationMs).toBeLessThan(2_000);
+    const heard = new Heard(leg, TEXT);
+    expect(await heard.end.promise).toBe('done');
+    expectWhole(heard);
+  });
+
+  it('S1 what is lost with a frame that is cut in two is heard once', async () => {
+    await start([{ when: { kind: 'audio', nth: 30, connection: 1 }, what: { type: 'cutMessage' } }]);
+    const leg = makeLeg('deepgram');
+    await leg.start();
+    const heard = new Heard(leg, TEXT);
+    expect(await heard.end.promise).toBe('done');
+    expectWhole(heard);
+    expect(tts.connections.count).toBe(2);
+  });
+
+  it('S4 a cancel that is not confirmed costs the connection, and the next one is spoken', async () => {
+    await start([{ when: { on: 'clear' }, what: { type: 'silence' } }], { maxSessions: 1, pace: 2 });
+    const leg = makeLeg('deepgram');
+    await leg.start();
+    const first = new Heard(leg, TEXT);
+    await first.begun;
+    first.speech.cancel();
+    const before = first.samples.length;
+    const second = new Heard(leg, 'Noon.');
+    expect(await second.end.promise).toBe('done');
+    expectWhole(second, 'Noon.');
+    expect([first.samples.length, tts.connections.count]).toEqual([before, 2]);
+  });
+
+  it('S4 who interrupts again and again has one connection, and hears the last one whole', async () => {
+    await start([{ when: { on: 'clear' }, what: { type: 'strayAudio' } }], { maxSessions: 1, pace: 2 });
+    const leg = makeLeg('deepgram');
+    await leg.start();
+    for (let time = 1; time <= 10; time += 1) {
+      const heard = new Heard(leg, TEXT);
+      await heard.begun;
+      heard.speech.cancel();
+    }
+    const last = new Heard(leg, 'Noon.');
+    expect(await last.end.promise).toBe('done');
+    expectWhole(last, 'Noon.');
+    expect(tts.connections.last).toMatchObject({ number: 1, clears: 10 });
+  });
+
+  it('S1 more flushes than the service takes are spread over connections, and nothing is lost', async () => {
+    await start();
+    const leg = makeLeg('deepgram');
+    await leg.start();
+    for (let time = 1; time <= 25; time += 1) {
+      const heard = new Heard(leg, 'Noon.');
+      expect(await heard.end.promise).toBe('done');
+      expectWhole(heard, 'Noon.');
+    }
+    expect([...tts.connections].map(({ flushes }) => flushes)).toEqual([21, 5]);
+  });
+
+  it('S2 an idle close, over and over: it is there when it is needed', async () => {
+    await start([
+      { when: { on: 'ready', after: { ms: 60 } }, what: { type: 'close', code: 1_011, reason: 'NET-0001' } },
+    ]);
+    const leg = makeLeg('deepgram');
+    await leg.start();
+    await tts.waitFor(({ connections }) => connections.count >= 3);
+    let end: unknown;
+    // One that is cut by the next close is said again.
+    for (let tries = 0; end !== 'done' && tries < 5; tries += 1)
+      end = await new Heard(leg, 'Noon.').end.promise;
+    expect(end).toBe('done');
+  });
+
+  it.each([
+    ['DATA-0000', InvalidRequestError],
+    ['DATA-0001', OverloadedError],
+  ])('R1 a close that says %s', async (reason, kind) => {
+    await start([{ when: { on: 'text' }, what: { type: 'close', code: 1_008, reason } }]);
+    const lost = Promise.withResolvers<Error>();
+    const leg = makeLeg('deepgram', { policy: undefined, lost: lost.resolve });
+    await leg.start();
+    const heard = new Heard(leg, 'Noon.');
+    expect(await heard.end.promise).toBeInstanceOf(kind);
+    expect(await lost.promise).toBeInstanceOf(kind);
   });
 });
 

@@ -116,8 +116,8 @@ Examples:
   holdfast emulate stt --recycle-idle-ms 180000 --time-scale 60`;
 
 const TTS_HELP = `
-Speaks the wire of LiveKit's inference gateway on /v1/tts, and answers POST /v1/audio/speech as OpenAI's API does, with
-pcm or wav. Any key is good. Each word is a tone of its own, so that what was heard can be measured.
+Speaks Deepgram's wire on /v1/speak and that of LiveKit's inference gateway on /v1/tts, and answers POST /v1/audio/speech
+as OpenAI's API does, with pcm or wav. Any key is good. Each word is a tone of its own, so that what was heard can be measured.
 
 A fault script is a list of rules; without "when", a rule counts for every connection:
   - { when: { kind: done }, what: { type: silence } }

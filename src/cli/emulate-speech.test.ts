@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { burst } from '../../test/support/gemini-wire.ts';
 import { RunningCommand } from '../../test/support/running-command.ts';
-import { DeepgramWire, GatewaySttWire } from '../../test/support/speech-wire.ts';
+import { DeepgramTtsWire, DeepgramWire, GatewaySttWire, SPEAK } from '../../test/support/speech-wire.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-emulate-speech-'));
 
@@ -68,6 +68,12 @@ describe('holdfast emulate tts', () => {
       body: JSON.stringify({ input: 'Hello.', response_format: 'pcm' }),
     });
     expect((await answer.arrayBuffer()).byteLength).toBe(((360 + 80) * 24_000 * 2) / 1000);
+    const [, deepgram = ''] = await running.said(/at (ws:\S+)\/v1\/speak/);
+    using wire = new DeepgramTtsWire(deepgram, SPEAK, { headers: { Authorization: 'Token good' } });
+    await wire.opened();
+    wire.speak('Hello.');
+    await wire.kind('done');
+    expect(wire.samples).toHaveLength(((360 + 80) * 24_000) / 1000);
     const status = await fetch(`${url}/_emulator/status`);
     expect(await status.json()).toMatchObject({ profile: { pace: 1_000, keys: 1 } });
   });

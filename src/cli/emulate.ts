@@ -59,12 +59,15 @@ export function emulateCommand(program: Command): void {
   addTtsOptions(
     emulate
       .command('tts')
-      .description("emulate text-to-speech: the wire of LiveKit's inference gateway, and HTTP as OpenAI's"),
+      .description(
+        "emulate text-to-speech: the wires of Deepgram and LiveKit's inference gateway, and HTTP as OpenAI's",
+      ),
   ).action((flags: TtsFlags) =>
     serve(
       'text-to-speech',
       (log) => TextToSpeechEmulator.start({ ...ttsOptions(flags), log }),
-      ({ url }) => [
+      ({ url, webSocketUrl }) => [
+        `Point a client of Deepgram at ${webSocketUrl}/v1/speak, with any key.`,
         `Point a client of the gateway at it with LIVEKIT_INFERENCE_URL=${url}/v1 and any key.`,
         `Point a client of HTTP at it with OPENAI_BASE_URL=${url}/v1 and any OPENAI_API_KEY.`,
         controlledAt(url),

@@ -4,7 +4,7 @@ import { SpeechToTextEmulator, TextToSpeechEmulator } from '../../src/testing/in
 import type { SpeechToTextEmulatorOptions, SttFault } from '../../src/testing/index.ts';
 import type { JsonWire } from '../support/json-wire.ts';
 import { until } from '../support/live-server.ts';
-import { DeepgramWire, GatewaySttWire, GatewayTtsWire } from '../support/speech-wire.ts';
+import { DeepgramTtsWire, DeepgramWire, GatewaySttWire, GatewayTtsWire } from '../support/speech-wire.ts';
 import type { Way, WayTable } from './way-table.ts';
 import { NOTHING, goodbye } from './words.ts';
 
@@ -181,6 +181,13 @@ export const speechEmulators: WayTable = {
       start: (owner) => TextToSpeechEmulator.start({ owner }),
       dial: (url) => GatewayTtsWire.ready(url),
       ask: ({ wire }) => closeBehind(wire),
+    }),
+    connection({
+      name: 'text-to-speech: `Close`',
+      why: 'What was given is spoken before; the close is of the service.',
+      start: (owner) => TextToSpeechEmulator.start({ owner }),
+      dial: (url) => DeepgramTtsWire.ready(url),
+      ask: ({ wire }) => wire.send({ type: 'Close' }),
     }),
     deepgram({
       name: 'the emulator closes',

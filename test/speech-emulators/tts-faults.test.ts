@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { GATEWAY_INACTIVITY_CODE, TextToSpeechEmulator, findTones } from '../../src/testing/index.ts';
 import type { TextToSpeechEmulatorOptions, TtsFaultRule } from '../../src/testing/index.ts';
-import { GatewayTtsWire } from '../support/speech-wire.ts';
+import { DeepgramTtsWire, GatewayTtsWire } from '../support/speech-wire.ts';
 
 const TEXT = 'one two three four';
 /** Its samples at 24 kHz: four words of 180 to 300 ms, and 80 ms behind each. */
@@ -129,6 +129,97 @@ describe('faults of text-to-speech on the wire of the gateway', () => {
     using wire = await GatewayTtsWire.ready(tts.url);
     expect((await wire.ended()).code).toBe(1000);
     expect(wire.messages.at(-1)).toMatchObject({ type: 'error', code: GATEWAY_INACTIVITY_CODE });
+  });
+});
+
+describe('faults of text-to-speech on the wire of Deepgram', () => {
+  /** Everything of a text that is spoken and answered. */
+  async function spokenBytes(faults: readonly TtsFaultRule[]): Promise<DeepgramTtsWire> {
+    await start(faults);
+    const wire = await DeepgramTtsWire.ready(tts.url);
+    wire.speak(TEXT);
+    await tts.waitFor(({ connections }) => (connections.last?.finished ?? 0) === 1);
+    wire.send({ type: 'Close' });
+    await wire.ended();
+    return wire;
+  }
+
+  it.each([
+    [{ when: { kind: 'done' }, what: { type: 'silence' } }, ['created', 'audio'], 0],
+    [{ when: { kind: 'created' }, what: { type: 'duplicate' } }, ['created', 'audio', 'done'], 0],
+    [{ what: { type: 'strayAudio', ms: 100 } }, ['created', 'audio', 'done', 'audio'], 2_400],
+    [{ when: { on: 'audio', nth: 2 }, what: { type: 'silence' } }, ['created', 'audio', 'done'], -960],
+    [{ when: { kind: 'audio', nth: 2 }, what: { type: 'duplicate' } }, ['created', 'audio', 'done'], 960],
+    [{ when: { kind: 'audio', nth: 2 }, what: { type: 'swapWithNext' } }, ['created', 'audio', 'done'], 0],
+    [{ when: { kind: 'audio' }, what: { type: 'fragment', frames: 3 } }, ['created', 'audio', 'done'], 0],
+    [
+      { when: { on: 'audio', nth: 3 }, what: { type: 'error', close: false } },
+      ['created', 'audio', 'error', 'audio', 'done'],
+      0,
+    ],
+    [
+      { when: { on: 'audio', nth: 3 }, what: { type: 'unknownMessage' } },
+      ['created', 'audio', 'unknown', 'audio', 'done'],
+      0,
+    ],
+  ] as const satisfies readonly (readonly [TtsFaultRule, readonly string[], number])[])(
+    '%j',
+    async (rule, story, more) => {
+      const wire = await spokenBytes([rule]);
+      expect(wire.story).toEqual(story);
+      expect(wire.samples).toHaveLength(SAMPLES + more);
+    },
+  );
+
+  it('an odd number of bytes', async () => {
+    const wire = await spokenBytes([{ when: { on: 'audio', nth: 2 }, what: { type: 'oddBytes' } }]);
+    expect(wire.audioFrames.slice(0, 3).map(({ length }) => length)).toEqual([1_920, 1_919, 1_920]);
+  });
+
+  it('an error in the middle of an utterance, then a close', async () => {
+    await start([
+      { when: { on: 'audio', nth: 3 }, what: { type: 'error', code: 'NET-0000', message: 'gone' } },
+    ]);
+    using wire = await DeepgramTtsWire.ready(tts.url);
+    wire.speak(TEXT);
+    expect((await wire.ended()).code).toBe(1011);
+    expect(wire.audioFrames).toHaveLength(2);
+    expect(wire.messages.at(-1)).toMatchObject({ type: 'Error', code: 'NET-0000', description: 'gone' });
+  });
+
+  it('a frame of audio that is cut in two', async () => {
+    await start([{ when: { kind: 'audio', nth: 3 }, what: { type: 'cutMessage' } }]);
+    using wire = await DeepgramTtsWire.ready(tts.url);
+    wire.speak(TEXT);
+    expect((await wire.ended()).code).toBe(1006);
+    expect(wire.audioFrames).toHaveLength(2);
+  });
+
+  it('a Clear that is ignored, and speech goes on', async () => {
+    await start([{ when: { on: 'clear' }, what: { type: 'silence' } }]);
+    using wire = await DeepgramTtsWire.ready(tts.url);
+    wire.speak(TEXT);
+    wire.send({ type: 'Clear' });
+    await wire.kind('done');
+    expect(wire.story).toEqual(['created', 'audio', 'done']);
+    expect(tts.connections.last).toMatchObject({ clears: 1 });
+  });
+
+  it('a hang after Close', async () => {
+    await start([{ when: { on: 'end' }, what: { type: 'silence' } }]);
+    using wire = await DeepgramTtsWire.ready(tts.url);
+    wire.send({ type: 'Close' });
+    wire.send({ type: 'Close' });
+    await tts.waitFor(({ connections }) => connections.last?.endRequests === 2);
+    expect([wire.story, wire.closed]).toEqual([['created'], undefined]);
+  });
+
+  it('a mute provider', async () => {
+    await start([{ when: { on: 'text' }, what: { type: 'mute' } }]);
+    using wire = await DeepgramTtsWire.ready(tts.url);
+    wire.speak(TEXT);
+    await tts.waitFor(({ connections }) => connections.last?.finished === 1);
+    expect(wire.story).toEqual(['created']);
   });
 });
 

@@ -9,7 +9,7 @@ import {
   wordPitchHz,
 } from '../../src/testing/index.ts';
 import type { TextToSpeechEmulatorOptions } from '../../src/testing/index.ts';
-import { GatewayTtsWire, samplesOf } from '../support/speech-wire.ts';
+import { DeepgramTtsWire, GatewayTtsWire, samplesOf } from '../support/speech-wire.ts';
 
 const TEXT = 'Good morning, which bread would you like?';
 const WORDS = TEXT.split(' ');
@@ -150,6 +150,105 @@ describe('text-to-speech emulator on the wire of the gateway', () => {
     expect(record).toMatchObject({ api: 'gateway-tts', texts: ['One.'], audioChunks: 8 });
     expect(record.audioMs).toBeCloseTo(320);
     expect(record.sentKinds).toEqual({ created: 1, alignment: 1, audio: 8, done: 1 });
+    const told = JSON.stringify([tts.recorded, record.describe(), tts.status()]);
+    expect(told).not.toContain('secret-key');
+    expect(told).toContain('"audioBytes":1920');
+  });
+});
+
+describe('text-to-speech emulator on the wire of Deepgram', () => {
+  it('speaks in frames of bytes what was flushed, and nothing before', async () => {
+    await start();
+    using wire = await DeepgramTtsWire.ready(tts.url);
+    expect(wire.messages[0]).toMatchObject({ type: 'Metadata', model_name: 'aura-2-thalia-en' });
+    wire.send({ type: 'Speak', text: 'Good morning. ' });
+    wire.speak('Which bread?');
+    await wire.kind('done');
+    expect(wire.story).toEqual(['created', 'audio', 'done']);
+    expectWords(wire.samples, 24_000, 'Good morning. Which bread?');
+    wire.speak('Rye.');
+    wire.send({ type: 'Flush' });
+    await wire.kind('done', 3);
+    expect(wire.ofKind('done').map(({ sequence_id: id }) => id as number)).toEqual([0, 1, 2]);
+    expect(tts.connections.last).toMatchObject({ api: 'deepgram-tts', flushes: 3, finished: 3, clears: 0 });
+  });
+
+  it('speaks at the rate it is asked for', async () => {
+    await start();
+    using wire = await DeepgramTtsWire.open(tts.url, '/v1/speak?sample_rate=16000');
+    wire.speak(TEXT);
+    await wire.kind('done');
+    expectWords(wire.samples, 16_000);
+  });
+
+  it('forgets text and audio when it is told to, and answers no flush of them', async () => {
+    await start({ pace: 1 });
+    using wire = await DeepgramTtsWire.ready(tts.url);
+    wire.speak(TEXT);
+    await wire.kind('audio');
+    wire.send({ type: 'Clear' });
+    await wire.kind('cleared');
+    const before = wire.audioFrames.length;
+    wire.speak('Rye.');
+    await wire.kind('done');
+    const samples = samplesOf(Buffer.concat(wire.audioFrames.slice(before)));
+    expectWords(samples, 24_000, 'Rye.');
+    expect(wire.story).toEqual(['created', 'audio', 'cleared', 'audio', 'done']);
+    expect(tts.connections.last).toMatchObject({ clears: 1, flushes: 2, finished: 1 });
+  });
+
+  it('speaks what it has to its end when it is told to close, and closes', async () => {
+    await start();
+    using wire = await DeepgramTtsWire.ready(tts.url);
+    wire.speak('One two.');
+    wire.send({ type: 'Speak', text: 'Three.' });
+    wire.send({ type: 'Close' });
+    wire.send({ type: 'Close' });
+    expect((await wire.ended()).code).toBe(1000);
+    expectWords(wire.samples, 24_000, 'One two. Three.');
+    expect(tts.connections.last).toMatchObject({ endRequests: 2 });
+  });
+
+  it('takes twenty flushes a minute', async () => {
+    await start();
+    using wire = await DeepgramTtsWire.ready(tts.url);
+    for (let flush = 1; flush <= 21; flush += 1) wire.send({ type: 'Flush' });
+    expect(await wire.kind('warning')).toMatchObject({ warn_code: 'EXCESSIVE_FLUSH' });
+    expect(wire.ofKind('done')).toHaveLength(20);
+    expect(wire.closed).toBeUndefined();
+  });
+
+  it.each([
+    [JSON.stringify({ type: 'KeepAlive' }), 1008, 'DATA-0000'],
+    ['{', 1008, 'DATA-0000'],
+    [JSON.stringify({ type: 'Speak', text: 'x'.repeat(2_001) }), 1009, 'BIG-0001'],
+    [Buffer.from('{"type":"Flush"}'), 1003, 'MESSAGE-0000'],
+  ])('closes on %s with %i %s', async (frame, code, reason) => {
+    await start();
+    using wire = await DeepgramTtsWire.ready(tts.url);
+    wire.socket.send(frame);
+    expect(await wire.ended()).toEqual({ code, reason });
+  });
+
+  it.each([
+    ['/v1/speak?encoding=mulaw', 400],
+    ['/v1/speak?sample_rate=fast', 400],
+    ['/v1/speech', 404],
+  ])('refuses %s with %i', async (target, status) => {
+    await start();
+    using wire = new DeepgramTtsWire(tts.url, target);
+    await wire.until(() => wire.httpBody !== undefined);
+    expect(wire.httpStatus).toBe(status);
+  });
+
+  it('records what was said and how much was spoken, and no credential', async () => {
+    await start({ record: true });
+    using wire = await DeepgramTtsWire.ready(tts.url);
+    wire.speak('One.');
+    await wire.kind('done');
+    const record = tts.connections.last!;
+    expect(record).toMatchObject({ texts: ['One.'], audioChunks: 8 });
+    expect(record.sentKinds).toEqual({ created: 1, audio: 8, done: 1 });
     const told = JSON.stringify([tts.recorded, record.describe(), tts.status()]);
     expect(told).not.toContain('secret-key');
     expect(told).toContain('"audioBytes":1920');

@@ -13,7 +13,7 @@ export class JsonWire implements Disposable {
   readonly socket: WebSocket;
   readonly messages: Json[] = [];
   /** Frames as they came, with their kind. */
-  readonly frames: { readonly binary: boolean; readonly text: string }[] = [];
+  readonly frames: { readonly binary: boolean; readonly text: string; readonly bytes: Buffer }[] = [];
   closed: { readonly code: number; readonly reason: string } | undefined;
   failure: string | undefined;
   httpStatus: number | undefined;
@@ -26,8 +26,9 @@ export class JsonWire implements Disposable {
     this.socket = new WebSocket(url.replace(/^http/, 'ws'), options);
     this.socket.on('open', () => this.#changed());
     this.socket.on('message', (data, binary) => {
-      const text = (data as Buffer).toString();
-      this.frames.push({ binary, text });
+      const bytes = data as Buffer;
+      const text = bytes.toString();
+      this.frames.push({ binary, text, bytes });
       try {
         this.messages.push(JSON.parse(text) as Json);
       } catch {

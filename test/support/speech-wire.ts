@@ -148,6 +148,46 @@ export class GatewayTtsWire extends TranscribingWire {
   }
 }
 
+export const SPEAK = '/v1/speak?model=aura-2-thalia-en&encoding=linear16&sample_rate=24000';
+
+export class DeepgramTtsWire extends TranscribingWire {
+  constructor(base: string, target = SPEAK, options: ClientOptions = KEY) {
+    super(base + target, options);
+  }
+
+  /** Frames of bytes are audio, and no JSON. */
+  override kindsOf(message: Json): readonly string[] {
+    return 'notJson' in message ? ['audio'] : ttsKindsOf(message);
+  }
+
+  static async open(base: string, target?: string): Promise<DeepgramTtsWire> {
+    const wire = new DeepgramTtsWire(base, target);
+    await wire.opened();
+    return wire;
+  }
+
+  static async ready(base: string): Promise<DeepgramTtsWire> {
+    const wire = await DeepgramTtsWire.open(base);
+    await wire.kind('created');
+    return wire;
+  }
+
+  /** Has a text spoken, and all of it. */
+  speak(text: string): void {
+    this.send({ type: 'Speak', text });
+    this.send({ type: 'Flush' });
+  }
+
+  /** The frames of audio that came, in order. */
+  get audioFrames(): readonly Buffer[] {
+    return this.frames.filter(({ binary }) => binary).map(({ bytes }) => bytes);
+  }
+
+  get samples(): Int16Array {
+    return samplesOf(Buffer.concat(this.audioFrames));
+  }
+}
+
 /** Bytes of PCM16 as samples; an odd one at the end is left out. */
 export function samplesOf(bytes: Buffer): Int16Array {
   return Int16Array.from({ length: Math.floor(bytes.length / 2) }, (_, index) =>

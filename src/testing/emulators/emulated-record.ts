@@ -97,6 +97,13 @@ export abstract class EmulatedRecord {
     this.changed();
   }
 
+  /** Frames of bytes are recorded by their size: what they hold is audio. */
+  sentBytes(bytes: number): void {
+    this.record('out', { audioBytes: bytes });
+    this.#sentMessages += 1;
+    this.changed();
+  }
+
   protected get now(): number {
     return this.#context.clock.now();
   }

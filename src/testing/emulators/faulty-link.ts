@@ -61,7 +61,7 @@ export class FaultyLink<F extends AnyFault> {
       this.faults,
       habits,
       (fault) => this.apply(fault),
-      (text) => record.sent(text),
+      (frame) => (typeof frame === 'string' ? record.sent(frame) : record.sentBytes(frame.byteLength)),
     );
   }
 

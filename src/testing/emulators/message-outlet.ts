@@ -14,6 +14,8 @@ export interface MessageHabits<F extends AnyFault> {
   kindsOf(message: JsonObject): readonly string[];
   /** What a fault of this service makes of a message; the message itself where it is none of its messages' faults. */
   rewrite(message: JsonObject, fault: F): JsonObject;
+  /** What goes out for it, where that is not its JSON: bytes of audio. */
+  frameOf?(message: JsonObject): string | Buffer;
 }
 
 /** Late messages kept; a client that makes the service say more meanwhile is cut off. */
@@ -45,7 +47,7 @@ export class MessageOutlet<F extends AnyFault> {
   readonly #faults: ConnectionFaults<F>;
   readonly #habits: MessageHabits<F>;
   readonly #happen: (fault: F) => MomentOutcome;
-  readonly #sent: (text: string) => void;
+  readonly #sent: (frame: string | Buffer) => void;
   /** A message that waits for the next one. */
   #holding: Holding | undefined;
   /** Messages that are late, and those that wait behind them, with the time they are due. */
@@ -58,7 +60,7 @@ export class MessageOutlet<F extends AnyFault> {
     faults: ConnectionFaults<F>,
     habits: MessageHabits<F>,
     happen: (fault: F) => MomentOutcome,
-    sent: (text: string) => void,
+    sent: (frame: string | Buffer) => void,
   ) {
     this.#scope = scope;
     this.#peer = peer;
@@ -72,7 +74,7 @@ export class MessageOutlet<F extends AnyFault> {
   send(message: JsonObject): void {
     const untouched = this.#holding === undefined && this.#late.length === 0;
     if (untouched && !this.#faults.watches(MESSAGE_MOMENT)) {
-      this.sendText(JSON.stringify(message));
+      this.sendPast(message);
       return;
     }
     const outgoing = this.#alter(message);
@@ -82,6 +84,16 @@ export class MessageOutlet<F extends AnyFault> {
   /** Sends a text as it stands, past all that waits. */
   sendText(text: string): void {
     if (this.#peer.send(text)) this.#sent(text);
+  }
+
+  /** Sends a message as it stands, past all that waits. */
+  sendPast(message: JsonObject): void {
+    const frame = this.#frameOf(message);
+    if (this.#peer.send(frame)) this.#sent(frame);
+  }
+
+  #frameOf(message: JsonObject): string | Buffer {
+    return this.#habits.frameOf?.(message) ?? JSON.stringify(message);
   }
 
   /** What faults make of a message; undefined: it is not sent. */
@@ -153,10 +165,10 @@ export class MessageOutlet<F extends AnyFault> {
   }
 
   #ship({ message, copies, frames, cut }: Outgoing): void {
-    const text = JSON.stringify(message);
+    const frame = this.#frameOf(message);
     for (let copy = 0; copy < copies; copy += 1) {
-      if (cut !== undefined) this.#peer.sendHalf(text, cut);
-      else if (this.#peer.send(text, frames)) this.#sent(text);
+      if (cut !== undefined) this.#peer.sendHalf(frame, cut);
+      else if (this.#peer.send(frame, frames)) this.#sent(frame);
     }
   }
 }

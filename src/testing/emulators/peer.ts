@@ -89,14 +89,16 @@ export class Peer {
     socket.on('ping', (data) => this.#answerPing(socket, data));
   }
 
-  /** Sends a text as it stands, in one frame or in several. False when nobody is there to take it. */
-  send(text: string, frames = 1): boolean {
+  /** Sends a text, or bytes, as they stand, in one frame or in several. False when nobody is there to take it. */
+  send(payload: string | Buffer, frames = 1): boolean {
     const socket = this.#openSocket;
     if (socket === undefined) return false;
     this.#sent += 1;
-    const binary = this.#frames === 'binary' || (this.#frames === 'mixed' && this.#sent % 2 === 1);
-    if (frames === 1) socket.send(binary ? Buffer.from(text) : text);
-    else sendFragments(socket, Buffer.from(text), binary, frames);
+    const asBytes = this.#frames === 'binary' || (this.#frames === 'mixed' && this.#sent % 2 === 1);
+    const binary = asBytes || typeof payload !== 'string';
+    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
+    if (frames > 1) sendFragments(socket, bytes, binary, frames);
+    else socket.send(binary ? bytes : payload);
     this.#limitUnread(socket);
     return true;
   }
@@ -107,10 +109,11 @@ export class Peer {
   }
 
   /** Sends the first half of a frame, and then ends the TCP connection: by a reset, or in order. */
-  sendHalf(text: string, end: 'reset' | 'fin'): void {
+  sendHalf(payload: string | Buffer, end: 'reset' | 'fin'): void {
     if (this.#openSocket === undefined) return;
-    const opcode = this.#frames === 'text' ? OPCODES.text : OPCODES.binary;
-    const frame = frameBytes(opcode, Buffer.from(text));
+    const isText = this.#frames === 'text' && typeof payload === 'string';
+    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
+    const frame = frameBytes(isText ? OPCODES.text : OPCODES.binary, bytes);
     this.#leave({ tag: 'cut' });
     this.#tcp.write(frame.subarray(0, Math.ceil(frame.byteLength / 2)), () => {
       if (end === 'reset') this.#tcp.resetAndDestroy();

@@ -1,11 +1,13 @@
 import { BYTES_PER_SAMPLE } from '../../../protocol/index.ts';
 import type { SttInput, TimedWord } from '../../../speech/index.ts';
+import { DEEPGRAM_CLOSE_ROWS, DEEPGRAM_ERROR_ROWS, deepgramSaid } from '../../deepgram-access.ts';
 import { asList, asObject, asText } from '../../json-shape.ts';
 import type { JsonObject } from '../../json-shape.ts';
-import { USUAL_REFUSALS } from '../end-rows.ts';
-import type { SttEndTables } from '../end-rows.ts';
+import { USUAL_REFUSALS } from '../../streaming/end-rows.ts';
+import type { EndTables } from '../../streaming/end-rows.ts';
+import type { KeepAlive, SendFrame } from '../../streaming/stream-wire.ts';
 import { confidenceOf, millisecondsOf } from '../stt-wire.ts';
-import type { KeepAlive, SendFrame, SttWire, WireListener } from '../stt-wire.ts';
+import type { SttListener, SttWire } from '../stt-wire.ts';
 
 /**
  * How often the service is told that somebody is there while no audio is sent: it closes after ten seconds without
@@ -14,25 +16,15 @@ import type { KeepAlive, SendFrame, SttWire, WireListener } from '../stt-wire.ts
 export const DEEPGRAM_KEEP_ALIVE_MS = 4_000;
 
 /** What the service's ends mean, as its documentation and its users tell. */
-export const DEEPGRAM_ENDS: SttEndTables = {
+export const DEEPGRAM_ENDS: EndTables = {
   closes: [
-    // It was sent neither audio nor a KeepAlive: a process that was asleep, a stalled network.
-    { code: 1011, said: /NET-0001/, kind: 'idle' },
-    { code: 1001, said: /idle/i, kind: 'idle' },
     // Audio that cannot be decoded is what it is however often it is sent. Newer and older documentation.
     { code: 1008, said: /DATA-0000|decod/i, kind: 'invalid-request' },
     { code: 1002, said: /DATA-0000|decod/i, kind: 'invalid-request' },
-    { code: 1008, said: /auth|credential|\bkey\b|\btoken\b/i, kind: 'authentication' },
-    { code: 1013, kind: 'overloaded' },
-    // NET-0000, a restart, and whatever else nobody here asked for.
+    ...DEEPGRAM_CLOSE_ROWS,
   ],
   refusals: USUAL_REFUSALS,
-  errors: [
-    { said: /DATA-0000|decod/i, kind: 'invalid-request' },
-    { said: /INVALID_AUTH|unauthori[sz]ed|credential/i, kind: 'authentication' },
-    { said: /PAYMENT_REQUIRED/i, kind: 'quota' },
-    { said: /TOO_MANY_REQUESTS/i, kind: 'overloaded' },
-  ],
+  errors: [{ said: /DATA-0000|decod/i, kind: 'invalid-request' }, ...DEEPGRAM_ERROR_ROWS],
 };
 
 /** Frames of Deepgram's streaming wire: audio as bytes, all else as JSON. */
@@ -60,7 +52,7 @@ export class DeepgramWire implements SttWire {
     send('{"type":"CloseStream"}');
   }
 
-  read(message: JsonObject, listener: WireListener): void {
+  read(message: JsonObject, listener: SttListener): void {
     switch (message['type']) {
       case 'Results':
         this.#readResults(message, listener);
@@ -76,14 +68,14 @@ export class DeepgramWire implements SttWire {
         if (this.#hasSaidGoodbye) listener.finished();
         break;
       case 'Error':
-        listener.failed(undefined, errorText(message));
+        listener.failed(undefined, deepgramSaid(message));
         break;
       default:
         listener.output({ type: 'unknown', message });
     }
   }
 
-  #readResults(message: JsonObject, listener: WireListener): void {
+  #readResults(message: JsonObject, listener: SttListener): void {
     const best = asObject(asList(asObject(message['channel'])?.['alternatives'])?.[0]);
     const text = (asText(best?.['transcript']) ?? '').trim();
     const startMs = millisecondsOf(message['start']);
@@ -107,23 +99,16 @@ export class DeepgramWire implements SttWire {
     if (message['from_finalize'] === true) listener.output({ type: 'finalized' });
   }
 
-  #endUtterance(atMs: number | undefined, listener: WireListener): void {
+  #endUtterance(atMs: number | undefined, listener: SttListener): void {
     if (!this.#isInUtterance) return;
     this.#isInUtterance = false;
     listener.output({ type: 'speechEnded', atMs });
   }
 }
 
-function readMetadata(message: JsonObject, listener: WireListener): void {
+function readMetadata(message: JsonObject, listener: SttListener): void {
   const audioMs = millisecondsOf(message['duration']);
   if (audioMs !== undefined) listener.output({ type: 'usage', audioMs });
-}
-
-function errorText(message: JsonObject): string {
-  const parts = ['code', 'err_code', 'variant', 'description', 'message', 'err_msg'].map((name) =>
-    asText(message[name]),
-  );
-  return [...new Set(parts.filter((part) => part !== undefined && part !== ''))].join(' ');
 }
 
 function wordsOf(value: unknown): readonly TimedWord[] | undefined {

@@ -1,12 +1,11 @@
 import { z } from 'zod';
-import { InvalidOptionError } from '../../../kernel/index.ts';
 import type { SpeechToText, SttSetup } from '../../../speech/index.ts';
-import { withOverrides } from '../end-rows.ts';
-import { nonEmpty, serviceAddress } from '../service-address.ts';
-import { COMMON_FIELDS, NAME, SECRET_SOURCE, checkOptions } from '../stt-options.ts';
-import type { CommonSttOptions } from '../stt-options.ts';
+import { DEEPGRAM_ACCESS_FIELDS, deepgramAccess, deepgramQuery } from '../../deepgram-access.ts';
+import type { DeepgramAccessOptions } from '../../deepgram-access.ts';
+import { withOverrides } from '../../streaming/end-rows.ts';
+import { COMMON_FIELDS, NAME, checkOptions } from '../../streaming/service-options.ts';
+import type { CommonServiceOptions } from '../../streaming/service-options.ts';
 import { WebSocketStt } from '../websocket-stt.ts';
-import type { SecretSource } from '../websocket-stt.ts';
 import { DEEPGRAM_ENDS, DeepgramWire } from './deepgram-wire.ts';
 
 /** The service's general model. */
@@ -21,17 +20,9 @@ export const DEFAULT_DEEPGRAM_UTTERANCE_END_MS = 1_000;
 /** The rate its models were trained on; more is resampled there, and costs bytes. */
 const INPUT_RATE_HZ = 16_000;
 
-const BASE_URL = 'wss://api.deepgram.com';
-
-export interface DeepgramOptions extends CommonSttOptions {
+export interface DeepgramOptions extends CommonServiceOptions, DeepgramAccessOptions {
   /** Default `DEFAULT_DEEPGRAM_MODEL`. */
   readonly model?: string;
-  /** Default: DEEPGRAM_API_KEY, read at every dial. */
-  readonly apiKey?: string;
-  /** Gives a short-lived token instead of a key, once for every dial. */
-  readonly accessToken?: SecretSource;
-  /** Default: the service's address. */
-  readonly baseUrl?: string;
   /** BCP 47. Default: what the connection is set up with, else the service's own default. */
   readonly language?: string;
   /** Default `DEFAULT_DEEPGRAM_ENDPOINTING_MS`; `false` leaves ends to somebody else. */
@@ -48,16 +39,13 @@ export interface DeepgramOptions extends CommonSttOptions {
 
 const schema = z.strictObject({
   ...COMMON_FIELDS,
+  ...DEEPGRAM_ACCESS_FIELDS,
   model: NAME.optional(),
-  apiKey: NAME.optional(),
-  accessToken: SECRET_SOURCE.optional(),
-  baseUrl: NAME.optional(),
   language: NAME.optional(),
   endpointingMs: z.union([z.int().positive(), z.literal(false)]).optional(),
   utteranceEndMs: z.union([z.int().min(DEFAULT_DEEPGRAM_UTTERANCE_END_MS), z.literal(false)]).optional(),
   interim: z.boolean().optional(),
   smartFormat: z.boolean().optional(),
-  query: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
 });
 
 /**
@@ -70,24 +58,20 @@ const schema = z.strictObject({
  */
 export function deepgram(options: DeepgramOptions = {}): SpeechToText {
   checkOptions('deepgram()', schema, options);
-  const { model = DEFAULT_DEEPGRAM_MODEL, apiKey, accessToken, headers, interim = true } = options;
-  if (apiKey !== undefined && accessToken !== undefined) {
-    throw new InvalidOptionError('Give deepgram() one of apiKey and accessToken, not both.');
-  }
-  const address = serviceAddress('Deepgram', options.baseUrl ?? BASE_URL);
-  const scheme = accessToken === undefined ? 'Token' : 'Bearer';
+  const { model = DEFAULT_DEEPGRAM_MODEL, headers, interim = true } = options;
+  const { address, secret, authorization } = deepgramAccess('deepgram()', options);
   return new WebSocketStt({
     id: `deepgram:${model}`,
     capabilities: { inputRateHz: INPUT_RATE_HZ, interim, endpointing: options.endpointingMs !== false },
-    secret: accessToken ?? (() => apiKey ?? nonEmpty(process.env.DEEPGRAM_API_KEY) ?? ''),
+    secret,
     maxMessageBytes: options.maxMessageBytes,
     transport: options.transport,
     service: {
       name: 'Deepgram',
       ends: withOverrides(options.ends ?? {}, DEEPGRAM_ENDS),
-      target: (setup, secret) => ({
+      target: (setup, given) => ({
         url: `${address}/v1/listen?${queryOf(options, model, setup)}`,
-        headers: { ...headers, authorization: `${scheme} ${secret}` },
+        headers: { ...headers, authorization: authorization(given) },
       }),
       wire: ({ languageCode }) => new DeepgramWire(options.language ?? languageCode),
     },
@@ -114,7 +98,5 @@ function queryOf(options: DeepgramOptions, model: string, { rateHz, languageCode
   // The service finds these ends in interim results, and refuses one without the other.
   if (utteranceEndMs !== false) parameters['utterance_end_ms'] = utteranceEndMs;
   if (language !== undefined) parameters['language'] = language;
-  const search = new URLSearchParams();
-  for (const [key, value] of Object.entries(parameters)) search.set(key, String(value));
-  return search.toString();
+  return deepgramQuery(parameters);
 }

@@ -2,16 +2,17 @@ import { BYTES_PER_SAMPLE, encodeBase64 } from '../../../protocol/index.ts';
 import type { SttInput, SttSetup, TimedWord } from '../../../speech/index.ts';
 import { asList, asObject, asText } from '../../json-shape.ts';
 import type { JsonObject } from '../../json-shape.ts';
-import { USUAL_REFUSALS } from '../end-rows.ts';
-import type { SttEndTables } from '../end-rows.ts';
+import { USUAL_REFUSALS } from '../../streaming/end-rows.ts';
+import type { EndTables } from '../../streaming/end-rows.ts';
+import type { SendFrame } from '../../streaming/stream-wire.ts';
 import { confidenceOf, millisecondsOf } from '../stt-wire.ts';
-import type { SendFrame, SttWire, WireListener } from '../stt-wire.ts';
+import type { SttListener, SttWire } from '../stt-wire.ts';
 
 /** How much audio goes into one message, as the vendor's own clients send it. */
 export const GATEWAY_CHUNK_MS = 50;
 
 /** What the gateway's ends mean. The numbers of its error messages are HTTP's where they mean what HTTP means. */
-export const GATEWAY_STT_ENDS: SttEndTables = {
+export const GATEWAY_STT_ENDS: EndTables = {
   closes: [
     // The providers behind it recycle the connections of who says nothing.
     { said: /idle|inactivity|NET-0001/i, kind: 'idle' },
@@ -71,7 +72,7 @@ export class GatewaySttWire implements SttWire {
     send('{"type":"session.close"}');
   }
 
-  read(message: JsonObject, listener: WireListener): void {
+  read(message: JsonObject, listener: SttListener): void {
     switch (message['type']) {
       case 'session.created':
         listener.ready();
@@ -120,7 +121,7 @@ export class GatewaySttWire implements SttWire {
   }
 }
 
-function readTranscript(message: JsonObject, isFinal: boolean, listener: WireListener): void {
+function readTranscript(message: JsonObject, isFinal: boolean, listener: SttListener): void {
   const text = (asText(message['transcript']) ?? '').trim();
   if (text === '') return;
   const startMs = millisecondsOf(message['start']);
@@ -138,7 +139,7 @@ function readTranscript(message: JsonObject, isFinal: boolean, listener: WireLis
   });
 }
 
-function readError(message: JsonObject, listener: WireListener): void {
+function readError(message: JsonObject, listener: SttListener): void {
   const { code } = message;
   const number = typeof code === 'string' && /^\d{1,6}$/.test(code) ? Number(code) : code;
   listener.failed(typeof number === 'number' ? number : undefined, asText(message['message']) ?? '');

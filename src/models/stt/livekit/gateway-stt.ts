@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import type { SpeechToText } from '../../../speech/index.ts';
-import { withOverrides } from '../end-rows.ts';
-import { nonEmpty, serviceAddress } from '../service-address.ts';
-import { COMMON_FIELDS, NAME, SECRET_SOURCE, checkOptions } from '../stt-options.ts';
-import type { CommonSttOptions } from '../stt-options.ts';
+import { withOverrides } from '../../streaming/end-rows.ts';
+import { nonEmpty, serviceAddress } from '../../streaming/service-address.ts';
+import { COMMON_FIELDS, NAME, SECRET_SOURCE, checkOptions } from '../../streaming/service-options.ts';
+import type { CommonServiceOptions } from '../../streaming/service-options.ts';
+import type { SecretSource } from '../../streaming/stream-wire.ts';
 import { WebSocketStt } from '../websocket-stt.ts';
-import type { SecretSource } from '../websocket-stt.ts';
 import { GATEWAY_STT_ENDS, GatewaySttWire } from './gateway-stt-wire.ts';
 
 const BASE_URL = 'wss://agent-gateway.livekit.cloud/v1';
@@ -13,7 +13,7 @@ const BASE_URL = 'wss://agent-gateway.livekit.cloud/v1';
 /** What the vendor's own clients send. */
 const INPUT_RATE_HZ = 16_000;
 
-export interface LivekitSttOptions extends CommonSttOptions {
+export interface LivekitSttOptions extends CommonServiceOptions {
   /** As the gateway names it: `deepgram/nova-3`. Default: the gateway's choice. */
   readonly model?: string;
   /** Gives the JWT of one dial, with the grant to use inference: it lives for minutes, so that each dial needs its own. */

@@ -175,7 +175,7 @@ export abstract class SpeechConnection<F extends AnyFault, Record extends Speech
 
   /** Sends a message as it stands: no fault changes what a fault sends. */
   protected sendPastFaults(message: JsonObject): void {
-    this.#link.outlet.sendText(JSON.stringify(message));
+    this.#link.outlet.sendPast(message);
   }
 
   protected useWire(wire: SpeechWire): void {

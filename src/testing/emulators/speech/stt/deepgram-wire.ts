@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { MAX_RATE_HZ, MIN_RATE_HZ } from '../../../../speech/index.ts';
 import type { CloseFrame } from '../../close-frame.ts';
-import { isObject } from '../../json-object.ts';
 import type { JsonObject } from '../../json-object.ts';
+import { deepgramWire, readDeepgramMessage } from '../deepgram-wire.ts';
 import { IdleWatch } from '../idle-watch.ts';
-import type { BadRequest, SpeechWire } from '../speech-wire.ts';
+import type { BadRequest } from '../speech-wire.ts';
 import type { AudioEncoding } from './audio-input.ts';
 import { CONFIDENCE, SttSession, seconds } from './stt-session.ts';
 import type { AudioFormat, SttPort } from './stt-session.ts';
@@ -19,31 +19,7 @@ export const DEEPGRAM_CLOSES = {
   undecodable: { code: 1008, reason: 'DATA-0000' },
 } as const satisfies Record<string, CloseFrame>;
 
-/** What the service calls its refusals. */
-const REFUSALS: Readonly<Record<number, string>> = {
-  401: 'INVALID_AUTH',
-  402: 'ASR_PAYMENT_REQUIRED',
-  429: 'TOO_MANY_REQUESTS',
-};
-
-export const deepgramWire: SpeechWire = {
-  api: 'deepgram',
-  closeAfterError: { code: 1011 },
-  errorMessage: (code, message) => ({
-    type: 'Error',
-    description: message,
-    message,
-    ...(code === undefined ? {} : { code }),
-  }),
-  refusal: (status, message, requestId) => ({
-    body: JSON.stringify({
-      err_code: REFUSALS[status] ?? 'Bad Request',
-      err_msg: message,
-      request_id: requestId,
-    }),
-    headers: { 'dg-request-id': requestId, 'dg-error': message },
-  }),
-};
+export const deepgramSttWire = deepgramWire('deepgram');
 
 /** What a client asks for in its query, in the names of the service. */
 interface DeepgramQuery extends AudioFormat {
@@ -117,7 +93,7 @@ export class DeepgramSession extends SttSession {
   }
 
   take(data: Buffer, isBinary: boolean): void {
-    const type = isBinary ? 'binary' : typeOf(data);
+    const type = isBinary ? 'binary' : readDeepgramMessage(data).type;
     this.port.record.took(type);
     if (this.isEnded && type !== 'CloseStream') return;
     switch (type) {
@@ -135,7 +111,7 @@ export class DeepgramSession extends SttSession {
         this.end();
         break;
       default:
-        this.port.send(deepgramWire.errorMessage('DATA-0000', `There is no message '${type}'.`));
+        this.port.send(deepgramSttWire.errorMessage('DATA-0000', `There is no message '${type}'.`));
     }
   }
 
@@ -208,13 +184,4 @@ function writeWord({ word, startMs, endMs }: SpokenWord): JsonObject {
     confidence: CONFIDENCE,
     punctuated_word: word,
   };
-}
-
-function typeOf(data: Buffer): string {
-  try {
-    const message: unknown = JSON.parse(data.toString());
-    return isObject(message) && typeof message.type === 'string' ? message.type : 'notJson';
-  } catch {
-    return 'notJson';
-  }
 }

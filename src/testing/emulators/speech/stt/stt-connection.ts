@@ -7,7 +7,7 @@ import { SpeechConnection } from '../speech-connection.ts';
 import type { SpeechService } from '../speech-connection.ts';
 import type { BadRequest, SpeechWire } from '../speech-wire.ts';
 import type { SpeechRequest } from '../speech-request.ts';
-import { DeepgramSession, checkDeepgramQuery, deepgramWire } from './deepgram-wire.ts';
+import { DeepgramSession, checkDeepgramQuery, deepgramSttWire } from './deepgram-wire.ts';
 import { GatewaySttSession, gatewaySttWire } from './gateway-stt-wire.ts';
 import { STT_EFFECTS } from './stt-fault-effects.ts';
 import type { SttFault } from './stt-faults.ts';
@@ -35,18 +35,18 @@ export class SttConnection extends SpeechConnection<SttFault, SttRecord> {
   }
 
   protected route({ path }: SpeechRequest): SpeechWire | undefined {
-    if (path === '/v1/listen') return deepgramWire;
+    if (path === '/v1/listen') return deepgramSttWire;
     return path === '/v1/stt' || path === '/stt' ? gatewaySttWire : undefined;
   }
 
   protected check({ query }: SpeechRequest): BadRequest | undefined {
-    return this.wire === deepgramWire ? checkDeepgramQuery(query) : undefined;
+    return this.wire === deepgramSttWire ? checkDeepgramQuery(query) : undefined;
   }
 
   protected opened({ query }: SpeechRequest): void {
     const port = this.#port();
     this.#session =
-      this.wire === deepgramWire ? new DeepgramSession(port, query) : new GatewaySttSession(port);
+      this.wire === deepgramSttWire ? new DeepgramSession(port, query) : new GatewaySttSession(port);
     this.#session.open();
   }
 

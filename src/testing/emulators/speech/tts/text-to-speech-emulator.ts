@@ -21,8 +21,9 @@ import { TtsRecord } from './tts-record.ts';
 const SPEECH_PATH = '/v1/audio/speech';
 
 /**
- * A server that takes texts and speaks them, on a local port, and misbehaves on request. It speaks the wire of LiveKit's
- * inference gateway on `/v1/tts`, and answers `POST /v1/audio/speech` as OpenAI's API does.
+ * A server that takes texts and speaks them, on a local port, and misbehaves on request. It speaks Deepgram's streaming
+ * wire on `/v1/speak` and that of LiveKit's inference gateway on `/v1/tts`, and answers `POST /v1/audio/speech` as OpenAI's
+ * API does.
  *
  * ```ts
  * await using tts = await TextToSpeechEmulator.start();
@@ -92,7 +93,7 @@ export class TextToSpeechEmulator extends ProviderEmulator<TtsRecord, TtsFault, 
       return;
     }
     if (isFirst) this.connections.retract(live.record);
-    const message = `The text-to-speech emulator has POST ${SPEECH_PATH}, and /v1/tts for WebSockets.`;
+    const message = `The text-to-speech emulator has POST ${SPEECH_PATH}, and /v1/speak and /v1/tts for WebSockets.`;
     response.writeHead(404, { 'Content-Type': 'application/json; charset=UTF-8', Connection: 'close' });
     response.end(errorBody(404, message));
   }

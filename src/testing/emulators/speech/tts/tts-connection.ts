@@ -7,10 +7,16 @@ import type { MomentOutcome } from '../../fault-effects.ts';
 import type { MessageHabits } from '../../message-outlet.ts';
 import { SpeechConnection } from '../speech-connection.ts';
 import type { SpeechService } from '../speech-connection.ts';
-import type { SpeechWire } from '../speech-wire.ts';
+import type { BadRequest, SpeechWire } from '../speech-wire.ts';
 import type { ErrorFault } from '../speech-faults.ts';
 import { readRequest } from '../speech-request.ts';
 import type { SpeechRequest } from '../speech-request.ts';
+import {
+  DeepgramTtsSession,
+  checkDeepgramTtsQuery,
+  deepgramTtsFrame,
+  deepgramTtsWire,
+} from './deepgram-tts-session.ts';
 import { GatewayTtsSession, gatewayTtsWire } from './gateway-tts-session.ts';
 import { HttpSpeech, httpSpeechWire } from './http-speech.ts';
 import { TTS_EFFECTS } from './tts-fault-effects.ts';
@@ -24,11 +30,15 @@ export interface TtsService extends SpeechService<TtsFault> {
   readonly profile: TtsProfile;
 }
 
-const HABITS: MessageHabits<TtsFault> = { kindsOf: ttsKindsOf, rewrite: (message) => message };
+const HABITS: MessageHabits<TtsFault> = {
+  kindsOf: ttsKindsOf,
+  rewrite: (message) => message,
+  frameOf: (message) => deepgramTtsFrame(message) ?? JSON.stringify(message),
+};
 
 type Speech =
   | { readonly tag: 'none' }
-  | { readonly tag: 'session'; readonly session: GatewayTtsSession }
+  | { readonly tag: 'session'; readonly session: GatewayTtsSession | DeepgramTtsSession }
   | { readonly tag: 'http'; readonly answer: HttpSpeech };
 
 const NONE: Speech = { tag: 'none' };
@@ -67,15 +77,23 @@ export class TtsConnection extends SpeechConnection<TtsFault, TtsRecord> {
   }
 
   protected route({ path }: SpeechRequest): SpeechWire | undefined {
+    if (path === '/v1/speak') return deepgramTtsWire;
     return path === '/v1/tts' || path === '/tts' ? gatewayTtsWire : undefined;
   }
 
-  protected check(): undefined {
-    return undefined;
+  protected check({ query }: SpeechRequest): BadRequest | undefined {
+    return this.wire === deepgramTtsWire ? checkDeepgramTtsQuery(query) : undefined;
   }
 
-  protected opened(): void {
-    this.#speech = { tag: 'session', session: new GatewayTtsSession(this.#port()) };
+  protected opened({ query }: SpeechRequest): void {
+    const port = this.#port();
+    if (this.wire !== deepgramTtsWire) {
+      this.#speech = { tag: 'session', session: new GatewayTtsSession(port) };
+      return;
+    }
+    const session = new DeepgramTtsSession(port, query);
+    this.#speech = { tag: 'session', session };
+    session.open();
   }
 
   protected take(data: Buffer, isBinary: boolean): void {

@@ -19,7 +19,8 @@ import {
  * - `clientMessage`: any message of the client is there, unread · `text`: a text to speak is there
  * - `flush`: the client wants all of it spoken; by HTTP, its request was read
  * - `speech`: a text is about to be spoken · `audio`: a chunk of it is about to be sent · `done`: all was spoken, and said to be
- * - `end`: session.close is there, unanswered · `ended`: it was answered
+ * - `clear`: the client wants nothing more of it: Clear · `end`: session.close is there, or Close, unanswered · `ended`: it
+ *   was answered
  * - `serverMessage`: any message of the service is about to be sent · `close`: the client's close frame is there, unanswered
  */
 export const TTS_FAULT_MOMENTS = [
@@ -34,6 +35,7 @@ export const TTS_FAULT_MOMENTS = [
   'speech',
   'audio',
   'done',
+  'clear',
   'end',
   'ended',
   'serverMessage',
@@ -42,7 +44,16 @@ export const TTS_FAULT_MOMENTS = [
 export type TtsFaultMoment = (typeof TTS_FAULT_MOMENTS)[number];
 
 /** What messages of the service are about. */
-export const TTS_MESSAGE_KINDS = ['created', 'audio', 'alignment', 'done', 'closed', 'error'] as const;
+export const TTS_MESSAGE_KINDS = [
+  'created',
+  'audio',
+  'alignment',
+  'done',
+  'cleared',
+  'closed',
+  'warning',
+  'error',
+] as const;
 export type TtsMessageKind = (typeof TTS_MESSAGE_KINDS)[number];
 
 /** How much audio `strayAudio` sends where a script does not say, in milliseconds: a few chunks. */
@@ -79,11 +90,12 @@ export const TTS_MOMENTS_OF: Readonly<Record<TtsFault['type'], readonly TtsFault
     'text',
     'speech',
     'audio',
+    'clear',
     'end',
     'serverMessage',
   ]),
   oddBytes: ['audio'],
-  strayAudio: ['done', 'ready', 'text', 'flush', 'ended'],
+  strayAudio: ['done', 'ready', 'text', 'flush', 'clear', 'ended'],
   duplicate: MESSAGE,
   delay: MESSAGE,
   swapWithNext: MESSAGE,
@@ -136,6 +148,12 @@ const KINDS: Readonly<Record<string, TtsMessageKind>> = {
   done: 'done',
   'session.closed': 'closed',
   error: 'error',
+  Metadata: 'created',
+  Audio: 'audio',
+  Flushed: 'done',
+  Cleared: 'cleared',
+  Warning: 'warning',
+  Error: 'error',
 };
 
 /** What a message is about. */

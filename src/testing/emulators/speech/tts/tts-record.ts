@@ -7,6 +7,7 @@ export class TtsRecord extends SpeechRecord {
   readonly #texts: string[] = [];
   #characters = 0;
   #flushes = 0;
+  #clears = 0;
   #audioMs = 0;
   #audioChunks = 0;
   #finished = 0;
@@ -23,6 +24,11 @@ export class TtsRecord extends SpeechRecord {
 
   get flushes(): number {
     return this.#flushes;
+  }
+
+  /** How often the client took back what it had given: Clear. */
+  get clears(): number {
+    return this.#clears;
   }
 
   /** How much audio was spoken, in milliseconds, whatever became of it on its way. */
@@ -47,6 +53,11 @@ export class TtsRecord extends SpeechRecord {
 
   flushed(): void {
     this.#flushes += 1;
+    this.changed();
+  }
+
+  cleared(): void {
+    this.#clears += 1;
     this.changed();
   }
 

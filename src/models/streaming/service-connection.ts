@@ -1,10 +1,9 @@
 import type { Lifetime, MessageSocket, SocketEnd, SocketSink } from '../../kernel/index.ts';
 import type { ConnectionEnd, StreamConnection, StreamSink } from '../../session/index.ts';
-import type { SttInput, SttOutput } from '../../speech/index.ts';
 import { asObject } from '../json-shape.ts';
 import { errorOfEnd, kindOfEnd } from './end-rows.ts';
-import type { SttEndKind } from './end-rows.ts';
-import type { SttService, SttWire, WireListener } from './stt-wire.ts';
+import type { EndKind } from './end-rows.ts';
+import type { StreamService, StreamWire, UnknownOutput, WireListener } from './stream-wire.ts';
 
 /** How long a service may take for its last words after it was told that no more will come, before it is hung up on. */
 export const LAST_WORDS_TIMEOUT_MS = 3_000;
@@ -23,31 +22,33 @@ type ConnectionState =
   | { readonly tag: 'dialling' | 'ended'; readonly socket?: undefined }
   | { readonly tag: 'setup' | 'live' | 'finishing'; readonly socket: MessageSocket };
 
-export interface SttConnectionOptions {
-  /** The id of the recogniser: `deepgram:nova-3`. */
+export interface ServiceConnectionOptions<Input, Output> {
+  /** The id of the port: `deepgram:nova-3`. */
   readonly id: string;
-  readonly service: SttService;
-  readonly wire: SttWire;
-  readonly sink: StreamSink<SttOutput>;
+  readonly service: Pick<StreamService<unknown, Input, Output>, 'name' | 'ends'>;
+  readonly wire: StreamWire<Input, Output>;
+  readonly sink: StreamSink<Output>;
   readonly scope: Lifetime;
   /** Takes the secret out of what the service says. */
   redact(text: string): string;
 }
 
-/** One connection to a recogniser: its life, whatever language is spoken over it. */
-export class SttConnection implements StreamConnection<SttInput>, SocketSink, WireListener {
-  /** Resolves when the service takes audio; rejects when the connection ended before that. */
+/** One connection to a service: its life, whatever language is spoken over it. */
+export class ServiceConnection<Input extends { readonly type: string }, Output>
+  implements StreamConnection<Input>, SocketSink, WireListener<Output | UnknownOutput>
+{
+  /** Resolves when the service takes what it is sent; rejects when the connection ended before that. */
   readonly opened: Promise<void>;
 
   #state: ConnectionState = { tag: 'dialling' };
-  readonly #options: SttConnectionOptions;
+  readonly #options: ServiceConnectionOptions<Input, Output | UnknownOutput>;
   readonly #settled = Promise.withResolvers<void>();
   /** When audio was sent last, or something in its place. */
   #sentAtMs = 0;
   /** Whether the message being read has told the sink anything. */
   #hasTold = false;
 
-  constructor(options: SttConnectionOptions) {
+  constructor(options: ServiceConnectionOptions<Input, Output | UnknownOutput>) {
     this.#options = options;
     this.opened = this.#settled.promise;
     // The end may come while the dial is still being awaited, when nobody waits for this one yet.
@@ -65,12 +66,12 @@ export class SttConnection implements StreamConnection<SttInput>, SocketSink, Wi
     else socket.send(wire.opening);
   }
 
-  send(input: SttInput): boolean {
+  send(input: Input): boolean {
     if (this.#state.tag !== 'live') return false;
     const { socket } = this.#state;
     const { wire, scope } = this.#options;
     if (input.type === 'audio' && wire.keepAlive !== undefined) this.#sentAtMs = scope.clock.now();
-    return wire.write(input, (frame) => socket.send(frame));
+    return wire.write(input, (frame) => socket.send(frame), this);
   }
 
   get bufferedBytes(): number {
@@ -122,7 +123,11 @@ export class SttConnection implements StreamConnection<SttInput>, SocketSink, Wi
     this.#settled.resolve();
   }
 
-  output(message: SttOutput): void {
+  answer(frame: string): boolean {
+    return this.#state.tag === 'live' && this.#state.socket.send(frame);
+  }
+
+  output(message: Output | UnknownOutput): void {
     if (this.#state.tag !== 'live' && this.#state.tag !== 'finishing') return;
     this.#hasTold = true;
     this.#options.sink.output(message);
@@ -174,6 +179,10 @@ export class SttConnection implements StreamConnection<SttInput>, SocketSink, Wi
 
   #read(data: Uint8Array, isText: boolean): void {
     const { wire } = this.#options;
+    if (!isText && wire.readBytes !== undefined) {
+      wire.readBytes(data, this);
+      return;
+    }
     let message: unknown;
     try {
       message = JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf8'));
@@ -187,7 +196,7 @@ export class SttConnection implements StreamConnection<SttInput>, SocketSink, Wi
   }
 
   /** The connection is over, one way or another: told once. */
-  #end(kind: SttEndKind, end: ConnectionEnd, said: string): void {
+  #end(kind: EndKind, end: ConnectionEnd, said: string): void {
     const { id, service, sink } = this.#options;
     const { tag } = this.#state;
     if (tag === 'ended') return;
@@ -211,7 +220,7 @@ export class SttConnection implements StreamConnection<SttInput>, SocketSink, Wi
   }
 }
 
-function unreadable(problem: string, data: Uint8Array): SttOutput {
+function unreadable(problem: string, data: Uint8Array): UnknownOutput {
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   const excerpt = bytes.toString('utf8', 0, Math.min(bytes.length, EXCERPT_CHARACTERS));
   return { type: 'unknown', message: { problem, frameBytes: bytes.length, excerpt } };

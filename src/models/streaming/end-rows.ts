@@ -18,35 +18,35 @@ const KINDS = [
  * routine, and as good as lost. - `overloaded`: another attempt may go better, but not soon. - `authentication`, `quota`,
  * `invalid-request`: not the connection's fault; another attempt alike ends alike.
  */
-export type SttEndKind = (typeof KINDS)[number];
+export type EndKind = (typeof KINDS)[number];
 
 /** What one way to end means. A condition that is left out always fits; the first row that fits decides. */
-export interface SttEndRow {
+export interface EndRow {
   /** The close code, the HTTP status of a refused upgrade, or the number of an error message. */
   readonly code?: number;
   /** Found anywhere in the reason, in the first kilobyte of the body, or in the message. */
   readonly said?: RegExp;
-  readonly kind: SttEndKind;
+  readonly kind: EndKind;
 }
 
 /** The three ways in which a service tells an end, each with its own numbers. */
-export interface SttEndTables {
+export interface EndTables {
   /** Closes of the socket. */
-  readonly closes: readonly SttEndRow[];
+  readonly closes: readonly EndRow[];
   /** Refused upgrades. */
-  readonly refusals: readonly SttEndRow[];
+  readonly refusals: readonly EndRow[];
   /** Messages that say what is wrong. */
-  readonly errors: readonly SttEndRow[];
+  readonly errors: readonly EndRow[];
 }
 
 /** Rows that are looked at before the service's own. */
-export type SttEndOverrides = Partial<SttEndTables>;
+export type EndOverrides = Partial<EndTables>;
 
 /**
  * Refused upgrades. Too many connections at a time is answered with 429, and what holds the slot is often the connection
  * that was just lost: it is gone a little later.
  */
-export const USUAL_REFUSALS: readonly SttEndRow[] = [
+export const USUAL_REFUSALS: readonly EndRow[] = [
   { code: 401, kind: 'authentication' },
   { code: 403, kind: 'authentication' },
   { code: 402, kind: 'quota' },
@@ -63,7 +63,7 @@ export const USUAL_REFUSALS: readonly SttEndRow[] = [
 ];
 
 /** The kind of the first row that fits; `connection-lost` where none does: what nobody knows is worth another attempt. */
-export function kindOfEnd(rows: readonly SttEndRow[], code: number | undefined, said: string): SttEndKind {
+export function kindOfEnd(rows: readonly EndRow[], code: number | undefined, said: string): EndKind {
   const row = rows.find(
     (row) => (row.code === undefined || row.code === code) && (row.said === undefined || row.said.test(said)),
   );
@@ -71,7 +71,7 @@ export function kindOfEnd(rows: readonly SttEndRow[], code: number | undefined, 
 }
 
 /** @throws InvalidOptionError that names the row and what is wrong with it. */
-export function withOverrides(given: SttEndOverrides, own: SttEndTables): SttEndTables {
+export function withOverrides(given: EndOverrides, own: EndTables): EndTables {
   return {
     closes: [...checkRows('closes', given.closes), ...own.closes],
     refusals: [...checkRows('refusals', given.refusals), ...own.refusals],
@@ -79,10 +79,10 @@ export function withOverrides(given: SttEndOverrides, own: SttEndTables): SttEnd
   };
 }
 
-function checkRows(name: string, rows: readonly SttEndRow[] = []): readonly SttEndRow[] {
+function checkRows(name: string, rows: readonly EndRow[] = []): readonly EndRow[] {
   if (!Array.isArray(rows)) throw new InvalidOptionError(`${name} must be a list of rows.`);
   for (const [index, row] of rows.entries()) {
-    const { code, said, kind } = row as Partial<SttEndRow>;
+    const { code, said, kind } = row as Partial<EndRow>;
     if (kind === undefined || !KINDS.includes(kind)) {
       throw new InvalidOptionError(`${name}[${index}].kind must be one of ${KINDS.join(', ')}.`);
     }
@@ -109,6 +109,6 @@ const ADVICE = {
 } as const;
 
 /** What happened, and what to do about it. */
-export function errorOfEnd(kind: SttEndKind, what: string, failure: ProviderFailure): ProviderError {
+export function errorOfEnd(kind: EndKind, what: string, failure: ProviderFailure): ProviderError {
   return providerError(kind === 'idle' ? 'connection-lost' : kind, what, ADVICE, failure);
 }

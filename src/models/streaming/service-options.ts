@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { InvalidOptionError } from '../../kernel/index.ts';
 import type { Transport } from '../../kernel/index.ts';
-import type { SttEndOverrides } from './end-rows.ts';
+import type { EndOverrides } from './end-rows.ts';
 
-/** What every recogniser over a WebSocket can be given. */
-export interface CommonSttOptions {
+/** What every service over a WebSocket can be given. */
+export interface CommonServiceOptions {
   /** Sent with every upgrade request. */
   readonly headers?: Readonly<Record<string, string>>;
   /**
@@ -14,8 +14,8 @@ export interface CommonSttOptions {
    * ends: { refusals: [{ code: 429, kind: 'quota' }], closes: [{ code: 4_000, said: /idle/, kind: 'idle' }] }
    * ```
    */
-  readonly ends?: SttEndOverrides;
-  /** The largest message taken from the service. Default `DEFAULT_STT_MAX_MESSAGE_BYTES`. */
+  readonly ends?: EndOverrides;
+  /** The largest message taken from the service. */
   readonly maxMessageBytes?: number;
   /** Default: real sockets. */
   readonly transport?: Transport;
