@@ -23,6 +23,8 @@ export interface SaidTurn {
 }
 
 export interface AnswerPort {
+  /** Which of the emulator's connections it is, from 1. */
+  readonly connection: number;
   readonly scope: Lifetime;
   readonly pace: Pace;
   send(message: JsonObject): void;
@@ -54,13 +56,14 @@ export class AnswerPlayer {
   readonly #port: AnswerPort;
   readonly #setup: EmulatedSetup;
   readonly #pacer: AnswerPacer;
-  readonly #tools = new ToolCalls();
+  readonly #tools: ToolCalls;
   #answer: Answer = { tag: 'none' };
   #lastCallIds: readonly string[] = [];
 
   constructor(port: AnswerPort, setup: EmulatedSetup) {
     this.#port = port;
     this.#setup = setup;
+    this.#tools = new ToolCalls(port.connection);
     this.#pacer = new AnswerPacer(port.scope, port.pace);
   }
 
