@@ -365,17 +365,6 @@ describe('agents', () => {
     await ended(rig);
   });
 
-  it('R10: may be called with the ids of calls that were made of the agent before, over another connection', async () => {
-    const biller = agent('biller', { tools: [plain('refund', () => 'refunded')] });
-    const clerk = agent('clerk', { tools: [plain('billing', () => handoff(biller))] });
-    const rig = await live(clerk);
-    await calls(rig, call('billing', 'call-1'));
-    await calls(rig, call('refund', 'call-1'));
-    expect(rig.of('toolResult').at(-1)?.result.response).toEqual({ output: 'refunded' });
-    expect(rig.of('warning')).toEqual([]);
-    await ended(rig);
-  });
-
   it('C10: one who gets the conversation while its connection is dialled has it set up anew', async () => {
     const rig = new LiveRig({
       script: { ...TAKES_CONTENT, acceptsAtOnce: false },

@@ -525,7 +525,6 @@ export class AgentSession implements AsyncDisposable {
   /** The model is there, or is there again: what it does not know goes first, and what that means is told (R9). */
   #connected({ history }: LiveSetup, resuming: Resuming, recovered: Recovered | undefined): void {
     this.#speech.connected();
-    if (resuming.tag === 'reseed') this.#tools.restarted();
     const unsent = this.#pump.takeResults();
     const continued = this.#continuity.continued(resuming, history.length, unsent);
     this.#pump.beginWith(continued.first);

@@ -76,11 +76,6 @@ export class ToolCalls {
     return this.#running.has(id) || this.#answers.has(id);
   }
 
-  /** The model is a new one for the calls before: what it calls now is no repetition, whatever its id. */
-  forgetAnswers(): void {
-    this.#answers.clear();
-  }
-
   isRunning(id: string): boolean {
     return this.#running.has(id);
   }

@@ -53,11 +53,6 @@ export class ToolExchange {
     return this.#calls.countOf(activity);
   }
 
-  /** The connection is a fresh one: it may begin to count its calls anew. */
-  restarted(): void {
-    this.#calls.forgetAnswers();
-  }
-
   called(calls: readonly FunctionCall[]): void {
     const { conversation, continuity, changed } = this.#options;
     const ids = new Set<string>();

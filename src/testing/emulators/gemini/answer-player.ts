@@ -23,8 +23,6 @@ export interface SaidTurn {
 }
 
 export interface AnswerPort {
-  /** Which of the emulator's connections it is, from 1. */
-  readonly connection: number;
   readonly scope: Lifetime;
   readonly pace: Pace;
   send(message: JsonObject): void;
@@ -56,14 +54,13 @@ export class AnswerPlayer {
   readonly #port: AnswerPort;
   readonly #setup: EmulatedSetup;
   readonly #pacer: AnswerPacer;
-  readonly #tools: ToolCalls;
+  readonly #tools = new ToolCalls();
   #answer: Answer = { tag: 'none' };
   #lastCallIds: readonly string[] = [];
 
   constructor(port: AnswerPort, setup: EmulatedSetup) {
     this.#port = port;
     this.#setup = setup;
-    this.#tools = new ToolCalls(port.connection);
     this.#pacer = new AnswerPacer(port.scope, port.pace);
   }
 

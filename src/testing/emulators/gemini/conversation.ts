@@ -30,8 +30,6 @@ export interface ConversationPort extends Pick<AnswerPort, 'scope' | 'pace' | 's
   issueHandle(context: ConversationContext): string;
   /** Index of the client's message that was taken last. */
   lastMessageIndex(): number;
-  /** Which of the emulator's connections it is, from 1. */
-  readonly connection: number;
   /** A picture came in: the session is one with video. */
   sawVideo(): void;
 }
@@ -65,7 +63,6 @@ export class Conversation {
     this.#ear = this.#makeEar();
     this.#player = new AnswerPlayer(
       {
-        connection: port.connection,
         scope: port.scope,
         pace: port.pace,
         send: (message) => port.send(message),

@@ -285,7 +285,6 @@ export class EmulatedConnection {
       reached: (moment: FaultMoment) => this.#reached(moment).tag === 'goOn',
       issueHandle: (known: ConversationContext) =>
         handles.issue(session, known, profile.handleTtlMs[vertex ? 'vertex' : 'gemini']),
-      connection: this.record.number,
       sawVideo: () => session.sawVideo(),
       lastMessageIndex: () => this.#clientMessages - 1,
     };

@@ -23,20 +23,14 @@ export type TakenResult =
 export class ToolCalls {
   readonly #open = new Set<CallGroup>();
   readonly #cancelled = new Set<string>();
-  readonly #name: string;
   #count = 0;
-
-  /** `connection`: which of the emulator's it is, from 1. No two calls of one emulator have the same id. */
-  constructor(connection: number) {
-    this.#name = connection === 1 ? 'function-call' : `function-call-${connection}`;
-  }
 
   get pending(): boolean {
     return this.#open.size > 0;
   }
 
   make(wanted: readonly WantedCall[], then: readonly AnswerStep[]): CallGroup {
-    const calls = wanted.map((call) => ({ id: `${this.#name}-${++this.#count}`, ...call }));
+    const calls = wanted.map((call) => ({ id: `function-call-${++this.#count}`, ...call }));
     const group: CallGroup = { calls, results: [], then };
     this.#open.add(group);
     return group;
