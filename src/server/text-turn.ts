@@ -2,7 +2,7 @@ import { ClosedError, randomId } from '../kernel/index.ts';
 import type { HoldfastError, Lifetime } from '../kernel/index.ts';
 import { encodeAdkEvent } from '../protocol/index.ts';
 import type { AdkEventContext, Content, LiveEvent } from '../protocol/index.ts';
-import { AgentSession, HANDED_OVER } from '../session/index.ts';
+import { AgentSession } from '../session/index.ts';
 import type { SessionCloseReport, SessionKey, StoredSession } from '../session/index.ts';
 import type { ServedAgent } from './app-registry.ts';
 import { sessionKey } from './calls.ts';
@@ -164,8 +164,7 @@ export class TextTurn implements Call {
       const encoded = encodeAdkEvent(event, this.#adk);
       if (encoded !== undefined) this.#options.emit(encoded);
     }
-    // Another agent has the conversation, and the answer.
-    if (event.type === 'turnComplete' && event.reason !== HANDED_OVER) this.#done.resolve();
+    if (event.type === 'turnComplete') this.#done.resolve();
   }
 
   #closed({ reason, error }: SessionCloseReport): void {

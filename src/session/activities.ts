@@ -44,11 +44,8 @@ export interface ActivitiesOptions {
   answerTurn(): number;
   /** Whether somebody has asked for, or begun, an answer in this turn or a later one. */
   isAnswered(turn: number): boolean;
-  /**
-   * The connection is set up for the current activity: `configured` is to be called when it is. `isToAnswer`: it will say
-   * something without being asked.
-   */
-  configure(isToAnswer: boolean): void;
+  /** The connection is set up for the current activity: `configured` is to be called when it is. */
+  configure(): void;
   /** Has the model speak of its own accord. */
   reply(): void;
   emit(event: LiveEventBody): void;
@@ -226,7 +223,7 @@ export class Activities {
     if (!this.#current.hadTask || !this.#options.owner.isOpen) return false;
     this.#current.hadTask = false;
     this.#entry = this.#entryOf(this.#current, false, true, undefined);
-    this.#options.configure(true);
+    this.#options.configure();
     return true;
   }
 
@@ -309,8 +306,7 @@ export class Activities {
     this.#entry = this.#entryOf(to, why !== 'taskDone', reply, after);
     emit({ type: 'agentChanged', agent: to.agent.name, previous: from.agent.name, why });
     // Who was told may have ended the session, or gone on already.
-    const isToAnswer = reply || this.#options.calls(to) > 0;
-    if (owner.isOpen && this.#current === to) configure(isToAnswer);
+    if (owner.isOpen && this.#current === to) configure();
   }
 
   #entryOf(activity: Activity, isNew: boolean, reply: boolean, after: Promise<unknown> | undefined): Entry {

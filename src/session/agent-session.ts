@@ -244,10 +244,7 @@ export class AgentSession implements AsyncDisposable {
       isAnswering: () => this.#conversation.isAgentSpeaking,
       answerTurn: () => this.#conversation.answerTurn,
       isAnswered: (turn) => this.#speech.isAsked || this.#conversation.isAnswered(turn),
-      configure: (isToAnswer) => {
-        if (isToAnswer) this.#traffic.goesOn();
-        this.#configure();
-      },
+      configure: () => this.#configure(),
       reply: () => this.#speech.goOn(),
       emit,
     });

@@ -24,7 +24,6 @@ export { JOURNAL_COALESCE_MS, JOURNAL_OVERDUE_MS, JOURNAL_RETRY_MS } from './jou
 export { DEFAULT_IDLE_TIMEOUT_MS, DEFAULT_MAX_DURATION_MS } from './limits.ts';
 export type { SessionLimits } from './limits.ts';
 export type { CutBy, SpokenWord } from './heard-text.ts';
-export { HANDED_OVER } from './model-traffic.ts';
 export type * from './live-model.ts';
 export { PLAYOUT_REPORT_GRACE_MS } from './playout.ts';
 export type { PlayoutPosition } from './playout.ts';

@@ -34,17 +34,12 @@ export interface ModelTrafficOptions {
   changed(): void;
 }
 
-/** Why a turn is complete that another agent goes on with: who waits for an answer waits for the end of the next turn. */
-export const HANDED_OVER = 'HANDED_OVER';
-
 /** What goes to the model and what comes from it, handed to everybody it concerns, in order. */
 export class ModelTraffic {
   readonly #options: ModelTrafficOptions;
   /** What the answers of earlier live sessions have cost. */
   readonly #usageBefore: Usage;
   #isHandingOver = false;
-  /** Whether the answer under way is gone on with by another agent. */
-  #goesOn = false;
 
   constructor(options: ModelTrafficOptions) {
     this.#options = options;
@@ -69,11 +64,6 @@ export class ModelTraffic {
     const { continuity, events } = this.#options;
     if (input.type !== 'toolResponse' && input.type !== 'history') continuity.ring.refused();
     events.refused(input.type, error);
-  }
-
-  /** Another agent has the conversation, and will answer what the agent before was answering. */
-  goesOn(): void {
-    this.#goesOn = this.#options.conversation.isAgentSpeaking;
   }
 
   /**
@@ -102,19 +92,13 @@ export class ModelTraffic {
       conversation.received(output.voice(message));
       return;
     }
-    conversation.received(message.type === 'turnComplete' ? this.#asItIs(message) : message);
+    conversation.received(message);
     if (message.type === 'turnComplete') leg.turnEnded();
     if (message.type === 'usage') session.usage = addUsage(this.#usageBefore, conversation.usage);
     if (continuity.received(message)) leg.contextLost();
     if (message.type === 'turnComplete') this.#options.activities.moveOn();
     speech.moveOn();
     changed();
-  }
-
-  #asItIs(complete: Extract<ModelOutput, { readonly type: 'turnComplete' }>): ModelOutput {
-    const goesOn = this.#goesOn && complete.reason === undefined;
-    this.#goesOn = false;
-    return goesOn ? { ...complete, reason: HANDED_OVER } : complete;
   }
 
   /** Whether the conversation is not told, or is told by somebody else. */
