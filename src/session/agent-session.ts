@@ -149,6 +149,7 @@ export class AgentSession implements AsyncDisposable {
       log: lifetime.log,
       owner: this.#path,
       agentName: () => this.#activities.current.agent.name,
+      answer: () => (this.#conversation.isAgentSpeaking ? this.#conversation.answers : undefined),
       modelId: () => model.id,
       turn: () => this.#conversation.turn,
     });
@@ -501,6 +502,7 @@ export class AgentSession implements AsyncDisposable {
     const { current } = this.#activities;
     const { prepared } = current;
     if (prepared !== undefined) {
+      this.#conversation.userWhole();
       const setup = liveSetup(prepared, this.#options.runConfig, { history: this.#continuity.seed() });
       const { model } = this.#model;
       if (this.#leg.ask((connection) => connection.reconfigure?.(setup, model)) === 'applied') {

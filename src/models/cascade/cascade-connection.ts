@@ -249,21 +249,21 @@ export class CascadeConnection implements LiveConnection {
     this.#preemption.drop();
     const giving = this.#giving;
     const isBegun = giving?.reply.hasTold === true;
-    if (giving?.reply.isGenerating === true) {
-      if (isBegun) this.interrupt();
-      else {
-        giving.reply.drop();
-        this.#giving = undefined;
-      }
+    if (giving?.reply.isGenerating === true && !isBegun) {
+      giving.reply.drop();
+      this.#giving = undefined;
     }
     this.#parts = parts;
     this.#setup = setup;
+    // What the session has, which is all but what is being said.
     this.#history = [...setup.history];
     this.#given = undefined;
     this.#saidMeanwhile = [];
     if (parts.tts !== earlier.tts) this.#changeVoice();
     if (giving === undefined) return 'applied';
     giving.reply.leave();
+    // What was heard of it is added to what the next agent knows, and what is owed after it is answered by that one.
+    if (giving.reply.isGenerating && isBegun) this.interrupt();
     const isPending = this.#giving === undefined && !isBegun;
     if (isPending) this.#begin(giving.model === earlier.llm ? parts.llm : giving.model, giving.manner);
     return 'applied';
@@ -292,7 +292,11 @@ export class CascadeConnection implements LiveConnection {
     if (this.#voice === undefined) return;
     this.#earlierVoices.push(this.#voice);
     this.#voice = this.#newVoice();
-    this.#voice.leg.start().catch((error: unknown) => this.#failed(error));
+    const { leg, scope } = this.#voice;
+    leg.start().catch((error: unknown) => {
+      // One that was changed again meanwhile is missed by nobody.
+      if (!scope.isClosing) this.#failed(error);
+    });
     this.#retireVoices();
   }
 
@@ -359,8 +363,10 @@ export class CascadeConnection implements LiveConnection {
     const isGrown = transcript.startsWith(this.#toldOfUser);
     const news = isGrown ? transcript.slice(this.#toldOfUser.length) : ` ${transcript}`;
     // The session puts what is said from here on behind the agent's words.
-    if (this.#toldOfUser === '' && this.#isFirm && this.#giving?.isAudible === true)
+    if (this.#toldOfUser === '' && this.#isFirm && this.#giving?.isAudible === true) {
+      this.#giving.reply.writtenDown();
       this.#output({ type: 'interrupted' });
+    }
     this.#toldOfUser = transcript;
     if (!this.#setup.inputTranscription || (news === '' && !finished)) return;
     this.#output({ type: 'transcript', speaker: 'user', text: news, finished });
@@ -395,6 +401,8 @@ export class CascadeConnection implements LiveConnection {
     // As the session has it: what it was told stands before what is written, and what it is told now behind it.
     if (transcript !== '' && told !== '') this.#remember(textContent('user', told));
     if (turnComplete) this.#makeWay();
+    // The session writes down what was said before what is written.
+    this.#giving?.reply.writtenDown();
     if (content.parts.length > 0) this.#remember(content);
     const rest = transcript.slice(told.length).trim();
     if (transcript !== '') this.#tellUser(transcript, true);

@@ -97,6 +97,8 @@ export class Reply {
   /** Where in the text what follows the last calls begins, and where the last word lies that was placed. */
   #segmentFrom = 0;
   #placedTo = 0;
+  /** How much of it the session has written down already. */
+  #writtenTo = 0;
   #playedOut: Timer | undefined;
 
   constructor(options: ReplyOptions) {
@@ -146,6 +148,11 @@ export class Reply {
     if (this.#state === 'speaking') this.#speak();
     if (this.#state === 'calling') this.#utterance?.flush();
     this.#release();
+  }
+
+  /** What was told of it by now stands in the session's history, and what follows will stand behind it. */
+  writtenDown(): void {
+    this.#writtenTo = this.#spokenText.length - this.#untold.length;
   }
 
   /** It is not wanted, and nobody was told of it. */
@@ -314,16 +321,25 @@ export class Reply {
   }
 
   /**
-   * Somebody else goes on with the conversation, and has what it added to it up to its last calls. It waits for no results
-   * any more: what it has said is spoken to its end.
+   * Somebody else goes on with the conversation, and has what it added to it up to its last calls, and what of it was
+   * written down since. It waits for no results any more: what it has said is spoken to its end.
    */
   leave(): void {
     if (this.isOver) return;
     const last = this.#said.findLastIndex(({ parts }) => parts.some(({ text }) => text === undefined));
     this.#said = this.#said.slice(last + 1);
+    this.#forgetWritten();
     if (this.#state !== 'calling') return;
     this.#state = 'speaking';
     this.#speak();
+  }
+
+  #forgetWritten(): void {
+    if (this.#writtenTo <= this.#segmentFrom) return;
+    this.#segmentFrom = this.#writtenTo;
+    const rest = this.#spokenText.slice(this.#writtenTo);
+    if (this.#state === 'generating') this.#text = rest;
+    else this.#said = rest.trim() === '' ? [] : [textContent('model', rest.trim())];
   }
 
   failed(error: unknown): void {
