@@ -412,6 +412,8 @@ export class Conversation {
   }
 
   #hearAgent({ text, languageCode, words }: Extract<ModelOutput, { type: 'transcript' }>): void {
+    // Of words that were written down already it is only told now where they are in the audio.
+    if (text === '' && words !== undefined && this.#agentWords.isSilent && this.#spoken.placed(words)) return;
     this.#agentWords.hear(text, words);
     if (text === '') return;
     const language = languageCode === undefined ? {} : { languageCode };

@@ -234,8 +234,9 @@ export class Speeches {
 
   #drops(message: ModelOutput): boolean {
     if (!this.#isDropping || this.#dropping === undefined) return false;
-    if (message.type === 'transcript' ? message.speaker === 'user' : !OF_A_TURN.has(message.type))
-      return false;
+    // Where the words are that were written down already is wanted.
+    const isOfAnother = message.type === 'transcript' && (message.speaker === 'user' || message.text === '');
+    if (isOfAnother || (message.type !== 'transcript' && !OF_A_TURN.has(message.type))) return false;
     this.#dropping.beginsBeforeMs = Infinity;
     return true;
   }

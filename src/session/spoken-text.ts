@@ -77,6 +77,15 @@ export class SpokenText {
       this.#pieces.push({ ...range, content, part: content.parts.length - 1, raw, words });
   }
 
+  /** Where in the audio words are that were written down before. Returns false where there are no such words. */
+  placed(words: readonly SpokenWord[]): boolean {
+    const last = this.#pieces.at(-1);
+    if (last === undefined) return false;
+    last.words = [...last.words, ...words];
+    if (this.#heardAt !== undefined) this.#cut(last, this.#heardAt);
+    return true;
+  }
+
   /** The user interrupts: what has not been heard is not heard any more. */
   interrupted(isMidTurn: boolean): void {
     const heard = this.#heardNow;
@@ -150,7 +159,10 @@ export class SpokenText {
     { raw, words, utteranceFrom, from, to }: Omit<Piece, 'content' | 'part'>,
     heardSamples = this.#heardAt ?? Infinity,
   ): Said | undefined {
-    if (heardSamples >= to || from === to) return undefined;
+    // Words that are known to come behind all of the audio were not heard with it.
+    const audioMs = this.#playout?.msOf(to - utteranceFrom) ?? Infinity;
+    const isBehind = (words.at(-1)?.startMs ?? 0) > audioMs;
+    if (!isBehind && (heardSamples >= to || from === to)) return undefined;
     if (words.length > 0 && this.#playout !== undefined) {
       const heardMs = this.#playout.msOf(heardSamples - utteranceFrom);
       return { text: heardByWords(raw, words, heardMs).trim(), cut: 'words' };

@@ -48,6 +48,8 @@ interface Giving {
   readonly model: LanguageModel;
   readonly manner: Manner;
   isAudible: boolean;
+  /** Whether the session was told that it has begun. */
+  hasFloor: boolean;
 }
 
 /** The last one, and where in the conversation stands what was heard of it. */
@@ -88,8 +90,13 @@ export class CascadeConnection implements LiveConnection {
   #saidMeanwhile: Content[] = [];
   #isOwed = false;
   #isNextFirm = false;
+  /** Whether what is being said is interrupted for an answer that comes next. */
+  #isMakingWay = false;
   /** What of the user's turn under way was told. */
   #toldOfUser = '';
+  /** What of that the session has written down, and what of it stands in the history that was given with another agent. */
+  #writtenOfUser = '';
+  #knownOfUser = '';
   readonly #failures: PartFailures;
 
   private constructor(parts: CascadeParts, setup: LiveSetup, sink: ModelSink, scope: Lifetime) {
@@ -227,7 +234,7 @@ export class CascadeConnection implements LiveConnection {
 
   say({ text, interruptible, addToHistory }: SayRequest): boolean {
     // An answer that is begun comes first, also one that nobody was told of yet.
-    if (this.#scope.isClosing || this.#giving !== undefined) return false;
+    if (this.#scope.isClosing || this.#giving !== undefined || this.#isMakingWay) return false;
     this.#begin(wordForWord(text), {
       isFirm: !interruptible,
       isOnRecord: addToHistory,
@@ -257,6 +264,7 @@ export class CascadeConnection implements LiveConnection {
     this.#setup = setup;
     // What the session has, which is all but what is being said.
     this.#history = [...setup.history];
+    this.#knownOfUser = this.#writtenOfUser;
     this.#given = undefined;
     this.#saidMeanwhile = [];
     if (parts.tts !== earlier.tts) this.#changeVoice();
@@ -372,8 +380,17 @@ export class CascadeConnection implements LiveConnection {
     this.#output({ type: 'transcript', speaker: 'user', text: news, finished });
   }
 
+  /** What the history does not have of the user's turn under way. */
+  #unknownOfUser(transcript: string): Content[] {
+    const isGrown = transcript.startsWith(this.#knownOfUser);
+    const news = (isGrown ? transcript.slice(this.#knownOfUser.length) : transcript).trim();
+    return news === '' ? [] : [textContent('user', news)];
+  }
+
   #turnBegan(): void {
     this.#toldOfUser = '';
+    this.#writtenOfUser = '';
+    this.#knownOfUser = '';
     this.#output({ type: 'voiceActivity', activity: 'start' });
   }
 
@@ -382,7 +399,7 @@ export class CascadeConnection implements LiveConnection {
     this.#tellUser(transcript, true);
     const preempted = this.#preemption.turnEnded(transcript);
     if (!isBackchannel) this.#makeWay();
-    this.#remember(textContent('user', transcript));
+    this.#remember(...this.#unknownOfUser(transcript));
     if (isBackchannel) preempted?.drop();
     else if (preempted === undefined) this.#answer();
     else this.#give(preempted, ANSWER);
@@ -399,7 +416,7 @@ export class CascadeConnection implements LiveConnection {
     const told = this.#toldOfUser;
     this.#turns.cancelTurn();
     // As the session has it: what it was told stands before what is written, and what it is told now behind it.
-    if (transcript !== '' && told !== '') this.#remember(textContent('user', told));
+    if (transcript !== '' && told !== '') this.#remember(...this.#unknownOfUser(told));
     if (turnComplete) this.#makeWay();
     // The session writes down what was said before what is written.
     this.#giving?.reply.writtenDown();
@@ -414,8 +431,12 @@ export class CascadeConnection implements LiveConnection {
   #makeWay(): void {
     const reply = this.#giving?.reply;
     if (reply === undefined || this.#isFirm) return;
-    if (reply.hasTold) this.interrupt();
-    else {
+    if (reply.hasTold) {
+      // Whoever is told that it is over may have something to say, which is not its turn.
+      this.#isMakingWay = true;
+      this.interrupt();
+      this.#isMakingWay = false;
+    } else {
       // Who was not told of an answer is not told of its end: the next one answers for both.
       reply.drop();
       this.#giving = undefined;
@@ -437,18 +458,18 @@ export class CascadeConnection implements LiveConnection {
   #begin(model: LanguageModel, manner: Manner): void {
     if (this.#scope.isClosing) return;
     this.#preemption.drop();
-    this.#giving = { reply: this.#reply(model, () => this.#history), model, manner, isAudible: false };
+    this.#giving = { reply: this.#reply(model, () => this.#history), model, manner, isAudible: false, hasFloor: false };
   }
 
   /** An answer that nobody is told of yet. */
   #preempt(transcript: string): Reply | undefined {
     if (this.#scope.isClosing || this.#giving !== undefined) return undefined;
-    const history = [...this.#history, textContent('user', transcript)];
+    const history = [...this.#history, ...this.#unknownOfUser(transcript)];
     return this.#reply(this.#parts.llm, () => history, true);
   }
 
   #give(reply: Reply, manner: Manner): void {
-    this.#giving = { reply, model: this.#parts.llm, manner, isAudible: false };
+    this.#giving = { reply, model: this.#parts.llm, manner, isAudible: false, hasFloor: false };
     reply.confirm();
   }
 
@@ -577,7 +598,18 @@ export class CascadeConnection implements LiveConnection {
   }
 
   #output(message: ModelOutput): void {
-    if (!this.#scope.isClosing) this.#sink.output(message);
+    if (this.#scope.isClosing) return;
+    this.#writesDown(message.type);
+    this.#sink.output(message);
+  }
+
+  /** The session writes down what the user has said where an answer begins, calls or ends. */
+  #writesDown(type: ModelOutput['type']): void {
+    const giving = this.#giving;
+    const begins = (type === 'audio' || type === 'text') && giving?.hasFloor === false;
+    if (!begins && type !== 'toolCall' && type !== 'interrupted' && type !== 'turnComplete') return;
+    if (giving !== undefined) giving.hasFloor = true;
+    if (this.#setup.inputTranscription) this.#writtenOfUser = this.#toldOfUser;
   }
 }
 

@@ -195,8 +195,13 @@ export class Reply {
 
   /** Where the words since its last calls probably are, where the voice has not told. */
   get probableWords(): readonly TimedWord[] {
-    if (this.#words.length > 0 || this.#audioMs === 0) return [];
-    return this.#inSegment(this.#places);
+    if (this.#audioMs === 0) return [];
+    if (this.#words.length === 0) return this.#inSegment(this.#places);
+    if (this.#placedTo > this.#segmentFrom) return [];
+    // The voice tells its words, and none since the calls: all of that would have come behind what there is.
+    const first = this.#spokenText.slice(this.#segmentFrom).trim();
+    const never = Number.MAX_SAFE_INTEGER;
+    return first === '' ? [] : [{ text: first, startMs: never, endMs: never }];
   }
 
   /** Results of its calls. Returns those that are not among them. */
