@@ -28,6 +28,8 @@ export class SpokenText {
   readonly #history: Content[];
   readonly #playout: Playout | undefined;
   #pieces: Piece[] = [];
+  /** What was written down last, where all audio there was by then had been heard: its own may be still to come. */
+  #unplaced: Piece | undefined;
   /** Where the audio of the utterance begins, and that of what was not written down yet. */
   #utteranceFrom = 0;
   #from = 0;
@@ -71,14 +73,18 @@ export class SpokenText {
     const heard = this.#heardNow;
     const range = this.#range(to);
     this.#from = to;
-    if (heard === undefined || range.to === range.from) return;
+    if (heard === undefined) return;
     this.#pieces = this.#pieces.filter((piece) => piece.to > heard);
-    if (to > heard || this.#heardAt !== undefined)
-      this.#pieces.push({ ...range, content, part: content.parts.length - 1, raw, words });
+    const piece: Piece = { ...range, content, part: content.parts.length - 1, raw, words };
+    const isHeardLater = range.to > range.from && (to > heard || this.#heardAt !== undefined);
+    if (isHeardLater) this.#pieces.push(piece);
+    this.#unplaced = isHeardLater ? undefined : piece;
   }
 
   /** Where in the audio words are that were written down before. Returns false where there are no such words. */
   placed(words: readonly SpokenWord[]): boolean {
+    if (this.#unplaced !== undefined) this.#pieces.push(this.#unplaced);
+    this.#unplaced = undefined;
     const last = this.#pieces.at(-1);
     if (last === undefined) return false;
     last.words = [...last.words, ...words];
@@ -125,6 +131,7 @@ export class SpokenText {
   }
 
   turnEnded(): void {
+    this.#unplaced = undefined;
     if (this.#heardAt !== undefined) this.#pieces = [];
     this.#heardAt = undefined;
     this.#pausedAt = undefined;

@@ -445,6 +445,8 @@ export class CascadeConnection implements LiveConnection {
 
   /** Answers what was said last: at once, or after what cannot be interrupted. */
   #answer(manner = ANSWER): void {
+    // The one that comes next answers this as well.
+    if (this.#isMakingWay) return;
     if (this.#isFirm) this.#isOwed = true;
     else this.#begin(this.#parts.llm, manner);
   }
@@ -458,7 +460,13 @@ export class CascadeConnection implements LiveConnection {
   #begin(model: LanguageModel, manner: Manner): void {
     if (this.#scope.isClosing) return;
     this.#preemption.drop();
-    this.#giving = { reply: this.#reply(model, () => this.#history), model, manner, isAudible: false, hasFloor: false };
+    this.#giving = {
+      reply: this.#reply(model, () => this.#history),
+      model,
+      manner,
+      isAudible: false,
+      hasFloor: false,
+    };
   }
 
   /** An answer that nobody is told of yet. */
