@@ -254,6 +254,59 @@ describe.each(KINDS)('a handoff, on %s', (_name, script) => {
   });
 });
 
+describe.each(KINDS)('instructions that do not come, on %s', (_name, script) => {
+  const failing = {
+    throw: () => Promise.reject(new Error('no database')),
+    hang: () => new Promise<string>(() => undefined),
+  } as const;
+
+  it.each(['throw', 'hang'] as const)(
+    'R8 when a task is over (%s): who was there before goes on',
+    async (how) => {
+      let times = 0;
+      const task = new AgentTask<string>({
+        name: 'address',
+        tools: (it) => [plain('record', () => it.complete('x'))],
+      });
+      const clerk = agent('clerk', {
+        instructions: () => {
+          times += 1;
+          return times === 1 ? 'You are the clerk.' : failing[how]();
+        },
+        tools: [plain('ship', async ({ runTask }) => ({ to: await runTask(task) }))],
+      });
+      const rig = await live(clerk, script);
+      await calls(rig, call('ship', '1'));
+      if (script.reconfigures === 'applied') await turnEnds(rig);
+      await calls(rig, call('record', '2'));
+      if (script.reconfigures === 'applied') await turnEnds(rig);
+      await rig.clock.advance(30_000);
+      expect(changes(rig)).toEqual(['clerk → address (task)', 'address → clerk (taskDone)']);
+      expect(rig.session.state).toBe('live');
+      expect(rig.model.connection.setup.instructions).toBe('You are the clerk.');
+      expect(rig.of('warning').map(({ code }) => code)).toContain('HOLDFAST_AGENT_HOOK');
+      expect(rig.of('toolResult').map(({ result }) => result.id)).toEqual(['2', '1']);
+      await ended(rig);
+    },
+  );
+
+  it.each(['throw', 'hang'] as const)('R10 when a task begins (%s): the call settles', async (how) => {
+    const task = new AgentTask<string>({ name: 'address', instructions: failing[how] });
+    const clerk = agent('clerk', {
+      tools: [plain('ship', async ({ runTask }) => ({ to: await runTask(task) }))],
+    });
+    const rig = await live(clerk, script);
+    await calls(rig, call('ship', '1'));
+    await rig.clock.advance(30_000);
+    expect(changes(rig)).toEqual([]);
+    expect(rig.of('toolResult').map(({ result }) => result.response)).toEqual([
+      { error: expect.stringContaining(how === 'throw' ? 'no database' : 'did not come') },
+    ]);
+    expect(rig.session.resources().filter((name) => name.includes('agent address'))).toEqual([]);
+    await ended(rig);
+  });
+});
+
 describe('agents', () => {
   it('may give the conversation to those below, above and beside them, by a tool of their model', async () => {
     const [sales, support] = [agent('sales', { description: 'sells' }), agent('support')];

@@ -112,9 +112,18 @@ export class Activities {
   }
 
   /** What the current agent is prepared with, asked anew for a new connection. */
-  prepareCurrent(): Promise<PreparedAgent> {
-    const { root, session, toolsets } = this.#options;
-    return prepareActivity(this.#current, root, session, toolsets);
+  async prepareCurrent(): Promise<PreparedAgent> {
+    const { root, session, toolsets, owner } = this.#options;
+    const { prepared } = this.#current;
+    const asked = prepareActivity(this.#current, root, session, toolsets, owner);
+    return prepared === undefined ? asked : asked.catch((error: unknown) => this.#asBefore(prepared, error));
+  }
+
+  /** It was ready before, and is so still: a call does not end over that. */
+  #asBefore(prepared: PreparedAgent, error: unknown): PreparedAgent {
+    this.#throwIfEnding();
+    this.#warn(prepared, NOT_ANEW, error);
+    return prepared;
   }
 
   /**
@@ -266,7 +275,7 @@ export class Activities {
     this.#isReturning = true;
     // What it is told depends on the state, which the task may have changed.
     void this.#prepare(under)
-      .catch((error: unknown) => this.#warn(under, `cannot be asked for its instructions anew`, error))
+      .catch((error: unknown) => this.#warn(under, NOT_ANEW, error))
       .then(() => {
         this.#isReturning = false;
         if (!this.#options.owner.isOpen) return;
@@ -332,7 +341,7 @@ export class Activities {
     if (!this.#options.isAnswered(turn)) this.#options.reply();
   }
 
-  #warn({ agent }: Activity, what: string, error: unknown): void {
+  #warn({ agent }: Pick<Activity, 'agent'>, what: string, error: unknown): void {
     this.#options.emit({
       type: 'warning',
       code: 'HOLDFAST_AGENT_HOOK',
@@ -362,11 +371,12 @@ export class Activities {
   #prepare(activity: Activity): Promise<PreparedAgent> {
     const { root, session, toolsets, owner } = this.#options;
     return foreignUntilClosed(owner, `agent ${activity.agent.name}`, () =>
-      prepareActivity(activity, root, session, toolsets),
+      prepareActivity(activity, root, session, toolsets, owner),
     );
   }
 }
 
+const NOT_ANEW = 'cannot be prepared anew, and goes on as it was';
 const PART_IS_OVER = 'The task it was a part of is over.';
 
 /** Who keeps it keeps no live session in memory by it. */
@@ -380,7 +390,8 @@ async function prepareActivity(
   root: Agent,
   session: StoredSession,
   toolsets: Toolsets,
+  owner: Lifetime,
 ): Promise<PreparedAgent> {
-  activity.prepared = await prepareAgent(activity.agent, root, session, toolsets);
+  activity.prepared = await prepareAgent(activity.agent, root, session, toolsets, owner);
   return activity.prepared;
 }
