@@ -226,6 +226,14 @@ export class SupervisedLeg<
     }
   }
 
+  /**
+   * Makes the first connection in the middle of a session, which does not end over one attempt: what keeps it from being
+   * made counts as a loss. How it fails for good is told by `failed`.
+   */
+  startLate(): void {
+    void this.#replace(Promise.resolve(), () => this.#dialOrRedial());
+  }
+
   /** The provider says that it will end the connection. */
   goAway(timeLeftMs: number | undefined): void {
     this.#wantSwap('goAway', timeLeftMs);

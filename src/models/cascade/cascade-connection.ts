@@ -280,7 +280,7 @@ export class CascadeConnection implements LiveConnection {
   #newVoice(): Voice {
     const { languageCode, reconnect, connectTimeoutMs, random, tts } = this.#parts;
     const scope = this.#scope.child('voice');
-    const leg = new TtsLeg({
+    const leg: TtsLeg = new TtsLeg({
       port: tts,
       owner: scope,
       setup: { languageCode },
@@ -291,7 +291,10 @@ export class CascadeConnection implements LiveConnection {
       mayReconnect: () => scope.isOpen,
       connection: () => undefined,
       usage: () => undefined,
-      lost: (error) => this.#failed(error),
+      lost: (error) => {
+        // One that was changed meanwhile is missed by nobody.
+        if (this.#voice?.leg === leg) this.#failed(error);
+      },
     });
     return { leg, scope };
   }
@@ -300,11 +303,7 @@ export class CascadeConnection implements LiveConnection {
     if (this.#voice === undefined) return;
     this.#earlierVoices.push(this.#voice);
     this.#voice = this.#newVoice();
-    const { leg, scope } = this.#voice;
-    leg.start().catch((error: unknown) => {
-      // One that was changed again meanwhile is missed by nobody.
-      if (!scope.isClosing) this.#failed(error);
-    });
+    this.#voice.leg.startLate();
     this.#retireVoices();
   }
 
