@@ -254,6 +254,47 @@ describe.each(KINDS)('a handoff, on %s', (_name, script) => {
   });
 });
 
+describe.each(KINDS)('call ids that begin anew with each agent, on %s', (_name, script) => {
+  it('R10 are those of other calls, also while one of the same id runs', async () => {
+    const task = new AgentTask<string>({
+      name: 'address',
+      tools: (it) => [plain('record', () => it.complete('Main Street 1'))],
+    });
+    const runs: string[] = [];
+    const biller = agent('biller', { tools: [plain('refund', () => runs.push('refund') && 'refunded')] });
+    const clerk = agent('clerk', {
+      tools: [plain('ship', async ({ runTask }) => runTask(task)), plain('billing', () => handoff(biller))],
+    });
+    const rig = await live(clerk, script);
+    const applied = script.reconfigures === 'applied';
+    await calls(rig, call('ship', 'call-1'));
+    if (applied) await turnEnds(rig);
+    await calls(rig, call('record', 'call-1'));
+    if (applied) await turnEnds(rig);
+    await calls(rig, call('billing', 'call-1'));
+    if (applied) await turnEnds(rig);
+    await calls(rig, call('refund', 'call-1'));
+    expect(changes(rig)).toEqual([
+      'clerk → address (task)',
+      'address → clerk (taskDone)',
+      'clerk → biller (handoff)',
+    ]);
+    expect(runs).toEqual(['refund']);
+    // The connection gets the result under the id it gave; here each call has a name of its own.
+    expect(rig.model.connection.inputs.at(-1)).toMatchObject({
+      type: 'toolResponse',
+      responses: [{ id: 'call-1', name: 'refund' }],
+    });
+    expect(new Set(rig.of('toolResult').map(({ result }) => result.id)).size).toBe(4);
+    expect(rig.of('warning')).toEqual([]);
+    rig.model.connection.output({ type: 'toolCall', calls: [call('refund', 'call-1')] });
+    await rig.clock.settle();
+    expect(runs).toEqual(['refund']);
+    expect(rig.of('warning').map(({ code }) => code)).toEqual(['HOLDFAST_DUPLICATE_TOOL_CALL']);
+    await ended(rig);
+  });
+});
+
 describe.each(KINDS)('instructions that do not come, on %s', (_name, script) => {
   const failing = {
     throw: () => Promise.reject(new Error('no database')),

@@ -216,6 +216,7 @@ export class AgentSession implements AsyncDisposable {
       ready: () => this.#ready(),
       output: (message) => this.#traffic.received(message),
       isProgress,
+      outgoing: (input) => this.#tools.outgoing(input),
       sent: (input) => this.#traffic.sent(input),
       refused: (input, error) => this.#traffic.refused(input, error),
       failed: (error) => this.#failed(error),
@@ -508,6 +509,7 @@ export class AgentSession implements AsyncDisposable {
       if (this.#leg.ask((connection) => connection.reconfigure?.(setup, model)) === 'applied') {
         this.#setUpFor = current;
         this.#continuity.reconfigured();
+        this.#tools.fresh();
         this.#ready();
         return;
       }
@@ -524,6 +526,7 @@ export class AgentSession implements AsyncDisposable {
   /** The model is there, or is there again: what it does not know goes first, and what that means is told (R9). */
   #connected({ history }: LiveSetup, resuming: Resuming, recovered: Recovered | undefined): void {
     this.#speech.connected();
+    if (resuming.tag === 'reseed') this.#tools.fresh();
     const unsent = this.#pump.takeResults();
     const continued = this.#continuity.continued(resuming, history.length, unsent);
     this.#pump.beginWith(continued.first);
