@@ -84,6 +84,8 @@ export class Activities {
   /** Whether an activity is being gone back to. */
   #isReturning = false;
   #entry: Entry | undefined;
+  /** Of the agent who got the conversation last, until it was seen whether it says something by itself. */
+  #arriving: Entry | undefined;
   /** Who wants to go on when a task that is over has been left. */
   #waiting: (() => void)[] = [];
   #refused = 0;
@@ -104,6 +106,11 @@ export class Activities {
 
   get current(): Activity {
     return this.#current;
+  }
+
+  /** Whether the conversation is on its way from one agent to another, who may be about to say something. */
+  get isChanging(): boolean {
+    return this.#arriving !== undefined || this.#leaving !== undefined || this.#isReturning;
   }
 
   /** Whether an activity has the conversation and is not about to give it away: it takes up what its tools bring. */
@@ -305,6 +312,7 @@ export class Activities {
     current.use(this.#modelOf(to.agent));
     if (why === 'handoff') session.activeAgent = to.agent.name;
     this.#entry = this.#entryOf(to, why !== 'taskDone', reply, after);
+    this.#arriving = this.#entry;
     emit({ type: 'agentChanged', agent: to.agent.name, previous: from.agent.name, why });
     // Who was told may have ended the session, or gone on already.
     if (owner.isOpen && this.#current === to) configure();
@@ -335,7 +343,9 @@ export class Activities {
   }
 
   /** Unless something was said since, or the user was answered, or it is about to leave again. */
-  #reply({ activity, reply, turn }: Entry): void {
+  #reply(entry: Entry): void {
+    if (this.#arriving === entry) this.#arriving = undefined;
+    const { activity, reply, turn } = entry;
     if (!reply || !this.#options.owner.isOpen || !this.isStaying(activity)) return;
     activity.isUnanswered = false;
     if (!this.#options.isAnswered(turn)) this.#options.reply();

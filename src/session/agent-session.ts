@@ -295,6 +295,11 @@ export class AgentSession implements AsyncDisposable {
     return this.#conversation.answerTurn;
   }
 
+  /** Whether no answer is owed or being given, nothing waits to be said, and the conversation is not being given away. */
+  get isSettled(): boolean {
+    return this.#conversation.isFloorOpen && !this.#speech.isAsked && !this.#activities.isChanging;
+  }
+
   /** What the agent is saying: until it was heard, and from when the model was asked for it. */
   get currentSpeech(): SpeechHandle | undefined {
     return this.#speech.current;
