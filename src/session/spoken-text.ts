@@ -46,17 +46,19 @@ export class SpokenText {
 
   /** The agent begins to speak. */
   begins(positionSamples: number): void {
+    const from = this.#voiceUpTo(positionSamples);
     this.#heardAt = undefined;
     this.#pausedAt = undefined;
-    this.#utteranceFrom = positionSamples;
-    this.#from = positionSamples;
+    this.#utteranceFrom = from;
+    this.#from = from;
   }
 
   /**
-   * The words of what was spoken up to `to` are to be written down, as part number `parts.length` of a content. Undefined
+   * The words of what was spoken up to a position are to be written down, as part number `parts.length` of a content. Undefined
    * where they belong to words that were cut already, and with them were put right.
    */
-  said(raw: string, words: readonly SpokenWord[], to: number): Said | undefined {
+  said(raw: string, words: readonly SpokenWord[], positionSamples: number): Said | undefined {
+    const to = this.#voiceUpTo(positionSamples);
     const last = this.#pieces.at(-1);
     if (this.#heardAt !== undefined && last !== undefined && to === this.#from) {
       last.raw += raw;
@@ -69,7 +71,8 @@ export class SpokenText {
   }
 
   /** They were written down as the last part of `content`. */
-  wrote(content: Content, raw: string, words: readonly SpokenWord[], to: number): void {
+  wrote(content: Content, raw: string, words: readonly SpokenWord[], positionSamples: number): void {
+    const to = this.#voiceUpTo(positionSamples);
     const heard = this.#heardNow;
     const range = this.#range(to);
     this.#from = to;
@@ -110,9 +113,9 @@ export class SpokenText {
   }
 
   /** What was not heard comes again, from `at` on: it is as if it had all been sent later. Returns false without a pause. */
-  resumed(at: number): boolean {
+  resumed(positionSamples: number): boolean {
     if (this.#pausedAt === undefined) return false;
-    const gap = at - this.#pausedAt;
+    const gap = this.#voiceUpTo(positionSamples) - this.#pausedAt;
     this.#pausedAt = undefined;
     this.#utteranceFrom += gap;
     this.#from += gap;
@@ -139,7 +142,13 @@ export class SpokenText {
 
   /** How much has been heard; undefined where nobody can tell. */
   get #heardNow(): number | undefined {
-    return this.#pausedAt ?? this.#playout?.heardSamples;
+    if (this.#pausedAt !== undefined || this.#playout === undefined) return this.#pausedAt;
+    return this.#voiceUpTo(this.#playout.heardSamples);
+  }
+
+  /** Everything here is counted in samples of the voice alone: what sounds beside it was not said. */
+  #voiceUpTo(positionSamples: number): number {
+    return this.#playout?.voiceUpTo(positionSamples) ?? positionSamples;
   }
 
   #range(to: number): Pick<Piece, 'utteranceFrom' | 'from' | 'to'> {

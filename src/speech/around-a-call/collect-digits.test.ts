@@ -54,7 +54,9 @@ describe('collectDigits', () => {
   it('S4 ivr: the first key stops the prompt, and the time for it begins when the prompt is over', async () => {
     const rig = await LiveRig.live(SPEAKER);
     const collecting = collectDigits(rig.session, { prompt: 'Your PIN?', maxKeys: 2 });
-    expect(rig.model.connection.said).toEqual([{ text: 'Your PIN?', interruptible: true }]);
+    expect(rig.model.connection.said).toEqual([
+      { text: 'Your PIN?', interruptible: true, addToHistory: true },
+    ]);
     const prompt = rig.session.currentSpeech!;
     await rig.clock.advance(1_000);
     await types(rig, '1');
