@@ -752,6 +752,52 @@ describe('hooks', () => {
   });
 });
 
+describe('tasks on a model that takes no content in the middle of a conversation', () => {
+  it('R10 results that come after a task are all told, each with a new connection', async () => {
+    const slow = [Promise.withResolvers<string>(), Promise.withResolvers<string>()];
+    const task = new AgentTask<string>({
+      name: 'address',
+      tools: (it) => [plain('record', () => it.complete('Main Street 1'))],
+    });
+    const clerk = agent('clerk', {
+      tools: [
+        plain('ship', async ({ runTask }) => `${await runTask(task)}, ${await slow[0]!.promise}`),
+        plain('book', () => slow[1]!.promise),
+      ],
+    });
+    const rig = await live(clerk, {});
+    await calls(rig, call('ship', '1'), call('book', '2'));
+    await calls(rig, call('record', '3'));
+    expect(changes(rig)).toEqual(['clerk → address (task)', 'address → clerk (taskDone)']);
+    for (const [index, { resolve }] of slow.entries()) {
+      resolve(`result ${index}`);
+      await rig.clock.advance(1_000);
+    }
+    expect(rig.of('warning')).toEqual([]);
+    const known = JSON.stringify(rig.model.connection.setup.history);
+    expect(known).toContain('Main Street 1, result 0');
+    expect(known).toContain('result 1');
+    await ended(rig);
+  });
+});
+
+describe('handoffs side by side', () => {
+  it('R10 the first one counts, and the history says of the other that it was not made', async () => {
+    const [biller, seller] = [agent('biller'), agent('seller')];
+    const clerk = agent('clerk', {
+      tools: [plain('billing', () => handoff(biller)), plain('sales', () => handoff(seller))],
+    });
+    const rig = await live(clerk);
+    await calls(rig, call('billing', '1'), call('sales', '2'));
+    expect(changes(rig)).toEqual(['clerk → biller (handoff)']);
+    expect(rig.of('toolResult').map(({ result }) => JSON.stringify(result.response))).toEqual([
+      expect.stringContaining("given to 'biller'"),
+      expect.stringContaining('being given away'),
+    ]);
+    await ended(rig);
+  });
+});
+
 describe('tools', () => {
   it('R10: one that is not cancellable runs to its end, and the model that took its call back is not answered', async () => {
     const paid = Promise.withResolvers<string>();

@@ -133,6 +133,11 @@ export class Activities {
     return prepared;
   }
 
+  /** Whether an activity gives the conversation away already. */
+  isLeaving(activity: Activity): boolean {
+    return this.#leaving?.from === activity;
+  }
+
   /**
    * Makes an agent ready to have the conversation.
    * @throws ClosedError; InvalidOptionError within a task, or for a model that cannot go on; ToolsetError.
@@ -240,7 +245,8 @@ export class Activities {
   /** The model cannot be told what came while a task had the conversation, but on a new connection. */
   tellAnew(): boolean {
     if (!this.#current.hadTask || !this.#options.owner.isOpen) return false;
-    this.#current.hadTask = false;
+    // The next one of them is told in the same way.
+    this.#current.hadTask = this.#options.calls(this.#current) > 0;
     this.#entry = this.#entryOf(this.#current, false, true, undefined);
     this.#options.configure();
     return true;
