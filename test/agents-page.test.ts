@@ -14,7 +14,7 @@ describe('docs/agents.md', () => {
 
   it('lists the constants with their values', () => {
     const rows = [...PAGE.matchAll(/^\| `([A-Z_]+)`\s+\| (\d+)\s+\| .*\.\s+\|$/gm)];
-    expect(rows).toHaveLength(6);
+    expect(rows).toHaveLength(7);
     for (const [, name, value] of rows) {
       expect(session).toHaveProperty(name!, Number(value));
     }

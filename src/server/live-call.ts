@@ -108,6 +108,11 @@ export class LiveCall implements Call {
     return !this.#isOver && this.#seat.isResumable && this.#session !== undefined;
   }
 
+  /** Whether nobody is about to say anything in the live session. */
+  get isSettled(): boolean {
+    return this.#session?.isSettled !== false;
+  }
+
   /**
    * Says something in this live session from elsewhere, and gives `tap` its events from the answer to it on: what it
    * may interrupt was meant for somebody else. Returns the function that takes the tap away, or undefined when the

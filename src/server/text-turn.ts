@@ -32,6 +32,9 @@ const ERRORS: Readonly<Record<CallEnd, () => HoldfastError>> = {
   user_initiated: () => new SessionNotFoundError('The session was deleted before the answer came.'),
 };
 
+/** How often it is looked whether the agent who got the conversation has nothing to say, in milliseconds. */
+const LOOK_AGAIN_MS = 100;
+
 /**
  * One message and its answer: a live session that is closed when the answer is complete. Where the session is live
  * already, the message is said in it, and the live session goes on.
@@ -47,6 +50,9 @@ export class TextTurn implements Call {
   readonly #adk: AdkEventContext;
   readonly #done = Promise.withResolvers<void>();
   #session: AgentSession | undefined;
+  /** The live session it is said in, where that is somebody else's. */
+  #holder: LiveCall | undefined;
+  #hasChanged = false;
 
   constructor(options: TextTurnOptions) {
     const { context, kind } = options;
@@ -129,10 +135,12 @@ export class TextTurn implements Call {
       closed: (report) => this.#closed(report),
     });
     if (untap === undefined) return false;
+    this.#holder = holder;
     try {
       await this.#done.promise;
     } finally {
       untap();
+      this.#holder = undefined;
     }
     return true;
   }
@@ -164,7 +172,15 @@ export class TextTurn implements Call {
       const encoded = encodeAdkEvent(event, this.#adk);
       if (encoded !== undefined) this.#options.emit(encoded);
     }
-    if (event.type === 'turnComplete') this.#done.resolve();
+    if (event.type === 'agentChanged') this.#hasChanged = true;
+    if (event.type === 'turnComplete') this.#turnOver();
+  }
+
+  /** An answer is complete. It is not the last one where another agent has got the conversation, and answers as well. */
+  #turnOver(): void {
+    const session = this.#holder ?? this.#session;
+    if (!this.#hasChanged || session === undefined || session.isSettled) this.#done.resolve();
+    else if (!this.#scope.isClosing) this.#scope.timer('settled', LOOK_AGAIN_MS, () => this.#turnOver());
   }
 
   #closed({ reason, error }: SessionCloseReport): void {

@@ -254,6 +254,100 @@ describe.each(KINDS)('a handoff, on %s', (_name, script) => {
   });
 });
 
+describe.each(KINDS)('call ids that begin anew with each agent, on %s', (_name, script) => {
+  it('R10 are those of other calls, also while one of the same id runs', async () => {
+    const task = new AgentTask<string>({
+      name: 'address',
+      tools: (it) => [plain('record', () => it.complete('Main Street 1'))],
+    });
+    const runs: string[] = [];
+    const biller = agent('biller', { tools: [plain('refund', () => runs.push('refund') && 'refunded')] });
+    const clerk = agent('clerk', {
+      tools: [plain('ship', async ({ runTask }) => runTask(task)), plain('billing', () => handoff(biller))],
+    });
+    const rig = await live(clerk, script);
+    const applied = script.reconfigures === 'applied';
+    await calls(rig, call('ship', 'call-1'));
+    if (applied) await turnEnds(rig);
+    await calls(rig, call('record', 'call-1'));
+    if (applied) await turnEnds(rig);
+    await calls(rig, call('billing', 'call-1'));
+    if (applied) await turnEnds(rig);
+    await calls(rig, call('refund', 'call-1'));
+    expect(changes(rig)).toEqual([
+      'clerk → address (task)',
+      'address → clerk (taskDone)',
+      'clerk → biller (handoff)',
+    ]);
+    expect(runs).toEqual(['refund']);
+    // The connection gets the result under the id it gave; here each call has a name of its own.
+    expect(rig.model.connection.inputs.at(-1)).toMatchObject({
+      type: 'toolResponse',
+      responses: [{ id: 'call-1', name: 'refund' }],
+    });
+    expect(new Set(rig.of('toolResult').map(({ result }) => result.id)).size).toBe(4);
+    expect(rig.of('warning')).toEqual([]);
+    rig.model.connection.output({ type: 'toolCall', calls: [call('refund', 'call-1')] });
+    await rig.clock.settle();
+    expect(runs).toEqual(['refund']);
+    expect(rig.of('warning').map(({ code }) => code)).toEqual(['HOLDFAST_DUPLICATE_TOOL_CALL']);
+    await ended(rig);
+  });
+});
+
+describe.each(KINDS)('instructions that do not come, on %s', (_name, script) => {
+  const failing = {
+    throw: () => Promise.reject(new Error('no database')),
+    hang: () => new Promise<string>(() => undefined),
+  } as const;
+
+  it.each(['throw', 'hang'] as const)(
+    'R8 when a task is over (%s): who was there before goes on',
+    async (how) => {
+      let times = 0;
+      const task = new AgentTask<string>({
+        name: 'address',
+        tools: (it) => [plain('record', () => it.complete('x'))],
+      });
+      const clerk = agent('clerk', {
+        instructions: () => {
+          times += 1;
+          return times === 1 ? 'You are the clerk.' : failing[how]();
+        },
+        tools: [plain('ship', async ({ runTask }) => ({ to: await runTask(task) }))],
+      });
+      const rig = await live(clerk, script);
+      await calls(rig, call('ship', '1'));
+      if (script.reconfigures === 'applied') await turnEnds(rig);
+      await calls(rig, call('record', '2'));
+      if (script.reconfigures === 'applied') await turnEnds(rig);
+      await rig.clock.advance(30_000);
+      expect(changes(rig)).toEqual(['clerk → address (task)', 'address → clerk (taskDone)']);
+      expect(rig.session.state).toBe('live');
+      expect(rig.model.connection.setup.instructions).toBe('You are the clerk.');
+      expect(rig.of('warning').map(({ code }) => code)).toContain('HOLDFAST_AGENT_HOOK');
+      expect(rig.of('toolResult').map(({ result }) => result.id)).toEqual(['2', '1']);
+      await ended(rig);
+    },
+  );
+
+  it.each(['throw', 'hang'] as const)('R10 when a task begins (%s): the call settles', async (how) => {
+    const task = new AgentTask<string>({ name: 'address', instructions: failing[how] });
+    const clerk = agent('clerk', {
+      tools: [plain('ship', async ({ runTask }) => ({ to: await runTask(task) }))],
+    });
+    const rig = await live(clerk, script);
+    await calls(rig, call('ship', '1'));
+    await rig.clock.advance(30_000);
+    expect(changes(rig)).toEqual([]);
+    expect(rig.of('toolResult').map(({ result }) => result.response)).toEqual([
+      { error: expect.stringContaining(how === 'throw' ? 'no database' : 'did not come') },
+    ]);
+    expect(rig.session.resources().filter((name) => name.includes('agent address'))).toEqual([]);
+    await ended(rig);
+  });
+});
+
 describe('agents', () => {
   it('may give the conversation to those below, above and beside them, by a tool of their model', async () => {
     const [sales, support] = [agent('sales', { description: 'sells' }), agent('support')];
@@ -654,6 +748,52 @@ describe('hooks', () => {
     await rig.session.handoff(agent('biller'));
     await rig.clock.settle();
     expect(signals[0]?.aborted).toBe(true);
+    await ended(rig);
+  });
+});
+
+describe('tasks on a model that takes no content in the middle of a conversation', () => {
+  it('R10 results that come after a task are all told, each with a new connection', async () => {
+    const slow = [Promise.withResolvers<string>(), Promise.withResolvers<string>()];
+    const task = new AgentTask<string>({
+      name: 'address',
+      tools: (it) => [plain('record', () => it.complete('Main Street 1'))],
+    });
+    const clerk = agent('clerk', {
+      tools: [
+        plain('ship', async ({ runTask }) => `${await runTask(task)}, ${await slow[0]!.promise}`),
+        plain('book', () => slow[1]!.promise),
+      ],
+    });
+    const rig = await live(clerk, {});
+    await calls(rig, call('ship', '1'), call('book', '2'));
+    await calls(rig, call('record', '3'));
+    expect(changes(rig)).toEqual(['clerk → address (task)', 'address → clerk (taskDone)']);
+    for (const [index, { resolve }] of slow.entries()) {
+      resolve(`result ${index}`);
+      await rig.clock.advance(1_000);
+    }
+    expect(rig.of('warning')).toEqual([]);
+    const known = JSON.stringify(rig.model.connection.setup.history);
+    expect(known).toContain('Main Street 1, result 0');
+    expect(known).toContain('result 1');
+    await ended(rig);
+  });
+});
+
+describe('handoffs side by side', () => {
+  it('R10 the first one counts, and the history says of the other that it was not made', async () => {
+    const [biller, seller] = [agent('biller'), agent('seller')];
+    const clerk = agent('clerk', {
+      tools: [plain('billing', () => handoff(biller)), plain('sales', () => handoff(seller))],
+    });
+    const rig = await live(clerk);
+    await calls(rig, call('billing', '1'), call('sales', '2'));
+    expect(changes(rig)).toEqual(['clerk → biller (handoff)']);
+    expect(rig.of('toolResult').map(({ result }) => JSON.stringify(result.response))).toEqual([
+      expect.stringContaining("given to 'biller'"),
+      expect.stringContaining('being given away'),
+    ]);
     await ended(rig);
   });
 });

@@ -84,6 +84,8 @@ export class Activities {
   /** Whether an activity is being gone back to. */
   #isReturning = false;
   #entry: Entry | undefined;
+  /** Of the agent who got the conversation last, until it was seen whether it says something by itself. */
+  #arriving: Entry | undefined;
   /** Who wants to go on when a task that is over has been left. */
   #waiting: (() => void)[] = [];
   #ownsTasks = false;
@@ -102,15 +104,34 @@ export class Activities {
     return this.#current;
   }
 
+  /** Whether the conversation is on its way from one agent to another, who may be about to say something. */
+  get isChanging(): boolean {
+    return this.#arriving !== undefined || this.#leaving !== undefined || this.#isReturning;
+  }
+
   /** Whether an activity has the conversation and is not about to give it away: it takes up what its tools bring. */
   isStaying(activity: Activity): boolean {
     return activity === this.#current && this.#leaving?.from !== activity && activity.task?.isOver !== true;
   }
 
   /** What the current agent is prepared with, asked anew for a new connection. */
-  prepareCurrent(): Promise<PreparedAgent> {
-    const { root, session, toolsets } = this.#options;
-    return prepareActivity(this.#current, root, session, toolsets);
+  async prepareCurrent(): Promise<PreparedAgent> {
+    const { root, session, toolsets, owner } = this.#options;
+    const { prepared } = this.#current;
+    const asked = prepareActivity(this.#current, root, session, toolsets, owner);
+    return prepared === undefined ? asked : asked.catch((error: unknown) => this.#asBefore(prepared, error));
+  }
+
+  /** It was ready before, and is so still: a call does not end over that. */
+  #asBefore(prepared: PreparedAgent, error: unknown): PreparedAgent {
+    this.#throwIfEnding();
+    this.#warn(prepared, NOT_ANEW, error);
+    return prepared;
+  }
+
+  /** Whether an activity gives the conversation away already. */
+  isLeaving(activity: Activity): boolean {
+    return this.#leaving?.from === activity;
   }
 
   /**
@@ -221,7 +242,8 @@ export class Activities {
   /** The model cannot be told what came while a task had the conversation, but on a new connection. */
   tellAnew(): boolean {
     if (!this.#current.hadTask || !this.#options.owner.isOpen) return false;
-    this.#current.hadTask = false;
+    // The next one of them is told in the same way.
+    this.#current.hadTask = this.#options.calls(this.#current) > 0;
     this.#entry = this.#entryOf(this.#current, false, true, undefined);
     this.#options.configure();
     return true;
@@ -263,7 +285,7 @@ export class Activities {
     this.#isReturning = true;
     // What it is told depends on the state, which the task may have changed.
     void this.#prepare(under)
-      .catch((error: unknown) => this.#warn(under, `cannot be asked for its instructions anew`, error))
+      .catch((error: unknown) => this.#warn(under, NOT_ANEW, error))
       .then(() => {
         this.#isReturning = false;
         if (!this.#options.owner.isOpen) return;
@@ -304,6 +326,7 @@ export class Activities {
     current.use(this.#modelOf(to.agent));
     if (why === 'handoff') session.activeAgent = to.agent.name;
     this.#entry = this.#entryOf(to, why !== 'taskDone', reply, after);
+    this.#arriving = this.#entry;
     emit({ type: 'agentChanged', agent: to.agent.name, previous: from.agent.name, why });
     // Who was told may have ended the session, or gone on already.
     if (owner.isOpen && this.#current === to) configure();
@@ -334,13 +357,15 @@ export class Activities {
   }
 
   /** Unless something was said since, or the user was answered, or it is about to leave again. */
-  #reply({ activity, reply, turn }: Entry): void {
+  #reply(entry: Entry): void {
+    if (this.#arriving === entry) this.#arriving = undefined;
+    const { activity, reply, turn } = entry;
     if (!reply || !this.#options.owner.isOpen || !this.isStaying(activity)) return;
     activity.isUnanswered = false;
     if (!this.#options.isAnswered(turn)) this.#options.reply();
   }
 
-  #warn({ agent }: Activity, what: string, error: unknown): void {
+  #warn({ agent }: Pick<Activity, 'agent'>, what: string, error: unknown): void {
     this.#options.emit({
       type: 'warning',
       code: 'HOLDFAST_AGENT_HOOK',
@@ -370,11 +395,12 @@ export class Activities {
   #prepare(activity: Activity): Promise<PreparedAgent> {
     const { root, session, toolsets, owner } = this.#options;
     return foreignUntilClosed(owner, `agent ${activity.agent.name}`, () =>
-      prepareActivity(activity, root, session, toolsets),
+      prepareActivity(activity, root, session, toolsets, owner),
     );
   }
 }
 
+const NOT_ANEW = 'cannot be prepared anew, and goes on as it was';
 const PART_IS_OVER = 'The task it was a part of is over.';
 
 /** Who keeps it keeps no live session in memory by it. */
@@ -388,7 +414,8 @@ async function prepareActivity(
   root: Agent,
   session: StoredSession,
   toolsets: Toolsets,
+  owner: Lifetime,
 ): Promise<PreparedAgent> {
-  activity.prepared = await prepareAgent(activity.agent, root, session, toolsets);
+  activity.prepared = await prepareAgent(activity.agent, root, session, toolsets, owner);
   return activity.prepared;
 }

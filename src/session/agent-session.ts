@@ -149,6 +149,7 @@ export class AgentSession implements AsyncDisposable {
       log: lifetime.log,
       owner: this.#path,
       agentName: () => this.#activities.current.agent.name,
+      answer: () => (this.#conversation.isAgentSpeaking ? this.#conversation.answers : undefined),
       modelId: () => model.id,
       turn: () => this.#conversation.turn,
     });
@@ -215,6 +216,7 @@ export class AgentSession implements AsyncDisposable {
       ready: () => this.#ready(),
       output: (message) => this.#traffic.received(message),
       isProgress,
+      outgoing: (input) => this.#tools.outgoing(input),
       sent: (input) => this.#traffic.sent(input),
       refused: (input, error) => this.#traffic.refused(input, error),
       failed: (error) => this.#failed(error),
@@ -291,6 +293,11 @@ export class AgentSession implements AsyncDisposable {
   /** The agent's turn in which what is said now will be answered, as events are stamped with it. */
   get answerTurn(): number {
     return this.#conversation.answerTurn;
+  }
+
+  /** Whether no answer is owed or being given, nothing waits to be said, and the conversation is not being given away. */
+  get isSettled(): boolean {
+    return this.#conversation.isFloorOpen && !this.#speech.isAsked && !this.#activities.isChanging;
   }
 
   /** What the agent is saying: until it was heard, and from when the model was asked for it. */
@@ -501,11 +508,13 @@ export class AgentSession implements AsyncDisposable {
     const { current } = this.#activities;
     const { prepared } = current;
     if (prepared !== undefined) {
+      this.#conversation.userWhole();
       const setup = liveSetup(prepared, this.#options.runConfig, { history: this.#continuity.seed() });
       const { model } = this.#model;
       if (this.#leg.ask((connection) => connection.reconfigure?.(setup, model)) === 'applied') {
         this.#setUpFor = current;
         this.#continuity.reconfigured();
+        this.#tools.fresh();
         this.#ready();
         return;
       }
@@ -522,6 +531,7 @@ export class AgentSession implements AsyncDisposable {
   /** The model is there, or is there again: what it does not know goes first, and what that means is told (R9). */
   #connected({ history }: LiveSetup, resuming: Resuming, recovered: Recovered | undefined): void {
     this.#speech.connected();
+    if (resuming.tag === 'reseed') this.#tools.fresh();
     const unsent = this.#pump.takeResults();
     const continued = this.#continuity.continued(resuming, history.length, unsent);
     this.#pump.beginWith(continued.first);

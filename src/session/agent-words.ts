@@ -16,6 +16,11 @@ export interface Uttered {
 export class AgentWords {
   #uttered: Uttered = nothing();
 
+  /** Whether nothing was spoken that is not written down. */
+  get isSilent(): boolean {
+    return this.#uttered.raw === '';
+  }
+
   addText(piece: string): void {
     const { text, parts } = this.#uttered;
     this.#uttered = { ...this.#uttered, text: text + piece };

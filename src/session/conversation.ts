@@ -39,6 +39,7 @@ export class Conversation {
   /** Whether the answer is owed for a mark of speech alone, of which no word is known yet. */
   #isOwedForMark = false;
   #turn = 1;
+  #answers = 0;
   #outputSamples = 0;
   /** Where in it the agent's voice ends, or will begin. */
   #voiceSamples = 0;
@@ -75,6 +76,11 @@ export class Conversation {
     this.#emit = emit;
     this.#spoken = new SpokenText(history, playout);
     this.#takenBack = new TakenBack(history);
+  }
+
+  /** How many answers have begun. */
+  get answers(): number {
+    return this.#answers;
   }
 
   /** The agent's turn under way, or the next one; counted from 1. */
@@ -161,6 +167,13 @@ export class Conversation {
   talkedOver(): void {
     this.#commitUser();
     this.#commitAgent();
+  }
+
+  /** Somebody else is to know what the user has said in whole beside the answer under way: it is written down now. */
+  userWhole(): void {
+    if (this.#userHeld === '') return;
+    if (this.#interrupted) this.#commitAgent();
+    this.#writeHeld();
   }
 
   /** Takes in one message of the model. Tool calls are committed here and run elsewhere. */
@@ -348,6 +361,7 @@ export class Conversation {
   #takeFloor(): void {
     if (this.#floor === 'agent') return;
     this.#floor = 'agent';
+    this.#answers += 1;
     this.#isOwedForMark = false;
     this.#interrupted = false;
     this.#isAnswerWhole = false;
@@ -398,6 +412,8 @@ export class Conversation {
   }
 
   #hearAgent({ text, languageCode, words }: Extract<ModelOutput, { type: 'transcript' }>): void {
+    // Of words that were written down already it is only told now where they are in the audio.
+    if (text === '' && words !== undefined && this.#agentWords.isSilent && this.#spoken.placed(words)) return;
     this.#agentWords.hear(text, words);
     if (text === '') return;
     const language = languageCode === undefined ? {} : { languageCode };
@@ -421,6 +437,10 @@ export class Conversation {
 
   #commitUser(): void {
     this.#endUtterance();
+    this.#writeHeld();
+  }
+
+  #writeHeld(): void {
     if (this.#userHeld === '') return;
     this.#write(textContent('user', this.#userHeld));
     this.#userHeld = '';

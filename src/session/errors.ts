@@ -103,3 +103,8 @@ export class ToolTimeoutError extends HoldfastError {
 export class ToolsetError extends HoldfastError {
   readonly code = 'HOLDFAST_TOOLSET';
 }
+
+/** An agent is not ready to have the conversation in time: its instructions do not come. */
+export class AgentNotReadyError extends HoldfastError {
+  readonly code = 'HOLDFAST_AGENT_NOT_READY';
+}

@@ -77,8 +77,10 @@ export class ModelTraffic {
     this.received({ type: 'turnComplete' });
   }
 
-  received(message: ModelOutput): void {
-    if (this.#isHandingOver && !isOfUser(message)) return;
+  received(told: ModelOutput): void {
+    if (this.#isHandingOver && !isOfUser(told)) return;
+    const { tools } = this.#options;
+    const message = told.type === 'toolCallCancellation' ? { ...told, ids: tools.namesOf(told.ids) } : told;
     const { session, conversation, continuity, speech, output, leg, active, changed } = this.#options;
     active();
     continuity.receiving(message);

@@ -7,6 +7,12 @@ import type { AudioChunk } from '../protocol/index.ts';
  */
 export const PLAYOUT_REPORT_GRACE_MS = 2_000;
 
+/**
+ * How many pieces of what sounds beside the voice are told apart, so that it does not count as heard of it: more than a turn
+ * has gaps. Of older ones only the sum is known.
+ */
+export const MAX_BESIDE_PIECES = 256;
+
 /** How often somebody asks again who waits for a voice that nobody listens to. */
 const PAUSED_LOOK_MS = 1_000;
 
@@ -52,6 +58,9 @@ export class Playout implements PlayoutPosition {
   #report: Report | undefined;
   /** What lies before has been heard or dropped. */
   #settledSamples = 0;
+  /** What was sent beside the voice, piece by piece, and how much that was before the first of them. */
+  readonly #beside: { readonly from: number; to: number }[] = [];
+  #besideBefore = 0;
   /** How much had been heard when nobody listened any more; undefined while somebody does. */
   #pausedSamples: number | undefined;
 
@@ -101,6 +110,16 @@ export class Playout implements PlayoutPosition {
     return Math.max(0, this.#endsAtMs - nowMs - this.msOf(this.#sentSamples - positionSamples));
   }
 
+  /** How much of what was sent before a position is the voice, in samples. */
+  voiceUpTo(positionSamples: number): number {
+    let voice = positionSamples - this.#besideBefore;
+    for (const { from, to } of this.#beside) {
+      if (from >= positionSamples) break;
+      voice -= Math.min(to, positionSamples) - from;
+    }
+    return Math.max(0, voice);
+  }
+
   /** So many samples in milliseconds. */
   msOf(samples: number): number {
     return (samples * 1_000) / this.rateHz;
@@ -134,13 +153,24 @@ export class Playout implements PlayoutPosition {
 
   /** More of the voice is on its way to whoever plays it. */
   sent(audio: AudioChunk): void {
-    this.beside(audio);
+    this.#given(audio);
     this.#saidSamples = this.#sentSamples;
     this.#voiceEndsAtMs = this.#endsAtMs;
   }
 
   /** More is on its way that is not the voice, and that nobody waits for. */
   beside(audio: AudioChunk): void {
+    const from = this.#sentSamples;
+    this.#given(audio);
+    const last = this.#beside.at(-1);
+    if (last?.to === from) last.to = this.#sentSamples;
+    else this.#beside.push({ from, to: this.#sentSamples });
+    if (this.#beside.length <= MAX_BESIDE_PIECES) return;
+    const oldest = this.#beside.shift();
+    if (oldest !== undefined) this.#besideBefore += oldest.to - oldest.from;
+  }
+
+  #given(audio: AudioChunk): void {
     this.#endsAtMs = Math.max(this.#endsAtMs, this.#clock.now()) + audio.durationMs;
     this.#sentSamples += audio.sampleCount;
   }

@@ -29,13 +29,28 @@ export type SpeechEventName = 'speechStarted' | 'speechEnded' | 'falseInterrupti
 
 export type AgentSessionEventName = 'event' | 'input' | 'key' | SpeechEventName | 'close';
 
+/** What an answer is told with. */
+const OF_AN_ANSWER: ReadonlySet<LiveEventBody['type']> = new Set<LiveEventBody['type']>([
+  'audio',
+  'text',
+  'content',
+  'transcript',
+  'toolCall',
+  'interrupted',
+  'resumed',
+  'generationComplete',
+  'turnComplete',
+]);
+
 export interface SessionEventsOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /** The name the live session is logged under. */
   readonly owner: string;
-  /** Who signs what the agent says. */
+  /** Who has the conversation. */
   agentName(): string;
+  /** The number of the answer under way; undefined where none is being given. */
+  answer(): number | undefined;
   modelId(): string;
   /** The agent's turn that events belong to now. */
   turn(): number;
@@ -46,6 +61,8 @@ export class SessionEvents {
   readonly #options: SessionEventsOptions;
   readonly #emitter: Emitter<AgentSessionEvents>;
   #lastSeq = 0;
+  /** Who gives the answer under way, or has given the last one. */
+  #answerer: { readonly answer: number; readonly turn: number; readonly name: string } | undefined;
 
   constructor(options: SessionEventsOptions) {
     this.#options = options;
@@ -65,8 +82,8 @@ export class SessionEvents {
     this.#lastSeq += 1;
     const seq = this.#lastSeq;
     const atMs = clock.wallTime();
-    const author = isUser ? 'user' : this.#options.agentName();
     const turn = this.#options.turn();
+    const author = isUser ? 'user' : this.#agentOf(body, turn);
     if (body.type === 'audio') {
       // Written out, because there are fifty a second of this one, and a copy of unknown fields is ten times as slow.
       const { type, audio, positionSamples } = body;
@@ -74,6 +91,16 @@ export class SessionEvents {
     } else {
       this.#emitter.emit('event', { ...body, seq, atMs, author, turn });
     }
+  }
+
+  /** Who begins an answer has said all of it, also where somebody else gets the conversation meanwhile. */
+  #agentOf({ type }: LiveEventBody, turn: number): string {
+    const { agentName, answer } = this.#options;
+    const current = answer();
+    if (current !== undefined && current !== this.#answerer?.answer)
+      this.#answerer = { answer: current, turn, name: agentName() };
+    const isOfAnswer = OF_AN_ANSWER.has(type) && (current !== undefined || type === 'turnComplete');
+    return isOfAnswer && this.#answerer?.turn === turn ? this.#answerer.name : agentName();
   }
 
   /** Costs a look where nobody listens: fifty a second come this way. */

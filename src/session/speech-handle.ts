@@ -159,13 +159,23 @@ export class Speech implements SpeechHandle {
     this.#state = { tag: 'playing', fromSamples: this.fromSamples ?? toSamples, toSamples, end };
   }
 
-  /** Of its audio so far, which ends at `sentSamples`, so much was heard. */
-  ended(end: SpeechEnd, heardSamples: number, sentSamples: number): void {
+  /** Of its audio so far, which ends at `sentSamples`, so much was heard; `voiceUpTo` leaves out what sounded beside it. */
+  ended(
+    end: SpeechEnd,
+    heardSamples: number,
+    sentSamples: number,
+    voiceUpTo: (positionSamples: number) => number = (positionSamples) => positionSamples,
+  ): void {
     if (this.isDone) return;
     const from = this.fromSamples;
     const to = this.#state.tag === 'playing' ? this.#state.toSamples : sentSamples;
     // What came without audio, as text, was read as it came.
-    const share = from === undefined ? 0 : to === from ? 1 : (heardSamples - from) / (to - from);
+    const share =
+      from === undefined
+        ? 0
+        : to === from
+          ? 1
+          : (voiceUpTo(heardSamples) - voiceUpTo(from)) / (voiceUpTo(to) - voiceUpTo(from));
     this.#heardText = heardByShare(this.#text, share);
     this.#state = { tag: 'done', end };
     this.#interrupt = undefined;

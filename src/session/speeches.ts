@@ -74,6 +74,8 @@ export class Speeches {
   #isOurs = false;
   /** How much had been heard when what is being said paused. */
   #pausedAtSamples: number | undefined;
+  /** Where in the voice alone the one that began last begins. */
+  #voiceFrom = 0;
   #timer: Timer | undefined;
   #quietWaiters: (() => void)[] = [];
 
@@ -257,6 +259,7 @@ export class Speeches {
     }
     this.#speaking = speech;
     speech.began(positionSamples);
+    this.#voiceFrom = this.#options.playout.voiceUpTo(positionSamples);
     speech.said(this.#earlyText);
     this.#earlyText = '';
     this.#falseAlarm.agentBegins();
@@ -282,7 +285,7 @@ export class Speeches {
     const heardSamples = playout.heardSamples;
     this.#pausedAtSamples = heardSamples;
     playout.dropped();
-    if (fromSamples !== undefined) requests.truncate(playout.msOf(Math.max(0, heardSamples - fromSamples)));
+    if (fromSamples !== undefined) requests.truncate(this.#heardMs(heardSamples));
   }
 
   /** It was nothing: what was not heard comes again from here on, as if it had all been said later. */
@@ -292,6 +295,8 @@ export class Speeches {
     const speech = this.#speaking;
     if (pausedAtSamples === undefined || speech === undefined) return;
     speech.moved(positionSamples - pausedAtSamples);
+    const { playout } = this.#options;
+    this.#voiceFrom += playout.voiceUpTo(positionSamples) - playout.voiceUpTo(pausedAtSamples);
     this.#options.tell('falseInterruption', speech, { resumed: true });
   }
 
@@ -303,6 +308,7 @@ export class Speeches {
       // It was cut with its connection, and is said again from its beginning.
       playout.dropped();
       this.#speaking.restarted(positionSamples);
+      this.#voiceFrom = playout.voiceUpTo(positionSamples);
       return;
     }
     const interrupted = this.#active.filter(({ fromSamples }) => fromSamples !== undefined);
@@ -312,8 +318,7 @@ export class Speeches {
     playout.dropped();
     this.#rearm();
     if (last === undefined || fromSamples === undefined) return;
-    if (playout.saidSamples > fromSamples)
-      this.#options.requests.truncate(playout.msOf(Math.max(0, heardSamples - fromSamples)));
+    if (playout.saidSamples > fromSamples) this.#options.requests.truncate(this.#heardMs(heardSamples));
     if (!this.#isOurs) this.#falseAlarm.interrupted(last);
   }
 
@@ -379,6 +384,12 @@ export class Speeches {
     this.moveOn();
   }
 
+  /** How much of the voice of the one that began last had been heard. */
+  #heardMs(heardSamples: number): number {
+    const { playout } = this.#options;
+    return playout.msOf(Math.max(0, playout.voiceUpTo(heardSamples) - this.#voiceFrom));
+  }
+
   get #heardSamples(): number {
     return this.#pausedAtSamples ?? this.#options.playout.heardSamples;
   }
@@ -420,7 +431,8 @@ export class Speeches {
   }
 
   #ended(speech: Speech, end: SpeechEnd, heardSamples = this.#heardSamples): void {
-    speech.ended(end, heardSamples, this.#options.playout.saidSamples);
+    const { playout } = this.#options;
+    speech.ended(end, heardSamples, playout.saidSamples, (at) => playout.voiceUpTo(at));
     this.#options.tell('speechEnded', speech);
     if (!this.isQuiet) return;
     for (const resolve of this.#quietWaiters.splice(0)) resolve();

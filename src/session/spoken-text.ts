@@ -28,6 +28,8 @@ export class SpokenText {
   readonly #history: Content[];
   readonly #playout: Playout | undefined;
   #pieces: Piece[] = [];
+  /** What was written down last, where all audio there was by then had been heard: its own may be still to come. */
+  #unplaced: Piece | undefined;
   /** Where the audio of the utterance begins, and that of what was not written down yet. */
   #utteranceFrom = 0;
   #from = 0;
@@ -44,17 +46,19 @@ export class SpokenText {
 
   /** The agent begins to speak. */
   begins(positionSamples: number): void {
+    const from = this.#voiceUpTo(positionSamples);
     this.#heardAt = undefined;
     this.#pausedAt = undefined;
-    this.#utteranceFrom = positionSamples;
-    this.#from = positionSamples;
+    this.#utteranceFrom = from;
+    this.#from = from;
   }
 
   /**
-   * The words of what was spoken up to `to` are to be written down, as part number `parts.length` of a content. Undefined
+   * The words of what was spoken up to a position are to be written down, as part number `parts.length` of a content. Undefined
    * where they belong to words that were cut already, and with them were put right.
    */
-  said(raw: string, words: readonly SpokenWord[], to: number): Said | undefined {
+  said(raw: string, words: readonly SpokenWord[], positionSamples: number): Said | undefined {
+    const to = this.#voiceUpTo(positionSamples);
     const last = this.#pieces.at(-1);
     if (this.#heardAt !== undefined && last !== undefined && to === this.#from) {
       last.raw += raw;
@@ -67,14 +71,28 @@ export class SpokenText {
   }
 
   /** They were written down as the last part of `content`. */
-  wrote(content: Content, raw: string, words: readonly SpokenWord[], to: number): void {
+  wrote(content: Content, raw: string, words: readonly SpokenWord[], positionSamples: number): void {
+    const to = this.#voiceUpTo(positionSamples);
     const heard = this.#heardNow;
     const range = this.#range(to);
     this.#from = to;
-    if (heard === undefined || range.to === range.from) return;
+    if (heard === undefined) return;
     this.#pieces = this.#pieces.filter((piece) => piece.to > heard);
-    if (to > heard || this.#heardAt !== undefined)
-      this.#pieces.push({ ...range, content, part: content.parts.length - 1, raw, words });
+    const piece: Piece = { ...range, content, part: content.parts.length - 1, raw, words };
+    const isHeardLater = range.to > range.from && (to > heard || this.#heardAt !== undefined);
+    if (isHeardLater) this.#pieces.push(piece);
+    this.#unplaced = isHeardLater ? undefined : piece;
+  }
+
+  /** Where in the audio words are that were written down before. Returns false where there are no such words. */
+  placed(words: readonly SpokenWord[]): boolean {
+    if (this.#unplaced !== undefined) this.#pieces.push(this.#unplaced);
+    this.#unplaced = undefined;
+    const last = this.#pieces.at(-1);
+    if (last === undefined) return false;
+    last.words = [...last.words, ...words];
+    if (this.#heardAt !== undefined) this.#cut(last, this.#heardAt);
+    return true;
   }
 
   /** The user interrupts: what has not been heard is not heard any more. */
@@ -95,9 +113,9 @@ export class SpokenText {
   }
 
   /** What was not heard comes again, from `at` on: it is as if it had all been sent later. Returns false without a pause. */
-  resumed(at: number): boolean {
+  resumed(positionSamples: number): boolean {
     if (this.#pausedAt === undefined) return false;
-    const gap = at - this.#pausedAt;
+    const gap = this.#voiceUpTo(positionSamples) - this.#pausedAt;
     this.#pausedAt = undefined;
     this.#utteranceFrom += gap;
     this.#from += gap;
@@ -116,6 +134,7 @@ export class SpokenText {
   }
 
   turnEnded(): void {
+    this.#unplaced = undefined;
     if (this.#heardAt !== undefined) this.#pieces = [];
     this.#heardAt = undefined;
     this.#pausedAt = undefined;
@@ -123,7 +142,13 @@ export class SpokenText {
 
   /** How much has been heard; undefined where nobody can tell. */
   get #heardNow(): number | undefined {
-    return this.#pausedAt ?? this.#playout?.heardSamples;
+    if (this.#pausedAt !== undefined || this.#playout === undefined) return this.#pausedAt;
+    return this.#voiceUpTo(this.#playout.heardSamples);
+  }
+
+  /** Everything here is counted in samples of the voice alone: what sounds beside it was not said. */
+  #voiceUpTo(positionSamples: number): number {
+    return this.#playout?.voiceUpTo(positionSamples) ?? positionSamples;
   }
 
   #range(to: number): Pick<Piece, 'utteranceFrom' | 'from' | 'to'> {
@@ -150,7 +175,10 @@ export class SpokenText {
     { raw, words, utteranceFrom, from, to }: Omit<Piece, 'content' | 'part'>,
     heardSamples = this.#heardAt ?? Infinity,
   ): Said | undefined {
-    if (heardSamples >= to || from === to) return undefined;
+    // Words that are known to come behind all of the audio were not heard with it.
+    const audioMs = this.#playout?.msOf(to - utteranceFrom) ?? Infinity;
+    const isBehind = (words.at(-1)?.startMs ?? 0) > audioMs;
+    if (!isBehind && (heardSamples >= to || from === to)) return undefined;
     if (words.length > 0 && this.#playout !== undefined) {
       const heardMs = this.#playout.msOf(heardSamples - utteranceFrom);
       return { text: heardByWords(raw, words, heardMs).trim(), cut: 'words' };

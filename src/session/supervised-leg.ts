@@ -96,6 +96,8 @@ export interface SupervisedLegOptions<
   output(message: Output): void;
   /** Whether an output is of use: a finished handshake is none, and neither is a handle or a notice (clause R4). */
   isProgress(message: Output): boolean;
+  /** `input` as the connection is to have it. Default: as it is. */
+  outgoing?(input: Input): Input;
   /** The connection took `input`; called before what is answered to it is delivered. */
   sent(input: Input): void;
   /** The other side cannot take `input`, ever. The connection goes on. */
@@ -177,7 +179,7 @@ export class SupervisedLeg<
     const isOutermost = !this.#isHolding;
     this.#isHolding = true;
     try {
-      const accepted = connection.send(input);
+      const accepted = connection.send(this.#options.outgoing?.(input) ?? input);
       if (accepted) this.#options.sent(input);
       return accepted;
     } catch (error) {
@@ -224,6 +226,14 @@ export class SupervisedLeg<
       const failure = await redial.run(outage);
       if (failure !== undefined) throw failure;
     }
+  }
+
+  /**
+   * Makes the first connection in the middle of a session, which does not end over one attempt: what keeps it from being
+   * made counts as a loss. How it fails for good is told by `failed`.
+   */
+  startLate(): void {
+    void this.#replace(Promise.resolve(), () => this.#dialOrRedial());
   }
 
   /** The provider says that it will end the connection. */

@@ -1,4 +1,4 @@
-import { ClosedError, describeError } from '../kernel/index.ts';
+import { ClosedError, InvalidOptionError, describeError } from '../kernel/index.ts';
 import { withoutFrames } from '../kernel/errors.ts';
 import type { Lifetime, Timer } from '../kernel/index.ts';
 import type { FunctionCall, FunctionResponse } from '../protocol/index.ts';
@@ -52,7 +52,7 @@ export interface ToolCallsOptions {
   readonly owner: Lifetime;
   readonly environment: HookEnvironment;
   /** Whose tools are called now, and who prepares what they hand over to. */
-  activities(): Pick<Activities, 'current' | 'prepare' | 'runTask'>;
+  activities(): Pick<Activities, 'current' | 'prepare' | 'runTask' | 'isLeaving'>;
   settled(settled: SettledCall): void;
 }
 
@@ -207,9 +207,12 @@ export class ToolCalls {
     void running.scope.close(reason);
   }
 
-  async #handOver({ call }: RunningCall, { agent, reply, result }: Handoff): Promise<void> {
+  async #handOver({ call, activity }: RunningCall, { agent, reply, result }: Handoff): Promise<void> {
     try {
       const to = await this.#options.activities().prepare(agent);
+      if (this.#options.activities().isLeaving(activity)) {
+        throw new InvalidOptionError(`The conversation is being given away, and not to '${agent.name}'.`);
+      }
       this.settle(call.id, success(call, result), 'settled', { to, reply });
     } catch (error) {
       this.settle(call.id, failure(call, describeError(error)), 'failed');

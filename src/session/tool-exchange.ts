@@ -2,6 +2,7 @@ import type { Lifetime } from '../kernel/index.ts';
 import type { FunctionCall, FunctionResponse, LiveEventBody } from '../protocol/index.ts';
 import type { Activities } from './activities.ts';
 import type { Activity, HookEnvironment } from './activity.ts';
+import { CallIds } from './call-ids.ts';
 import type { Continuity } from './continuity.ts';
 import type { Conversation } from './conversation.ts';
 import type { ModelInput } from './live-model.ts';
@@ -31,6 +32,7 @@ export interface ToolExchangeOptions {
 export class ToolExchange {
   readonly #options: ToolExchangeOptions;
   readonly #calls: ToolCalls;
+  readonly #ids = new CallIds((id) => this.#calls.knows(id));
 
   constructor(options: ToolExchangeOptions) {
     this.#options = options;
@@ -53,8 +55,27 @@ export class ToolExchange {
     return this.#calls.countOf(activity);
   }
 
-  called(calls: readonly FunctionCall[]): void {
+  /** Whoever calls from here on knows the calls before from the history alone. */
+  fresh(): void {
+    this.#ids.fresh();
+  }
+
+  /** What calls are called here that a connection has made under these ids. */
+  namesOf(ids: readonly string[]): readonly string[] {
+    return this.#ids.namesOf(ids);
+  }
+
+  /** An input as the connection is to have it. */
+  outgoing(input: ModelInput): ModelInput {
+    return this.#ids.outgoing(input);
+  }
+
+  called(made: readonly FunctionCall[]): void {
     const { conversation, continuity, changed } = this.#options;
+    const calls = made.map((call) => {
+      const id = this.#ids.nameOf(call.id);
+      return id === call.id ? call : { ...call, id };
+    });
     const ids = new Set<string>();
     const fresh = calls.filter(({ id }) => !this.#calls.knows(id) && !ids.has(id) && ids.add(id));
     if (fresh.length > 0) {

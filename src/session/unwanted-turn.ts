@@ -46,8 +46,9 @@ export class UnwantedTurn {
   /** Whether the message belongs to it: then it has begun. */
   takes(message: ModelOutput): boolean {
     if (!this.isAhead) return false;
-    if (message.type === 'transcript' ? message.speaker === 'user' : !OF_A_TURN.has(message.type))
-      return false;
+    // Where the words are that were written down already is wanted.
+    const isOfAnother = message.type === 'transcript' && (message.speaker === 'user' || message.text === '');
+    if (isOfAnother || (message.type !== 'transcript' && !OF_A_TURN.has(message.type))) return false;
     this.underWay();
     return true;
   }

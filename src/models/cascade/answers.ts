@@ -1,7 +1,6 @@
 import { describeError } from '../../kernel/index.ts';
 import type { Lifetime } from '../../kernel/index.ts';
-import { textContent } from '../../protocol/index.ts';
-import type { AudioChunk, Content, FunctionResponse } from '../../protocol/index.ts';
+import type { AudioChunk, Content, FunctionCall, FunctionResponse } from '../../protocol/index.ts';
 import type { LiveSetup, ModelOutput, SayRequest } from '../../session/index.ts';
 import type { LanguageModel, TimedWord, UserTurn } from '../../speech/index.ts';
 import { CascadeHistory } from './cascade-history.ts';
@@ -10,6 +9,7 @@ import type { CascadePart } from './error-tolerance.ts';
 import { Preemption } from './preemption.ts';
 import { Reply } from './reply.ts';
 import type { ReplyEnd, ReplySink } from './reply.ts';
+import type { UserWords } from './user-words.ts';
 import { Voices } from './voices.ts';
 import { wordForWord } from './word-for-word.ts';
 
@@ -35,6 +35,8 @@ interface Giving {
   readonly model: LanguageModel;
   readonly manner: Manner;
   isAudible: boolean;
+  /** Whether the session was told that it has begun. */
+  hasFloor: boolean;
 }
 
 /** Told synchronously of what the agent says. */
@@ -55,6 +57,7 @@ export interface AnswersOptions {
   readonly parts: CascadeParts;
   readonly setup: LiveSetup;
   readonly owner: Lifetime;
+  readonly user: UserWords;
   readonly sink: AnswersSink;
 }
 
@@ -62,6 +65,7 @@ export interface AnswersOptions {
 export class Answers {
   readonly #scope: Lifetime;
   readonly #sink: AnswersSink;
+  readonly #user: UserWords;
   #parts: CascadeParts;
   #setup: LiveSetup;
   readonly #history: CascadeHistory;
@@ -73,10 +77,14 @@ export class Answers {
   /** Something was said under what cannot be interrupted, and is answered then. */
   #isOwed = false;
   #isNextFirm = false;
+  /** Whether what is being said is interrupted for an answer that comes next. */
+  #isMakingWay = false;
+  readonly #callIds = new Set<string>();
 
-  constructor({ parts, setup, owner, sink }: AnswersOptions) {
+  constructor({ parts, setup, owner, user, sink }: AnswersOptions) {
     this.#scope = owner;
     this.#sink = sink;
+    this.#user = user;
     this.#parts = parts;
     this.#setup = setup;
     this.#history = new CascadeHistory(setup.history);
@@ -114,7 +122,7 @@ export class Answers {
   userTurnEnded({ transcript, isBackchannel }: Pick<UserTurn, 'transcript' | 'isBackchannel'>): void {
     const preempted = this.#preemption.turnEnded(transcript);
     if (!isBackchannel) this.makeWay();
-    this.remember(textContent('user', transcript));
+    this.remember(...this.#user.unknown(transcript));
     if (isBackchannel) preempted?.drop();
     else if (preempted === undefined) this.#answer(ANSWER);
     else this.#give(preempted, ANSWER);
@@ -133,13 +141,27 @@ export class Answers {
   /** Returns false while something else is being said. */
   say({ text, interruptible, addToHistory }: SayRequest): boolean {
     // An answer that is begun comes first, also one that nobody was told of yet.
-    if (this.#giving !== undefined) return false;
+    if (this.#giving !== undefined || this.#isMakingWay) return false;
     this.#begin(wordForWord(text), {
       isFirm: !interruptible,
       isOnRecord: addToHistory,
       isTranscribed: true,
     });
     return true;
+  }
+
+  /** Whether the session writes down what the user has said when it is told this: an answer begins, calls or ends. */
+  writesDown(type: ModelOutput['type']): boolean {
+    const giving = this.#giving;
+    const begins = (type === 'audio' || type === 'text') && giving?.hasFloor === false;
+    if (!begins && type !== 'toolCall' && type !== 'interrupted' && type !== 'turnComplete') return false;
+    if (giving !== undefined) giving.hasFloor = true;
+    return true;
+  }
+
+  /** What was told of what is being said stands in the session's history. */
+  writtenDown(): void {
+    this.#giving?.reply.writtenDown();
   }
 
   /** What is being said is over. */
@@ -176,8 +198,12 @@ export class Answers {
   makeWay(): void {
     const reply = this.#giving?.reply;
     if (reply === undefined || this.#isFirm) return;
-    if (reply.hasTold) this.interrupt();
-    else {
+    if (reply.hasTold) {
+      // Whoever is told that it is over may have something to say, which is not its turn.
+      this.#isMakingWay = true;
+      this.interrupt();
+      this.#isMakingWay = false;
+    } else {
       // Who was not told of an answer is not told of its end: the next one answers for both.
       reply.drop();
       this.#giving = undefined;
@@ -209,22 +235,23 @@ export class Answers {
     this.#preemption.drop();
     const giving = this.#giving;
     const isBegun = giving?.reply.hasTold === true;
-    if (giving?.reply.isGenerating === true) {
-      if (isBegun) this.interrupt();
-      else {
-        giving.reply.drop();
-        this.#giving = undefined;
-      }
+    if (giving?.reply.isGenerating === true && !isBegun) {
+      giving.reply.drop();
+      this.#giving = undefined;
     }
     this.#parts = parts;
     this.#setup = setup;
+    // What the session has, which is all but what is being said.
     this.#history.reset(setup.history);
+    this.#user.handedOver();
     if (parts.tts !== earlier.tts) {
       this.#voices?.change(parts);
       this.#retireVoices();
     }
     if (giving === undefined) return true;
     giving.reply.leave();
+    // What was heard of it is added to what the next agent knows, and what is owed after it is answered by that one.
+    if (giving.reply.isGenerating && isBegun) this.interrupt();
     const isPending = this.#giving === undefined && !isBegun;
     if (isPending) this.#begin(giving.model === earlier.llm ? parts.llm : giving.model, giving.manner);
     return true;
@@ -236,6 +263,8 @@ export class Answers {
   }
 
   #answer(manner: Manner): void {
+    // The one that comes next answers this as well.
+    if (this.#isMakingWay) return;
     if (this.#isFirm) this.#isOwed = true;
     else this.#begin(this.#parts.llm, manner);
   }
@@ -254,18 +283,19 @@ export class Answers {
       model,
       manner,
       isAudible: false,
+      hasFloor: false,
     };
   }
 
   /** An answer that nobody is told of yet. */
   #preempt(transcript: string): Reply | undefined {
     if (this.#scope.isClosing || this.#giving !== undefined) return undefined;
-    const history = [...this.#history.contents, textContent('user', transcript)];
+    const history = [...this.#history.contents, ...this.#user.unknown(transcript)];
     return this.#reply(this.#parts.llm, () => history, true);
   }
 
   #give(reply: Reply, manner: Manner): void {
-    this.#giving = { reply, model: this.#parts.llm, manner, isAudible: false };
+    this.#giving = { reply, model: this.#parts.llm, manner, isAudible: false, hasFloor: false };
     reply.confirm();
   }
 
@@ -296,12 +326,21 @@ export class Answers {
       instructions,
       tools,
       history,
+      named: (call) => this.#named(call),
       voice: this.#voices?.current,
       owner: this.#scope,
       sink,
       isPreempted,
     });
     return reply;
+  }
+
+  /** A language model may count its calls anew with each answer. */
+  #named(call: FunctionCall): FunctionCall {
+    let { id } = call;
+    for (let count = 2; this.#callIds.has(id); count += 1) id = `${call.id}.${count}`;
+    this.#callIds.add(id);
+    return id === call.id ? call : { ...call, id };
   }
 
   #text(text: string): void {

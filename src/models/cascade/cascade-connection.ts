@@ -23,6 +23,7 @@ import { partsOf } from './parts-of.ts';
 import { DEFAULT_PREEMPTIVE_GENERATION } from './preemption.ts';
 import { SttLeg } from './stt-leg.ts';
 import type { SttEvent } from './transcripts.ts';
+import { UserWords } from './user-words.ts';
 
 const PARTS: Readonly<Record<CascadePart, string>> = {
   stt: 'The recogniser',
@@ -41,8 +42,7 @@ export class CascadeConnection implements LiveConnection {
   readonly #ear: Ear;
   readonly #turns: TurnTracker;
   readonly #answers: Answers;
-  /** What of the user's turn under way was told. */
-  #toldOfUser = '';
+  readonly #user = new UserWords();
   readonly #failures: PartFailures;
 
   private constructor(parts: CascadeParts, setup: LiveSetup, sink: ModelSink, scope: Lifetime) {
@@ -71,6 +71,7 @@ export class CascadeConnection implements LiveConnection {
       parts,
       setup,
       owner: scope,
+      user: this.#user,
       sink: {
         output: (message) => this.#output(message),
         agentStarted: (options) => this.#turns.agentStarted(options),
@@ -80,7 +81,6 @@ export class CascadeConnection implements LiveConnection {
         failed: (error) => this.#failed(error),
       },
     });
-    const isPreemptive = parts.preemptiveGeneration ?? DEFAULT_PREEMPTIVE_GENERATION;
     const pauses = parts.turns?.resumeFalseInterruptions ?? DEFAULT_RESUME_FALSE_INTERRUPTIONS;
     const policy = setup.turnDetection === 'manual' ? { policy: 'manual' as const } : {};
     this.#turns = new TurnTracker(
@@ -91,6 +91,7 @@ export class CascadeConnection implements LiveConnection {
         userTurnEnded: (turn) => this.#turnEnded(turn),
         userTurnDropped: () => this.#turnDropped(),
         userPaused: ({ transcript, isFinal }) => {
+          const isPreemptive = this.#parts.preemptiveGeneration ?? DEFAULT_PREEMPTIVE_GENERATION;
           if (isPreemptive) this.#answers.userPaused(transcript, isFinal);
         },
         userWentOn: () => this.#answers.userWentOn(),
@@ -187,6 +188,7 @@ export class CascadeConnection implements LiveConnection {
     if (!this.#answers.handOver(parts, setup)) return 'needs-swap';
     this.#parts = parts;
     this.#setup = setup;
+    this.#failures.tolerate(parts.errorTolerance);
     return 'applied';
   }
 
@@ -211,17 +213,21 @@ export class CascadeConnection implements LiveConnection {
 
   /** Tells what is new of what the user has said in this turn. */
   #tellUser(transcript: string, finished = false): void {
-    const isGrown = transcript.startsWith(this.#toldOfUser);
-    const news = isGrown ? transcript.slice(this.#toldOfUser.length) : ` ${transcript}`;
+    const { told } = this.#user;
+    const isGrown = transcript.startsWith(told);
+    const news = isGrown ? transcript.slice(told.length) : ` ${transcript}`;
     // The session puts what is said from here on behind the agent's words.
-    if (this.#toldOfUser === '' && this.#answers.isFirmlyHeard) this.#output({ type: 'interrupted' });
-    this.#toldOfUser = transcript;
+    if (this.#user.told === '' && this.#answers.isFirmlyHeard) {
+      this.#answers.writtenDown();
+      this.#output({ type: 'interrupted' });
+    }
+    this.#user.told = transcript;
     if (!this.#setup.inputTranscription || (news === '' && !finished)) return;
     this.#output({ type: 'transcript', speaker: 'user', text: news, finished });
   }
 
   #turnBegan(): void {
-    this.#toldOfUser = '';
+    this.#user.began();
     this.#output({ type: 'voiceActivity', activity: 'start' });
   }
 
@@ -239,11 +245,13 @@ export class CascadeConnection implements LiveConnection {
   /** Something written. It is answered at once; what was being said stops, and was said nevertheless. */
   #told(content: Content, turnComplete: boolean): void {
     const { transcript } = this.#turns;
-    const told = this.#toldOfUser;
+    const { told } = this.#user;
     this.#turns.cancelTurn();
     // As the session has it: what it was told stands before what is written, and what it is told now behind it.
-    if (transcript !== '' && told !== '') this.#answers.remember(textContent('user', told));
+    if (transcript !== '' && told !== '') this.#answers.remember(...this.#user.unknown(told));
     if (turnComplete) this.#answers.makeWay();
+    // The session writes down what was said before what is written.
+    this.#answers.writtenDown();
     if (content.parts.length > 0) this.#answers.remember(content);
     const rest = transcript.slice(told.length).trim();
     if (transcript !== '') this.#tellUser(transcript, true);
@@ -272,6 +280,8 @@ export class CascadeConnection implements LiveConnection {
   }
 
   #output(message: ModelOutput): void {
-    if (!this.#scope.isClosing) this.#sink.output(message);
+    if (this.#scope.isClosing) return;
+    if (this.#answers.writesDown(message.type) && this.#setup.inputTranscription) this.#user.writtenDown();
+    this.#sink.output(message);
   }
 }

@@ -26,10 +26,15 @@ export function resolveErrorTolerance(given: ErrorTolerance = {}): Readonly<Reco
 
 /** Counts the failures of each part since it worked last. */
 export class PartFailures {
-  readonly #tolerance: Readonly<Record<CascadePart, number>>;
+  #tolerance: Readonly<Record<CascadePart, number>>;
   readonly #counts: Record<CascadePart, number> = { stt: 0, llm: 0, tts: 0 };
 
   constructor(tolerance: Readonly<Record<CascadePart, number>>) {
+    this.#tolerance = tolerance;
+  }
+
+  /** Another agent's parts have the conversation. */
+  tolerate(tolerance: Readonly<Record<CascadePart, number>>): void {
     this.#tolerance = tolerance;
   }
 

@@ -28,6 +28,8 @@ export class ReplyText {
   /** Where in the text what follows the last calls begins, and where the last word lies that was placed. */
   #segmentFrom = 0;
   #placedTo = 0;
+  /** How much of it the session has written down already. */
+  #writtenTo = 0;
 
   /** `isRead`: there is no voice, and all of it is told. */
   constructor({ isRead }: { readonly isRead: boolean }) {
@@ -70,10 +72,20 @@ export class ReplyText {
     this.#said.push({ role: 'user', parts: [{ functionResponse }] });
   }
 
-  /** The conversation has what it added up to its last results. */
-  forgetCalls(): void {
+  /** What was told of it by now stands in the session's history, and what follows will stand behind it. */
+  writtenDown(): void {
+    this.#writtenTo = this.#all.length - this.#untold.length;
+  }
+
+  /** The conversation has what it added up to its last results, and what was written down since. */
+  forgetKnown(isWhole: boolean): void {
     const last = this.#said.findLastIndex(({ parts }) => parts.some(({ text }) => text === undefined));
     this.#said = this.#said.slice(last + 1);
+    if (this.#writtenTo <= this.#segmentFrom) return;
+    this.#segmentFrom = this.#writtenTo;
+    const rest = this.#all.slice(this.#writtenTo);
+    if (!isWhole) this.#text = rest;
+    else this.#said = rest.trim() === '' ? [] : [textContent('model', rest.trim())];
   }
 
   /** So much more audio has come of it. */
@@ -94,8 +106,13 @@ export class ReplyText {
 
   /** Where the words of this segment probably are, where the voice has not told. */
   placeProbably(): readonly TimedWord[] {
-    if (this.#words.length > 0 || this.#audioMs === 0) return [];
-    return this.#inSegment(this.#places);
+    if (this.#audioMs === 0) return [];
+    if (this.#words.length === 0) return this.#inSegment(this.#places);
+    if (this.#placedTo > this.#segmentFrom) return [];
+    // The voice tells its words, and none since the calls: all of that would have come behind what there is.
+    const first = this.#all.slice(this.#segmentFrom).trim();
+    const never = Number.MAX_SAFE_INTEGER;
+    return first === '' ? [] : [{ text: first, startMs: never, endMs: never }];
   }
 
   /** The text is whole. */

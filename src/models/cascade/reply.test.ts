@@ -28,6 +28,7 @@ class Stage {
       model: this.model,
       instructions: undefined,
       tools: [],
+      named: (call) => call,
       history: () => [{ role: 'user', parts: [{ text: 'Hello' }] }],
       voice: isSpoken ? { say: (sink) => this.#say(sink) } : undefined,
       owner: this.owner,

@@ -39,6 +39,8 @@ export interface ReplyOptions {
   readonly tools: readonly ToolDeclaration[];
   /** The conversation before it, asked for each time the language model is. */
   readonly history: () => readonly Content[];
+  /** A call under an id that no other one in the conversation has. */
+  named(call: FunctionCall): FunctionCall;
   /** Undefined: it is given in text only. */
   readonly voice: Pick<TtsLeg, 'say'> | undefined;
   readonly owner: Lifetime;
@@ -125,6 +127,11 @@ export class Reply {
     if (this.#state === 'speaking') this.#speak();
     if (this.#state === 'calling') this.#utterance?.flush();
     this.#release();
+  }
+
+  /** What was told of it by now stands in the session's history, and what follows will stand behind it. */
+  writtenDown(): void {
+    this.#text.writtenDown();
   }
 
   /** It is not wanted, and nobody was told of it. */
@@ -269,7 +276,7 @@ export class Reply {
   }
 
   #called(call: FunctionCall): void {
-    if (!this.isOver) this.#calls.push(call);
+    if (!this.isOver) this.#calls.push(this.#options.named(call));
   }
 
   #used(usage: Usage): void {
@@ -290,12 +297,12 @@ export class Reply {
   }
 
   /**
-   * Somebody else goes on with the conversation, and has what it added to it up to its last calls. It waits for no results
-   * any more: what it has said is spoken to its end.
+   * Somebody else goes on with the conversation, and has what it added to it up to its last calls, and what of it was
+   * written down since. It waits for no results any more: what it has said is spoken to its end.
    */
   leave(): void {
     if (this.isOver) return;
-    this.#text.forgetCalls();
+    this.#text.forgetKnown(!this.isGenerating);
     if (this.#state !== 'calling') return;
     this.#state = 'speaking';
     this.#speak();

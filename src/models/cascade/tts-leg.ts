@@ -133,6 +133,11 @@ export class TtsLeg {
     return this.#leg.start();
   }
 
+  /** Makes the first connection in the middle of a conversation. How that fails for good is told by `lost`. */
+  startLate(): void {
+    this.#leg.startLate();
+  }
+
   /**
    * Something is to be said, behind everything else that is.
    * @throws ClosedError when the owner closes or the voice is lost; QueueFullError when too many wait.

@@ -40,7 +40,7 @@ export class Voices {
   change(parts: CascadeParts): void {
     this.#earlier.push(this.#current);
     this.#current = this.#voiceOf(parts);
-    this.start().catch((error: unknown) => this.#options.failed(error));
+    this.current.startLate();
   }
 
   /** Nothing is being said with those before. */
@@ -51,7 +51,7 @@ export class Voices {
   #voiceOf({ languageCode, reconnect, connectTimeoutMs, random, tts }: CascadeParts): Voice {
     const { owner, failed } = this.#options;
     const scope = owner.child('voice');
-    const leg = new TtsLeg({
+    const leg: TtsLeg = new TtsLeg({
       port: tts,
       owner: scope,
       setup: { languageCode },
@@ -62,7 +62,10 @@ export class Voices {
       mayReconnect: () => scope.isOpen,
       connection: () => undefined,
       usage: () => undefined,
-      lost: failed,
+      lost: (error) => {
+        // One that was changed meanwhile is missed by nobody.
+        if (this.current === leg) failed(error);
+      },
     });
     return { leg, scope };
   }

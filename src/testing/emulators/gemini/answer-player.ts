@@ -26,6 +26,8 @@ export interface AnswerPort {
   readonly scope: Lifetime;
   readonly pace: Pace;
   send(message: JsonObject): void;
+  /** The number of the next call of a function. */
+  nextCall(): number;
   /** Gives faults their chance. False: what was about to happen does not. */
   reached(moment: AnswerMoment): boolean;
   /** The turn is at its end, and is still to be completed on the wire. */
@@ -54,13 +56,14 @@ export class AnswerPlayer {
   readonly #port: AnswerPort;
   readonly #setup: EmulatedSetup;
   readonly #pacer: AnswerPacer;
-  readonly #tools = new ToolCalls();
+  readonly #tools: ToolCalls;
   #answer: Answer = { tag: 'none' };
   #lastCallIds: readonly string[] = [];
 
   constructor(port: AnswerPort, setup: EmulatedSetup) {
     this.#port = port;
     this.#setup = setup;
+    this.#tools = new ToolCalls(() => port.nextCall());
     this.#pacer = new AnswerPacer(port.scope, port.pace);
   }
 

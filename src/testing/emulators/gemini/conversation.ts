@@ -17,7 +17,7 @@ import type { EmulatedSetup } from './setup-message.ts';
 export type ConversationMoment = AnswerMoment | 'turn' | 'toolResponse';
 
 /** What a conversation needs of the connection it is held over. */
-export interface ConversationPort extends Pick<AnswerPort, 'scope' | 'pace' | 'send'> {
+export interface ConversationPort extends Pick<AnswerPort, 'scope' | 'pace' | 'send' | 'nextCall'> {
   readonly vertex: boolean;
   /** Tokens after which the context is full. */
   readonly contextTokens: number;
@@ -66,6 +66,7 @@ export class Conversation {
         scope: port.scope,
         pace: port.pace,
         send: (message) => port.send(message),
+        nextCall: () => port.nextCall(),
         reached: (moment) => port.reached(moment),
         turnOver: (said) => this.#turnOver(said),
         resultsLate: (steps, output, scheduling) => this.#answerLate(steps, output, scheduling),

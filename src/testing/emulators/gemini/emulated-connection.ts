@@ -286,6 +286,7 @@ export class EmulatedConnection {
       issueHandle: (known: ConversationContext) =>
         handles.issue(session, known, profile.handleTtlMs[vertex ? 'vertex' : 'gemini']),
       sawVideo: () => session.sawVideo(),
+      nextCall: () => session.nextCall(),
       lastMessageIndex: () => this.#clientMessages - 1,
     };
     return new Conversation(port, setup, context);

@@ -30,11 +30,18 @@ export class EmulatedSession {
   #connectedMs = 0;
   #hasVideo = false;
   #isOver = false;
+  #calls = 0;
 
   constructor(id: string, model: string, limits: SessionLimits) {
     this.id = id;
     this.model = model;
     this.#limits = limits;
+  }
+
+  /** The number of its next call of a function. */
+  nextCall(): number {
+    this.#calls += 1;
+    return this.#calls;
   }
 
   /** Whether a connection of this session still has its socket open: it may not be resumed meanwhile. */

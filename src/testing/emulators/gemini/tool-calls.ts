@@ -23,14 +23,19 @@ export type TakenResult =
 export class ToolCalls {
   readonly #open = new Set<CallGroup>();
   readonly #cancelled = new Set<string>();
-  #count = 0;
+  /** The number of the next call: no other one of its session has it, on whichever connection. */
+  readonly #next: () => number;
+
+  constructor(next: () => number) {
+    this.#next = next;
+  }
 
   get pending(): boolean {
     return this.#open.size > 0;
   }
 
   make(wanted: readonly WantedCall[], then: readonly AnswerStep[]): CallGroup {
-    const calls = wanted.map((call) => ({ id: `function-call-${++this.#count}`, ...call }));
+    const calls = wanted.map((call) => ({ id: `function-call-${this.#next()}`, ...call }));
     const group: CallGroup = { calls, results: [], then };
     this.#open.add(group);
     return group;
