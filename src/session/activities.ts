@@ -118,8 +118,10 @@ export class Activities {
   async prepareCurrent(): Promise<PreparedAgent> {
     const { root, session, toolsets, owner } = this.#options;
     const { prepared } = this.#current;
+    // The first time the bound of the connection is the only one.
+    if (prepared === undefined) return prepareActivity(this.#current, root, session, toolsets, undefined);
     const asked = prepareActivity(this.#current, root, session, toolsets, owner);
-    return prepared === undefined ? asked : asked.catch((error: unknown) => this.#asBefore(prepared, error));
+    return asked.catch((error: unknown) => this.#asBefore(prepared, error));
   }
 
   /** It was ready before, and is so still: a call does not end over that. */
@@ -414,7 +416,7 @@ async function prepareActivity(
   root: Agent,
   session: StoredSession,
   toolsets: Toolsets,
-  owner: Lifetime,
+  owner: Lifetime | undefined,
 ): Promise<PreparedAgent> {
   activity.prepared = await prepareAgent(activity.agent, root, session, toolsets, owner);
   return activity.prepared;

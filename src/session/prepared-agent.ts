@@ -22,7 +22,8 @@ export interface PreparedAgent {
 }
 
 /**
- * Asks an agent for its instructions and opens its toolsets. `root` is the agent the tree of agents begins with. A function
+ * Asks an agent for its instructions, bounded by {@link INSTRUCTIONS_TIMEOUT_MS} where there is an `owner`, and opens its
+ * toolsets. `root` is the agent the tree of agents begins with. A function
  * of its own, so that what never comes holds no live session in memory (clause C6).
  * @throws InvalidOptionError where two tools have one name; ToolsetError; AgentNotReadyError; what the instructions throw.
  */
@@ -31,7 +32,7 @@ export async function prepareAgent(
   root: Agent,
   session: StoredSession,
   toolsets: Toolsets,
-  owner: Lifetime,
+  owner: Lifetime | undefined,
 ): Promise<PreparedAgent> {
   const [instructions, ...opened] = await Promise.all([
     instructionsOf(agent, session, owner),
@@ -46,9 +47,10 @@ export async function prepareAgent(
 async function instructionsOf(
   { name, instructions }: Agent,
   session: StoredSession,
-  owner: Lifetime,
+  owner: Lifetime | undefined,
 ): Promise<string | undefined> {
   if (typeof instructions !== 'function') return instructions;
+  if (owner === undefined) return instructions(session);
   const scope = owner.child(`agent ${name}`, { phase: 'settle' });
   let isLate = false;
   const bound = scope.timer('time-out', INSTRUCTIONS_TIMEOUT_MS, () => {

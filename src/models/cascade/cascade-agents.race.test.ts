@@ -108,7 +108,7 @@ describe('a cascade of several agents, in any order of events', () => {
           const llm: LanguageModel = {
             id: 'llm',
             generate: async ({ history }, sink, scope) => {
-              requests.push({ history: structuredClone(history) as Content[] });
+              requests.push({ history: structuredClone(history) });
               await scope.sleep(100);
               const last = history.at(-1)?.parts[0]?.text ?? '';
               const wants = /(handoff|task|slow)/.exec(last)?.[1];
