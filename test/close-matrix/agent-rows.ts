@@ -158,7 +158,7 @@ const subjects: readonly Subject[] = [
       await passes(SETTLING_MS);
     },
     ends: ['close()', 'participant left', 'close() twice at once', 'close(), abort() after 100 ms'],
-    ...leftBehind('agent other', FOREIGN_UNWIND_MS),
+    ...leftBehind('agent other/instructions', FOREIGN_UNWIND_MS),
   },
   {
     clause: 'C4',
