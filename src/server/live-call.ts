@@ -224,7 +224,7 @@ export class LiveCall implements Call {
     this.#welcome = {
       sessionId: stored.id,
       appName: stored.appName,
-      agentName: agent.name,
+      agentName: session.currentAgent.name,
       modelId: model.id,
       inputRateHz: model.capabilities.inputRateHz,
       outputRateHz: model.capabilities.outputRateHz,
@@ -386,7 +386,8 @@ export class LiveCall implements Call {
       ...(missed === undefined ? {} : { recovered: missed.isComplete }),
     });
     if (this.#welcome !== undefined) {
-      leg.welcome({ ...this.#welcome, ...(missed === undefined ? {} : { missed }) });
+      const agentName = this.#session?.currentAgent.name ?? this.#welcome.agentName;
+      leg.welcome({ ...this.#welcome, agentName, ...(missed === undefined ? {} : { missed }) });
     }
     this.#session?.playout.resume();
     if (this.#goAwayAtMs !== undefined) leg.goAway(Math.max(0, this.#goAwayAtMs - this.#scope.clock.now()));
