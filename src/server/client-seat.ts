@@ -115,7 +115,8 @@ export class ClientSeat {
       leg.moveTo(place);
       return leg;
     });
-    const playout = this.#options.session()?.playout;
+    const session = this.#options.session();
+    const playout = session?.playout;
     const missed = resume === undefined ? undefined : this.#recovery?.ring.missedBy(resume);
     if (resume !== undefined) {
       this.#recovery?.tokens.rotate(resume.token);
@@ -128,7 +129,8 @@ export class ClientSeat {
       ...(missed === undefined ? {} : { recovered: missed.isComplete }),
     });
     if (this.#welcome !== undefined) {
-      leg.welcome({ ...this.#welcome, ...(missed === undefined ? {} : { missed }) });
+      const agentName = session?.currentAgent.name ?? this.#welcome.agentName;
+      leg.welcome({ ...this.#welcome, agentName, ...(missed === undefined ? {} : { missed }) });
     }
     playout?.resume();
     if (this.#goAwayAtMs !== undefined) leg.goAway(Math.max(0, this.#goAwayAtMs - owner.clock.now()));

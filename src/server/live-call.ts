@@ -202,7 +202,7 @@ export class LiveCall implements Call {
     this.#seat.welcome({
       sessionId: stored.id,
       appName: stored.appName,
-      agentName: agent.name,
+      agentName: session.currentAgent.name,
       modelId: model.id,
       inputRateHz: model.capabilities.inputRateHz,
       outputRateHz: model.capabilities.outputRateHz,
