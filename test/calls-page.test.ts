@@ -8,8 +8,8 @@ import {
   DEFAULT_CLIENT_SILENCE_TIMEOUT_MS,
   DEFAULT_JOB_CLOSE_TIMEOUT_MS,
   DEFAULT_SESSION_END_TIMEOUT_MS,
-  MAX_REPLAY_BYTES,
-  MAX_REPLAY_MESSAGES,
+  DEFAULT_MAX_REPLAY_BYTES,
+  DEFAULT_MAX_REPLAY_MESSAGES,
 } from '../src/server/index.ts';
 import { CHECKOUT } from './support/checkout.ts';
 import { expectPageProgram } from './support/page-program.ts';
@@ -26,7 +26,7 @@ describe('docs/calls.md', () => {
     for (const words of [
       `\`clientSilenceTimeoutMs\` (${seconds(DEFAULT_CLIENT_SILENCE_TIMEOUT_MS)} s)`,
       `${seconds(DEFAULT_CLIENT_GRACE_MS)} seconds by default (\`clientGraceMs\``,
-      `${MAX_REPLAY_BYTES / 1024 ** 2} MiB and ${MAX_REPLAY_MESSAGES.toLocaleString('en').replace(',', ' ')} messages`,
+      `${DEFAULT_MAX_REPLAY_BYTES / 1024 ** 2} MiB and ${DEFAULT_MAX_REPLAY_MESSAGES.toLocaleString('en').replace(',', ' ')} messages`,
       `within ${seconds(PULSE_MS + PULSE_TIMEOUT_MS)} seconds`,
       `It has ${seconds(DEFAULT_SESSION_END_TIMEOUT_MS)} seconds (\`sessionEndTimeoutMs\`)`,
       `\`jobCloseTimeoutMs\`, ${seconds(DEFAULT_JOB_CLOSE_TIMEOUT_MS)} seconds by default`,

@@ -26,7 +26,7 @@ export {
   DEFAULT_SOCKET_CLOSE_TIMEOUT_MS,
   SERVER_CLOSE_TIMEOUT_MS,
 } from './server-options.ts';
-export { MAX_REPLAY_BYTES, MAX_REPLAY_MESSAGES } from './replay-ring.ts';
+export { DEFAULT_MAX_REPLAY_BYTES, DEFAULT_MAX_REPLAY_MESSAGES } from './replay-ring.ts';
 export type { CallKind } from './calls.ts';
 export type { SessionEndContext, SessionEndHook, SessionEndReport } from './session-end-hook.ts';
 export type { ServerOptions } from './server-options.ts';

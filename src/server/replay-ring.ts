@@ -7,10 +7,10 @@ export type WireMessage = string | Uint8Array;
  * More than forty seconds of the agent's voice at 24 kHz: what it says while a client is away for the default grace, and
  * what was on its way to that client before. A client that acknowledges keeps it nearly empty.
  */
-export const MAX_REPLAY_BYTES = 2 * 1024 * 1024;
+export const DEFAULT_MAX_REPLAY_BYTES = 2 * 1024 * 1024;
 
 /** Forty seconds of frames of 20 ms, for a model whose messages are small. */
-export const MAX_REPLAY_MESSAGES = 2_000;
+export const DEFAULT_MAX_REPLAY_MESSAGES = 2_000;
 
 export interface ReplayLimits {
   readonly maxBytes: number;
@@ -61,7 +61,9 @@ export class ReplayRing {
   #goneSeq = 0;
   #goneSamples = 0;
 
-  constructor(limits: ReplayLimits = { maxBytes: MAX_REPLAY_BYTES, maxMessages: MAX_REPLAY_MESSAGES }) {
+  constructor(
+    limits: ReplayLimits = { maxBytes: DEFAULT_MAX_REPLAY_BYTES, maxMessages: DEFAULT_MAX_REPLAY_MESSAGES },
+  ) {
     this.#limits = limits;
   }
 

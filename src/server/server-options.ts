@@ -7,7 +7,7 @@ import type { LiveModel } from '../session/live-model.ts';
 import type { ReconnectOptions } from '../session/reconnect-policy.ts';
 import type { SessionStore } from '../session/session-store.ts';
 import type { AppRegistry } from './app-registry.ts';
-import { MAX_REPLAY_BYTES, MAX_REPLAY_MESSAGES } from './replay-ring.ts';
+import { DEFAULT_MAX_REPLAY_BYTES, DEFAULT_MAX_REPLAY_MESSAGES } from './replay-ring.ts';
 import type { SessionEndHook } from './session-end-hook.ts';
 import type { SessionHook } from './session-hook.ts';
 
@@ -118,9 +118,9 @@ export interface ServerOptions {
    * `DEFAULT_CLIENT_GRACE_MS`.
    */
   readonly clientGraceMs?: number;
-  /** How much is kept for a client to come back to, in bytes. Default `MAX_REPLAY_BYTES`. */
+  /** How much is kept for a client to come back to, in bytes. Default `DEFAULT_MAX_REPLAY_BYTES`. */
   readonly maxReplayBytes?: number;
-  /** The same in messages. Default `MAX_REPLAY_MESSAGES`. */
+  /** The same in messages. Default `DEFAULT_MAX_REPLAY_MESSAGES`. */
   readonly maxReplayMessages?: number;
   /**
    * How long the end of a call may take in all, whatever hangs in it; then what is left of it is destroyed. It cuts closes
@@ -165,8 +165,8 @@ const settingsSchema = z.object({
   socketCloseTimeoutMs: boundMs.default(DEFAULT_SOCKET_CLOSE_TIMEOUT_MS),
   closeOnDisconnect: z.boolean().default(DEFAULT_CLOSE_ON_DISCONNECT),
   clientGraceMs: z.number().int().nonnegative().default(DEFAULT_CLIENT_GRACE_MS),
-  maxReplayBytes: count.default(MAX_REPLAY_BYTES),
-  maxReplayMessages: count.default(MAX_REPLAY_MESSAGES),
+  maxReplayBytes: count.default(DEFAULT_MAX_REPLAY_BYTES),
+  maxReplayMessages: count.default(DEFAULT_MAX_REPLAY_MESSAGES),
   jobCloseTimeoutMs: boundMs.optional(),
   sessionEndTimeoutMs: boundMs.default(DEFAULT_SESSION_END_TIMEOUT_MS),
   closeTimeoutMs: boundMs.optional(),

@@ -616,6 +616,21 @@ describe('tasks', () => {
     expect(told.filter((each) => each.startsWith('exit'))).toHaveLength(MAX_NESTED_TASKS);
   });
 
+  it('C9: of tasks that are asked for all at once no more are within each other than of those that are not', async () => {
+    const rig = await live(agent('clerk'));
+    const runs = Array.from({ length: MAX_NESTED_TASKS + 5 }, (_, index) =>
+      rig.session.runTask(new AgentTask({ name: `task${index}` })),
+    );
+    const outcomes = Promise.allSettled(runs);
+    await rig.clock.settle();
+    expect(changes(rig)).toHaveLength(MAX_NESTED_TASKS);
+    await ended(rig);
+    const refused = (await outcomes).filter(
+      (outcome) => outcome.status === 'rejected' && !(outcome.reason instanceof ClosedError),
+    );
+    expect(refused).toHaveLength(5);
+  });
+
   it('C9: a tool that asks for a task again and again does not keep a close from its end', async () => {
     let asks = 0;
     const clerk = agent('clerk', {

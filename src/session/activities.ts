@@ -191,11 +191,7 @@ export class Activities {
       if (this.#refused > MAX_REFUSED_TASKS) return new Promise(() => undefined);
     }
     this.#throwIfEnding();
-    if (this.#current.depth >= MAX_NESTED_TASKS) {
-      throw new InvalidOptionError(
-        `'${task.name}' would be task ${MAX_NESTED_TASKS + 1} within each other. Does a task start itself?`,
-      );
-    }
+    this.#throwIfTooDeep(task);
     task.begin(() => this.moveOn());
     this.#ownTasks();
     try {
@@ -206,6 +202,8 @@ export class Activities {
         await this.#returned();
       }
       this.#throwIfEnding();
+      // Others may have been asked for in the meantime.
+      this.#throwIfTooDeep(task);
       const activity = new Activity(task, owner, environment, this.#current);
       activity.prepared = prepared;
       if (!task.isOver) this.#switch(activity, 'task', true);
@@ -381,6 +379,13 @@ export class Activities {
     for (const { task } of this.#tasks()) {
       task?.fail(ending());
     }
+  }
+
+  #throwIfTooDeep({ name }: Agent): void {
+    if (this.#current.depth < MAX_NESTED_TASKS) return;
+    throw new InvalidOptionError(
+      `'${name}' would be task ${MAX_NESTED_TASKS + 1} within each other. Does a task start itself?`,
+    );
   }
 
   #throwIfEnding(): void {
