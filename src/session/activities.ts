@@ -209,7 +209,7 @@ export class Activities {
       if (!task.isOver) this.#switch(activity, 'task', true);
     } catch (error) {
       if (error instanceof ClosedError && !owner.isOpen) task.fail(ending());
-      else task.fail(error instanceof Error ? error : new Error(describeError(error)));
+      else task.fail(asError(error));
     }
     return task.result;
   }
@@ -350,7 +350,7 @@ export class Activities {
   #entered(entry: Entry, error: unknown): void {
     const { activity } = entry;
     if (error !== undefined) {
-      activity.task?.fail(error instanceof Error ? error : new Error(describeError(error)));
+      activity.task?.fail(asError(error));
       this.#warn(activity, 'failed in its onEnter', error);
     }
     this.#reply(entry);
@@ -409,6 +409,10 @@ export class Activities {
 
 const NOT_ANEW = 'cannot be prepared anew, and goes on as it was';
 const PART_IS_OVER = 'The task it was a part of is over.';
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(describeError(error));
+}
 
 /** Who keeps it keeps no live session in memory by it. */
 function ending(): ClosedError {

@@ -258,9 +258,7 @@ export class SupervisedLeg<
   swapNow(cause: ConnectionCause): boolean {
     const state = this.#state;
     if (state.tag !== 'connected' || this.#leg.isClosing) return false;
-    const swap: Outage = { cause, kind: 'swap', sinceMs: this.#leg.clock.now(), wasHealthy: true };
-    this.#options.resumption.disconnected(state.scope.clock.wallTime());
-    void this.#replace(this.#finish(state), () => this.#dialOrRedial(swap));
+    this.#swap(state, cause, true, (outage) => this.#dialOrRedial(outage));
     return true;
   }
 
@@ -491,10 +489,19 @@ export class SupervisedLeg<
     if (state.tag !== 'connected' || state.scope !== scope || this.#isHolding) return;
     if (!this.#options.mayReconnect() || this.#redial?.isSpent !== false) return;
     if (!isUrgent && !(this.#swapMoment.isNow && this.#isHealthy(state))) return;
-    const sinceMs = scope.clock.now();
-    const outage: Outage = { cause, kind: 'swap', sinceMs, wasHealthy: this.#isHealthy(state) };
-    this.#options.resumption.disconnected(scope.clock.wallTime());
-    void this.#replace(this.#finish(state), () => this.#redial?.run(outage));
+    this.#swap(state, cause, this.#isHealthy(state), (outage) => this.#redial?.run(outage));
+  }
+
+  #swap(
+    connected: Connected<Connection>,
+    cause: ConnectionCause,
+    wasHealthy: boolean,
+    dial: (outage: Outage) => Promise<Error | undefined> | undefined,
+  ): void {
+    const { clock } = connected.scope;
+    const outage: Outage = { cause, kind: 'swap', sinceMs: clock.now(), wasHealthy };
+    this.#options.resumption.disconnected(clock.wallTime());
+    void this.#replace(this.#finish(connected), () => dial(outage));
   }
 
   /** Says goodbye, and takes in what the peer had sent before it heard that. */
