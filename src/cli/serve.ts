@@ -7,6 +7,7 @@ import { modelFromId } from '../models/model-id.ts';
 import { AgentLoadError, AppRegistry, createServer, loadAgents } from '../server/index.ts';
 import type { HoldfastServer, ServerCloseReport } from '../server/index.ts';
 import { Agent } from '../session/index.ts';
+import { authenticatorsOf } from './auth-options.ts';
 import { createLogger } from './logger.ts';
 import { recordCalls } from './record-calls.ts';
 import type { ServeFlags } from './serve-options.ts';
@@ -27,6 +28,7 @@ export async function serve(
   parts: { readonly page: boolean },
 ): Promise<void> {
   const log = createLogger(flags.logLevel, process.stderr.isTTY);
+  const auth = authenticatorsOf(flags);
   const model = await modelFromId(flags.model);
   const agents = await appsOf(agentsDir ?? process.env['HOLDFAST_AGENTS_DIR'], log);
   const pageDir = parts.page ? findPage(log) : undefined;
@@ -46,11 +48,15 @@ export async function serve(
     ...(flags.idleTimeout === undefined ? {} : { idleTimeoutMs: flags.idleTimeout * 1_000 }),
     ...(flags.maxDuration === undefined ? {} : { maxDurationMs: flags.maxDuration * 1_000 }),
     ...(flags.allowHost === undefined ? {} : { allowedHosts: flags.allowHost }),
+    auth,
+    openMetrics: flags.openMetrics === true,
     ...(pageDir === undefined ? {} : { pageDir }),
     ...(recorder === undefined ? {} : { onLiveSession: recorder }),
   });
   endOnSignals(server, opened);
-  const { url } = await server.listen(flags.port, flags.host);
+  const { url } = await server.listen(flags.port, flags.host, {
+    allowUnauthenticated: flags.insecureNoAuth === true,
+  });
   log.info('sessions are kept', { in: opened.place });
   process.stdout.write(`Holdfast is listening on ${url}\n`);
   await server.closed;

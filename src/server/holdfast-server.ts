@@ -8,6 +8,7 @@ import { parseReconnect } from '../session/reconnect-policy.ts';
 import { MemorySessionStore } from '../store/memory.ts';
 import { AppRegistry } from './app-registry.ts';
 import type { ServedAgent } from './app-registry.ts';
+import { Access, InsecureListenError } from './auth/index.ts';
 import { Calls } from './calls.ts';
 import { Drain } from './drain.ts';
 import { AppNotFoundError, UnavailableError } from './errors.ts';
@@ -25,6 +26,14 @@ import { LiveUpgrades, RUN_LIVE_PATH, refuseUpgrade } from './upgrade.ts';
 export interface ServerCloseReport extends CloseReport {
   /** How many calls were under way when it closed, and were cut. */
   readonly cutCalls: number;
+}
+
+export interface ListenOptions {
+  /**
+   * Listen on an address that others reach, without `auth`: whoever reaches it may use it. For a server that is kept from
+   * strangers by something else, such as a proxy that asks who they are. Default false.
+   */
+  readonly allowUnauthenticated?: boolean;
 }
 
 /** When a server is full, somebody hangs up within seconds. */
@@ -73,6 +82,7 @@ export class HoldfastServer implements AsyncDisposable {
       ...(log === undefined ? {} : { log }),
     });
     const calls = new Calls(root.clock);
+    const metrics = new ServerMetrics();
     const drain = new Drain({ ...limits, scope: root, calls }, (reason) => this.#close(reason));
     this.#root = root;
     this.#context = {
@@ -87,7 +97,13 @@ export class HoldfastServer implements AsyncDisposable {
       onLiveSession: options.onLiveSession,
       store: options.store ?? new MemorySessionStore({ clock: root.clock, random }),
       hosts: new HostCheck(limits.allowedHosts),
-      metrics: new ServerMetrics(),
+      access: new Access({
+        owner: root,
+        authenticators: [options.auth ?? []].flat(),
+        authorize: options.authorize,
+        refused: (reason) => metrics.authFailed(reason),
+      }),
+      metrics,
       serve: (appName) => servedAgent(apps, appName, model),
       admit: () => this.#admit(),
     };
@@ -95,7 +111,10 @@ export class HoldfastServer implements AsyncDisposable {
     const routes = createRoutes(this.#context);
     this.fetch = (request) => routes.fetch(request);
     // A library leaves the globals of its program alone.
-    const listener = getRequestListener(this.fetch, { overrideGlobalObjects: false });
+    // With what it came over beneath it: who asks has an address.
+    const listener = getRequestListener((request, env) => routes.fetch(request, env), {
+      overrideGlobalObjects: false,
+    });
     this.requestListener = (request, response) => void listener(request, response);
     this.closed = root.closed.then((report) => ({ ...report, cutCalls: drain.end() }));
   }
@@ -118,10 +137,12 @@ export class HoldfastServer implements AsyncDisposable {
   /**
    * Listens with an HTTP server of its own. Port 0 takes a free one. On a loopback address (the default) only requests
    * for loopback names are answered, so that no page of a browser can reach it through a name of its own.
-   * @throws ListenError when the address cannot be had; ClosedError when the server has ended.
+   * @throws InsecureListenError on another address without `auth`, unless it is allowed; ListenError when the address
+   * cannot be had; ClosedError when the server has ended.
    */
-  async listen(port = 0, host = '127.0.0.1'): Promise<ListenAddress> {
+  async listen(port = 0, host = '127.0.0.1', options: ListenOptions = {}): Promise<ListenAddress> {
     this.#root.throwIfClosing();
+    this.#refuseToBeOpen(host, options);
     if (isLoopback(host)) this.#context.hosts.restrictToLoopback();
     const { server, address } = await listenHttp(this.#root, this.requestListener, host, port);
     server.on('upgrade', (request, socket, head) => this.handleUpgrade(request, socket, head));
@@ -183,6 +204,18 @@ export class HoldfastServer implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close().then(() => undefined);
+  }
+
+  #refuseToBeOpen(host: string, { allowUnauthenticated = false }: ListenOptions): void {
+    if (isLoopback(host) || this.#context.access.isRequired) return;
+    if (!allowUnauthenticated) {
+      throw new InsecureListenError(
+        `On '${host}' everybody who reaches this machine could use the server, and its models' money. ` +
+          'Give it --auth-token or --jwks-url (`auth` in code), or listen on 127.0.0.1. Where something in front of it ' +
+          'asks who comes, say --insecure-no-auth (`allowUnauthenticated` in code).',
+      );
+    }
+    this.#root.log.warn('everybody who reaches this address may use the server', { host });
   }
 
   #close(reason: 'drained' | 'shutdown'): void {

@@ -1,6 +1,8 @@
 import { Hono } from 'hono';
+import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { serveStatic } from '@hono/node-server/serve-static';
+import { accessRoutes, grants, identityOf } from './auth/index.ts';
 import { BodyTooLargeError } from './errors.ts';
 import { answerError } from './http-errors.ts';
 import { PROMETHEUS_TEXT } from './prometheus.ts';
@@ -11,7 +13,7 @@ import { HOLDFAST_VERSION } from './version.ts';
 
 /** Every route but the WebSocket's. */
 export function createRoutes(context: ServerContext): Hono {
-  const { apps, calls, drain, hosts, limits, metrics, owner } = context;
+  const { access, apps, calls, drain, hosts, limits, metrics, owner } = context;
   const app = new Hono();
 
   app.onError((error, c) => answerError(error, c, owner.log));
@@ -28,6 +30,14 @@ export function createRoutes(context: ServerContext): Hono {
     hosts.check(c.req.header('host'), c.req.header('origin'));
     await next();
   });
+  const tellMetrics = (c: Context): Response =>
+    c.body(metrics.render(calls.size), 200, { 'content-type': PROMETHEUS_TEXT });
+  if (limits.openMetrics) app.get('/metrics', tellMetrics);
+  // The page is open: what it asks for is not.
+  if (limits.pageDir !== undefined) app.get('*', serveStatic({ root: limits.pageDir }));
+
+  // Every route below this line is closed.
+  app.route('/', accessRoutes(access));
   app.post(
     '*',
     bodyLimit({
@@ -45,20 +55,23 @@ export function createRoutes(context: ServerContext): Hono {
       language_version: process.versions.node,
     }),
   );
-  app.get('/metrics', (c) => c.body(metrics.render(calls.size), 200, { 'content-type': PROMETHEUS_TEXT }));
+  app.get('/metrics', tellMetrics);
   app.get('/list-apps', (c) => {
-    if (c.req.query('detailed') !== 'true') return c.json(apps.names);
+    const identity = identityOf(c);
+    const isTheirs = (name: string): boolean => identity === undefined || grants(identity.apps, name);
+    if (c.req.query('detailed') !== 'true') return c.json(apps.names.filter(isTheirs));
     return c.json({
-      apps: apps.agents.map(({ name, agent }) => ({
-        name,
-        rootAgentName: agent.name,
-        description: agent.description,
-        language: 'javascript',
-      })),
+      apps: apps.agents
+        .filter(({ name }) => isTheirs(name))
+        .map(({ name, agent }) => ({
+          name,
+          rootAgentName: agent.name,
+          description: agent.description,
+          language: 'javascript',
+        })),
     });
   });
   app.route('/', sessionRoutes(context));
   app.route('/', runRoutes(context));
-  if (limits.pageDir !== undefined) app.get('*', serveStatic({ root: limits.pageDir }));
   return app;
 }

@@ -1,6 +1,7 @@
 import type { Lifetime, Random } from '../kernel/index.ts';
 import type { ReconnectOptions, SessionStore } from '../session/index.ts';
 import type { AppRegistry, ServedAgent } from './app-registry.ts';
+import type { Access } from './auth/index.ts';
 import type { Calls } from './calls.ts';
 import type { Drain } from './drain.ts';
 import type { HostCheck } from './host-check.ts';
@@ -19,6 +20,8 @@ export interface ServerContext {
   readonly calls: Calls;
   readonly drain: Drain;
   readonly hosts: HostCheck;
+  /** Who may speak to this server. */
+  readonly access: Access;
   readonly metrics: ServerMetrics;
   readonly random: Random;
   /** How lost connections to models are had again. */
