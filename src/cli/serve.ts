@@ -50,6 +50,8 @@ export async function serve(
     ...(flags.allowHost === undefined ? {} : { allowedHosts: flags.allowHost }),
     auth,
     openMetrics: flags.openMetrics === true,
+    // An empty variable is one that is not set.
+    ...(flags.adminToken === undefined || flags.adminToken === '' ? {} : { adminToken: flags.adminToken }),
     ...(pageDir === undefined ? {} : { pageDir }),
     ...(recorder === undefined ? {} : { onLiveSession: recorder }),
   });

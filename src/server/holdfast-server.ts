@@ -6,6 +6,7 @@ import type { CloseReport } from '../kernel/index.ts';
 import { isLoopback } from '../protocol/loopback.ts';
 import { parseReconnect } from '../session/reconnect-policy.ts';
 import { MemorySessionStore } from '../store/memory.ts';
+import { AdminAccess } from './admin-access.ts';
 import { AppRegistry } from './app-registry.ts';
 import type { ServedAgent } from './app-registry.ts';
 import { Access, InsecureListenError } from './auth/index.ts';
@@ -84,6 +85,14 @@ export class HoldfastServer implements AsyncDisposable {
     const calls = new Calls(root.clock);
     const metrics = new ServerMetrics();
     const drain = new Drain({ ...limits, scope: root, calls }, (reason) => this.#close(reason));
+    const access = new Access({
+      owner: root,
+      authenticators: [options.auth ?? []].flat(),
+      authorize: options.authorize,
+      refused: (reason) => metrics.authFailed(reason),
+    });
+    const admin = new AdminAccess(limits.adminToken);
+    if (access.isRequired) admin.alsoBy((authorization) => access.administers(authorization));
     this.#root = root;
     this.#context = {
       owner: root,
@@ -97,14 +106,11 @@ export class HoldfastServer implements AsyncDisposable {
       onLiveSession: options.onLiveSession,
       store: options.store ?? new MemorySessionStore({ clock: root.clock, random }),
       hosts: new HostCheck(limits.allowedHosts),
-      access: new Access({
-        owner: root,
-        authenticators: [options.auth ?? []].flat(),
-        authorize: options.authorize,
-        refused: (reason) => metrics.authFailed(reason),
-      }),
+      access,
+      admin,
       metrics,
       serve: (appName) => servedAgent(apps, appName, model),
+      end: (verb) => void this[verb](),
       admit: () => this.#admit(),
     };
     this.#upgrades = new LiveUpgrades(this.#context);

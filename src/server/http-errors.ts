@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import { HoldfastError, describeError } from '../kernel/index.ts';
 import type { ErrorCode, Logger } from '../kernel/index.ts';
 import { AuthUnavailableError, ForbiddenError, UnauthorizedError } from './auth/index.ts';
-import { UnavailableError, textForClients } from './errors.ts';
+import { AdminDeniedError, UnavailableError, textForClients } from './errors.ts';
 
 type ErrorStatus = 400 | 401 | 403 | 404 | 409 | 413 | 429 | 500 | 502 | 503 | 504;
 
@@ -11,6 +11,9 @@ const STATUS: Readonly<Partial<Record<ErrorCode, ErrorStatus>>> = {
   HOLDFAST_UNAUTHORIZED: 401,
   HOLDFAST_FORBIDDEN: 403,
   HOLDFAST_FORBIDDEN_HOST: 403,
+  HOLDFAST_ADMIN_DENIED: 401,
+  HOLDFAST_ADMIN_DISABLED: 403,
+  HOLDFAST_AMBIGUOUS_SESSION: 409,
   HOLDFAST_APP_NOT_FOUND: 404,
   HOLDFAST_SESSION_NOT_FOUND: 404,
   HOLDFAST_SESSION_EXISTS: 409,
@@ -59,6 +62,8 @@ function headersOf(error: HoldfastError): Readonly<Record<string, string>> {
   if (error instanceof UnavailableError) {
     return { 'retry-after': String(error.retryAfterS), connection: 'close' };
   }
+  // RFC 9110 11.6.1: a 401 says how to be let in.
+  if (error instanceof AdminDeniedError) return { 'www-authenticate': 'Bearer realm="holdfast admin"' };
   if (error instanceof AuthUnavailableError) return { 'retry-after': String(error.retryAfterS) };
   if (error instanceof UnauthorizedError) return { 'www-authenticate': challengeOf(error) };
   if (error instanceof ForbiddenError) {

@@ -2,7 +2,8 @@ import { Hono } from 'hono';
 import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { serveStatic } from '@hono/node-server/serve-static';
-import { accessRoutes, grants, identityOf } from './auth/index.ts';
+import { accessRoutes, askerOf, grants, identityOf } from './auth/index.ts';
+import { adminRoutes } from './admin-routes.ts';
 import { BodyTooLargeError } from './errors.ts';
 import { answerError } from './http-errors.ts';
 import { PROMETHEUS_TEXT } from './prometheus.ts';
@@ -36,8 +37,6 @@ export function createRoutes(context: ServerContext): Hono {
   // The page is open: what it asks for is not.
   if (limits.pageDir !== undefined) app.get('*', serveStatic({ root: limits.pageDir }));
 
-  // Every route below this line is closed.
-  app.route('/', accessRoutes(access));
   app.post(
     '*',
     bodyLimit({
@@ -47,6 +46,16 @@ export function createRoutes(context: ServerContext): Hono {
       },
     }),
   );
+
+  // Asks for itself who comes; whom it refuses is noted with all others.
+  app.use('/admin/*', async (c, next) => {
+    await next();
+    access.failures.note(c.error, askerOf(c));
+  });
+  app.route('/admin', adminRoutes(context));
+
+  // Every route below this line is closed.
+  app.route('/', accessRoutes(access));
 
   app.get('/version', (c) =>
     c.json({

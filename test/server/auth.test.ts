@@ -145,6 +145,7 @@ const ROUTES: readonly (readonly [string, string, unknown, Readonly<Partial<Reco
   ],
   ['GET', '/metrics', undefined, { 'who speaks for all': 200, 'a program': 200, 'an operator': 200 }],
   ['GET', '/debug/anything', undefined, { 'who speaks for all': 404, 'a program': 404, 'an operator': 404 }],
+  ['GET', '/admin/sessions', undefined, { 'an operator': 200 }],
   ['POST', '/run/', TURN, { 'who speaks for all': 404, 'a program': 404, 'an operator': 404 }],
 ];
 
@@ -154,9 +155,10 @@ describe('who may ask for what', () => {
     for (const [who, token] of Object.entries(WHO) as [Who, string | undefined][]) {
       const isKnown = who !== 'nobody' && who !== 'a stranger';
       const { status, headers } = await ask(test, token, method, path, body);
-      expect([who, status]).toEqual([who, allowed[who] ?? (isKnown ? 403 : 401)]);
+      const refusal = isKnown && !path.startsWith('/admin') ? 403 : 401;
+      expect([who, status]).toEqual([who, allowed[who] ?? refusal]);
       if (status !== 401 && status !== 403) continue;
-      expect(headers.get('www-authenticate')).toMatch(/^Bearer realm="holdfast"/);
+      expect(headers.get('www-authenticate')).toMatch(/^Bearer realm="holdfast/);
     }
   });
 
@@ -185,6 +187,17 @@ describe('who may ask for what', () => {
     for (const path of ['/health', '/ready', '/metrics']) {
       expect((await ask(test, undefined, 'GET', path)).status).toBe(200);
     }
+  });
+
+  it('opens the administration to a token with the scope admin, and counts who is refused', async () => {
+    await using test = await guarded();
+    const administers = async (claims: Record<string, unknown>): Promise<number> =>
+      (await ask(test, await forge.token(claims), 'GET', '/admin/drain')).status;
+    expect(await administers({ scope: 'openid admin' })).toBe(200);
+    expect(await administers({ scope: 'users:*' })).toBe(401);
+    expect(await administers({ scope: 'admin', exp: forge.nowS - 60 })).toBe(401);
+    const metrics = (await ask(test, PROGRAM, 'GET', '/metrics')).text;
+    expect(metrics).toContain('holdfast_auth_failures_total{reason="admin"} 2\n');
   });
 
   it('tells each one the apps it may use', async () => {

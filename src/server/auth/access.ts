@@ -65,8 +65,7 @@ export class Access {
           'This server asks for a token: Authorization: Bearer <token>.',
         );
       }
-      const bound = { owner: this.#owner, what: 'check of a token', boundMs: DEFAULT_TOKEN_CHECK_TIMEOUT_MS };
-      return boundedCheck(bound, () => this.#checked(check, token));
+      return this.#bounded(check, token);
     });
   }
 
@@ -89,6 +88,13 @@ export class Access {
     });
   }
 
+  /** Whether a header is that of an administrator. @throws UnauthorizedError, AuthUnavailableError */
+  async administers(authorization: string): Promise<boolean> {
+    const token = bearerToken(authorization);
+    if (this.#check === undefined || token === undefined) return false;
+    return (await this.#bounded(this.#check, token)).admin;
+  }
+
   /** What somebody is refused with is noted, whenever it comes. */
   #noting<Value>(asker: Asker, work: () => Value | Promise<Value>): Value | Promise<Value> {
     const noted = (error: unknown): never => {
@@ -101,6 +107,11 @@ export class Access {
     } catch (error) {
       return noted(error);
     }
+  }
+
+  #bounded(check: TokenCheck, token: string): Identity | Promise<Identity> {
+    const bound = { owner: this.#owner, what: 'check of a token', boundMs: DEFAULT_TOKEN_CHECK_TIMEOUT_MS };
+    return boundedCheck(bound, () => this.#checked(check, token));
   }
 
   /** An authenticator of somebody's own that fails otherwise than with a word of ours lets nobody in. */

@@ -1,4 +1,5 @@
 import type { Clock, Logger } from '../../kernel/index.ts';
+import { AdminDeniedError } from '../errors.ts';
 import type { Asker } from './asker.ts';
 import { AuthUnavailableError, ForbiddenError, UnauthorizedError } from './errors.ts';
 import type { AuthFailureReason } from './errors.ts';
@@ -79,6 +80,7 @@ const ALL_OTHERS = '*';
 function reasonOf(error: unknown): AuthFailureReason | undefined {
   if (error instanceof UnauthorizedError) return error.reason;
   if (error instanceof ForbiddenError) return 'forbidden';
+  if (error instanceof AdminDeniedError) return 'admin';
   if (error instanceof AuthUnavailableError) return 'unavailable';
   return undefined;
 }

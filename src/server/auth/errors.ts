@@ -27,6 +27,8 @@ export const AUTH_FAILURE_REASONS = [
   'ticket',
   /** Who asks is known, and may not. */
   'forbidden',
+  /** Who wanted to administer the server may not. */
+  'admin',
   /** The keys could not be had, or a check was not over in time. */
   'unavailable',
 ] as const;
