@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import { HoldfastError, describeError } from '../kernel/index.ts';
 import type { ErrorCode, Logger } from '../kernel/index.ts';
-import { UnavailableError, textForClients } from './errors.ts';
+import { LimitReachedError, UnavailableError, textForClients } from './errors.ts';
 
 type ErrorStatus = 400 | 403 | 404 | 409 | 413 | 429 | 500 | 502 | 503 | 504;
 
@@ -13,6 +13,7 @@ const STATUS: Readonly<Partial<Record<ErrorCode, ErrorStatus>>> = {
   HOLDFAST_SESSION_EXISTS: 409,
   HOLDFAST_REPLACED: 409,
   HOLDFAST_BODY_TOO_LARGE: 413,
+  HOLDFAST_LIMIT_REACHED: 429,
   HOLDFAST_QUOTA: 429,
   HOLDFAST_AUTHENTICATION: 502,
   HOLDFAST_INVALID_REQUEST: 502,
@@ -44,13 +45,18 @@ export function httpFailureOf(error: unknown): HttpFailure {
   const text = textForClients(error);
   return {
     status: STATUS[error.code] ?? 500,
-    // Whoever asks a server that is going away should ask another one, on another connection.
-    headers:
-      error instanceof UnavailableError
-        ? { 'retry-after': String(error.retryAfterS), connection: 'close' }
-        : {},
+    headers: headersOf(error),
     body: { error: text, detail: text, code: error.code },
   };
+}
+
+function headersOf(error: HoldfastError): Record<string, string> {
+  // Whoever asks a server that is going away should ask another one, on another connection.
+  if (error instanceof UnavailableError)
+    return { 'retry-after': String(error.retryAfterS), connection: 'close' };
+  if (error instanceof LimitReachedError && error.retryAfterS !== undefined)
+    return { 'retry-after': String(error.retryAfterS) };
+  return {};
 }
 
 /** Answers a request whose handler threw. */

@@ -7,6 +7,8 @@ import type { LiveModel } from '../session/live-model.ts';
 import type { ReconnectOptions } from '../session/reconnect-policy.ts';
 import type { SessionStore } from '../session/session-store.ts';
 import type { AppRegistry } from './app-registry.ts';
+import { limitSettings } from './limit-options.ts';
+import type { LimitOptions } from './limit-options.ts';
 import { DEFAULT_MAX_REPLAY_BYTES, DEFAULT_MAX_REPLAY_MESSAGES } from './replay-ring.ts';
 import type { SessionEndHook } from './session-end-hook.ts';
 import type { SessionHook } from './session-hook.ts';
@@ -66,7 +68,7 @@ export const DEFAULT_JOB_CLOSE_TIMEOUT_MS = 20_000;
 export const DEFAULT_SESSION_END_TIMEOUT_MS = 30_000;
 
 /** What `createServer` is given. Every number is validated; every duration is in milliseconds. */
-export interface ServerOptions {
+export interface ServerOptions extends LimitOptions {
   /** What is served: agents by the name of their app, or what `loadAgents` found. */
   readonly agents: Readonly<Record<string, Agent>> | AppRegistry;
   /** The model of agents that bring none. */
@@ -151,6 +153,7 @@ const durationMs = z.number().nonnegative();
 const boundMs = z.number().positive();
 
 const settingsSchema = z.object({
+  ...limitSettings,
   drainTimeoutMs: durationMs.default(DEFAULT_DRAIN_TIMEOUT_MS),
   preDrainDelayMs: durationMs.default(DEFAULT_PRE_DRAIN_DELAY_MS),
   drainProgressMs: boundMs.default(DEFAULT_DRAIN_PROGRESS_MS),
