@@ -7,6 +7,7 @@ import { isLoopback } from '../protocol/loopback.ts';
 import { parseReconnect } from '../session/reconnect-policy.ts';
 import { MemorySessionStore } from '../store/memory.ts';
 import { Admission } from './admission.ts';
+import { AdminAccess } from './admin-access.ts';
 import { AppRegistry } from './app-registry.ts';
 import type { ServedAgent } from './app-registry.ts';
 import { Calls } from './calls.ts';
@@ -89,11 +90,13 @@ export class HoldfastServer implements AsyncDisposable {
       onLiveSession: options.onLiveSession,
       store: options.store ?? new MemorySessionStore({ clock: root.clock, random }),
       hosts: new HostCheck(limits.allowedHosts),
+      admin: new AdminAccess(limits.adminToken),
       metrics: new ServerMetrics(),
       serve: (appName) => servedAgent(apps, appName, model),
       admission: new Admission({ owner: root, limits, calls, drain, refusals }),
       refusals,
       addresses: new ClientAddresses(limits.trustProxy),
+      end: (verb) => void this[verb](),
     };
     this.#upgrades = new LiveUpgrades(this.#context);
     const routes = createRoutes(this.#context);

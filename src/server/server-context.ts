@@ -1,6 +1,7 @@
 import type { Lifetime, Random } from '../kernel/index.ts';
 import type { ReconnectOptions, SessionStore } from '../session/index.ts';
 import type { Admission } from './admission.ts';
+import type { AdminAccess } from './admin-access.ts';
 import type { AppRegistry, ServedAgent } from './app-registry.ts';
 import type { Calls } from './calls.ts';
 import type { ClientAddresses } from './client-address.ts';
@@ -22,6 +23,8 @@ export interface ServerContext {
   readonly calls: Calls;
   readonly drain: Drain;
   readonly hosts: HostCheck;
+  /** Who may administer it. */
+  readonly admin: AdminAccess;
   readonly metrics: ServerMetrics;
   readonly random: Random;
   /** How lost connections to models are had again. */
@@ -30,6 +33,8 @@ export interface ServerContext {
   readonly onSessionEnd: SessionEndHook | undefined;
   /** Who is told of each live session. */
   readonly onLiveSession: SessionHook | undefined;
+  /** Ends the server as its method of this name does. */
+  end(verb: 'drain' | 'close' | 'abort'): void;
   /** The agent of an app with its model. @throws AppNotFoundError, or what keeps the app from being served. */
   serve(appName: string): ServedAgent;
   /** Who may begin something new. */
