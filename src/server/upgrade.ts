@@ -8,7 +8,7 @@ import { BadRequestError, LimitReachedError, UnavailableError } from './errors.t
 import { httpFailureOf } from './http-errors.ts';
 import { sessionKey } from './calls.ts';
 import { LiveCall } from './live-call.ts';
-import type { ClientWire } from './client-seat.ts';
+import type { ClientWire } from './client-wire.ts';
 import { parseLiveQuery } from './live-query.ts';
 import { checkRequestShape } from './request-shape.ts';
 import type { ServerContext } from './server-context.ts';
