@@ -4,6 +4,7 @@ import { serveStatic } from '@hono/node-server/serve-static';
 import { BodyTooLargeError } from './errors.ts';
 import { answerError } from './http-errors.ts';
 import { PROMETHEUS_TEXT } from './prometheus.ts';
+import { requestLog } from './request-log.ts';
 import { runRoutes } from './run-routes.ts';
 import type { ServerContext } from './server-context.ts';
 import { sessionRoutes } from './session-routes.ts';
@@ -14,6 +15,7 @@ export function createRoutes(context: ServerContext): Hono {
   const { apps, calls, drain, hosts, limits, metrics, owner } = context;
   const app = new Hono();
 
+  app.use(requestLog(owner));
   app.onError((error, c) => answerError(error, c, owner.log));
   app.notFound((c) => c.json({ error: 'Not found', detail: 'Not found', code: 'HOLDFAST_NOT_FOUND' }, 404));
 
