@@ -6,7 +6,7 @@ import type { LogFields, Logger } from './log.ts';
 import { MAX_TOLD_TEXT_CHARACTERS, REDACTED, redactText } from './redact-text.ts';
 import { MAX_TOLD_DEPTH, redact, redactingLogger } from './redact.ts';
 
-const WORD = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-';
+const WORD = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-'.split('');
 const run = (minLength: number, maxLength: number): fc.Arbitrary<string> =>
   fc.string({ unit: fc.constantFrom(...WORD), minLength, maxLength });
 
@@ -53,7 +53,7 @@ const shaped = bare(
     fc.tuple(run(12, 60), run(12, 200), run(12, 60)).map(([a, b, c]) => `eyJ${a}.${b}.${c}`),
     // A provider's handle: random, so letters of both cases and digits.
     run(40, 400).map((rest) => `aZ9${rest}`),
-    fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 40, maxLength: 128 }),
+    fc.string({ unit: fc.constantFrom(...'0123456789abcdef'.split('')), minLength: 40, maxLength: 128 }),
   ),
 );
 
@@ -155,7 +155,12 @@ describe('what is no secret', () => {
     'http://127.0.0.1:8000/run_live?app_name=demo&user_id=u&session_id=s1',
   ])('is told as it is: %s', (text) => {
     expect(redactText(text)).toBe(text);
-    expect(redact({ text, count: 1, yes: true, none: null })).toEqual({ text, count: 1, yes: true, none: null });
+    expect(redact({ text, count: 1, yes: true, none: null })).toEqual({
+      text,
+      count: 1,
+      yes: true,
+      none: null,
+    });
   });
 
   it('is the hint of a handle, and whether there is one', () => {

@@ -9,7 +9,7 @@ import { httpFailureOf } from './http-errors.ts';
 import type { HttpFailure } from './http-errors.ts';
 import { sessionKey } from './calls.ts';
 import { LiveCall } from './live-call.ts';
-import type { ClientWire } from './client-seat.ts';
+import type { ClientWire } from './client-wire.ts';
 import { parseLiveQuery } from './live-query.ts';
 import type { ServerContext } from './server-context.ts';
 

@@ -90,7 +90,12 @@ describe('the log of a call', () => {
     expect(book.lines.flatMap(({ fields }) => Object.keys(fields))).not.toContain('user');
     const requests = book.lines.filter(({ message }) => message === 'request').map(({ fields }) => fields);
     expect(requests).toMatchObject([
-      { method: 'POST', route: '/apps/:app/users/:user/sessions', status: 200, durationMs: expect.any(Number) },
+      {
+        method: 'POST',
+        route: '/apps/:app/users/:user/sessions',
+        status: 200,
+        durationMs: expect.any(Number),
+      },
     ]);
   });
 
@@ -101,7 +106,9 @@ describe('the log of a call', () => {
     expect((await test.holdfast('s2').refused).status).toBe(503);
     await test.request('/nowhere');
     const refused = book.lines.filter(({ message }) => message === 'upgrade refused');
-    expect(refused).toMatchObject([{ level: 'debug', fields: { status: 503, code: 'HOLDFAST_UNAVAILABLE' } }]);
+    expect(refused).toMatchObject([
+      { level: 'debug', fields: { status: 503, code: 'HOLDFAST_UNAVAILABLE' } },
+    ]);
     const last = book.lines.filter(({ message }) => message === 'request').at(-1);
     expect(last).toMatchObject({ level: 'debug', fields: { method: 'GET', status: 404 } });
   });
