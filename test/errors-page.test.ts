@@ -16,10 +16,6 @@ function listFiles(folder: string, ending: RegExp): string[] {
 }
 
 const SOURCES = [...listFiles('src', /\.ts$/), ...listFiles('ui', /\.tsx?$/)].map(readCode);
-/** What flags of the command line are called in the environment, which is no code of an error. */
-const VARIABLES = listFiles('src/cli', /\.ts$/)
-  .flatMap((path) => [...readCode(path).matchAll(/'--([a-z-]+)/g)])
-  .map(([, flag = '']) => `HOLDFAST_${flag.replaceAll('-', '_').toUpperCase()}`);
 const PAGES = [
   'README.md',
   'ARCHITECTURE.md',
