@@ -7,6 +7,7 @@ import { modelFromId } from '../models/model-id.ts';
 import { AgentLoadError, AppRegistry, createServer, loadAgents } from '../server/index.ts';
 import type { HoldfastServer, ServerCloseReport } from '../server/index.ts';
 import { Agent } from '../session/index.ts';
+import { registerEnvironmentSecrets } from './environment-secrets.ts';
 import { limitsOf } from './limit-flags.ts';
 import { createLogger } from './logger.ts';
 import { recordCalls } from './record-calls.ts';
@@ -27,6 +28,7 @@ export async function serve(
   flags: ServeFlags,
   parts: { readonly page: boolean },
 ): Promise<void> {
+  registerEnvironmentSecrets(process.env);
   const log = createLogger(flags.logLevel, process.stderr.isTTY);
   const model = await modelFromId(flags.model);
   const agents = await appsOf(agentsDir ?? process.env['HOLDFAST_AGENTS_DIR'], log);

@@ -65,7 +65,6 @@ export class LiveCall implements Call {
     this.#scope = this.#job.scope;
     this.#seat = new ClientSeat({
       context,
-      key,
       owner: this.#scope,
       queue: this.#queue,
       session: () => this.#session,
@@ -259,9 +258,7 @@ export class LiveCall implements Call {
       }
       if (found === 'refused') {
         context.metrics.clientReturned('refused');
-        this.#scope.log.info('client refused: its token is not that of the live session', {
-          session: key.id,
-        });
+        this.#scope.log.info('client refused: its token is not that of the live session', { leg: 'client' });
         this.#finish({ tag: 'resumeRefused' });
         void this.#scope.close('resume refused');
         return;

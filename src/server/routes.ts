@@ -6,6 +6,7 @@ import { BodyTooLargeError } from './errors.ts';
 import { answerError } from './http-errors.ts';
 import { insideOf } from './page-folder.ts';
 import { PROMETHEUS_TEXT } from './prometheus.ts';
+import { requestLog } from './request-log.ts';
 import { requestShape } from './request-shape.ts';
 import { runRoutes } from './run-routes.ts';
 import type { ServerContext } from './server-context.ts';
@@ -17,6 +18,7 @@ export function createRoutes(context: ServerContext): Hono {
   const { apps, calls, drain, hosts, limits, metrics, owner, refusals } = context;
   const app = new Hono();
 
+  app.use(requestLog(owner));
   app.onError((error, c) => answerError(error, c, owner.log));
   app.notFound((c) => c.json({ error: 'Not found', detail: 'Not found', code: 'HOLDFAST_NOT_FOUND' }, 404));
 

@@ -6,6 +6,7 @@ import { HOLDFAST_SUBPROTOCOL } from '../protocol/index.ts';
 import type { SessionKey } from '../session/index.ts';
 import { BadRequestError, LimitReachedError, UnavailableError } from './errors.ts';
 import { httpFailureOf } from './http-errors.ts';
+import type { HttpFailure } from './http-errors.ts';
 import { sessionKey } from './calls.ts';
 import { LiveCall } from './live-call.ts';
 import type { ClientWire } from './client-wire.ts';
@@ -51,7 +52,8 @@ export class LiveUpgrades {
     try {
       call = this.#admit(request);
     } catch (error) {
-      refuseUpgrade(socket, error);
+      const { status, body } = refuseUpgrade(socket, error);
+      log.debug('upgrade refused', { status, code: body.code });
       return;
     }
     // Counted from here on: a drain that begins during the handshake waits for it (clause D5).
@@ -119,8 +121,9 @@ function pathOf(url: string | undefined): string {
 }
 
 /** Answers an upgrade with an HTTP error and ends the connection. */
-export function refuseUpgrade(socket: Duplex, error: unknown): void {
-  const { status, headers, body } = httpFailureOf(error);
+export function refuseUpgrade(socket: Duplex, error: unknown): HttpFailure {
+  const failure = httpFailureOf(error);
+  const { status, headers, body } = failure;
   const text = JSON.stringify(body);
   const fields = {
     ...headers,
@@ -132,4 +135,5 @@ export function refuseUpgrade(socket: Duplex, error: unknown): void {
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${text}`, () =>
     socket.destroy(),
   );
+  return failure;
 }
