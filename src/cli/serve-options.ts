@@ -11,6 +11,8 @@ import {
 } from '../server/index.ts';
 import { addAuthOptions } from './auth-options.ts';
 import type { AuthFlags } from './auth-options.ts';
+import { limitOptions, parseCount } from './limit-flags.ts';
+import type { LimitFlags } from './limit-flags.ts';
 import { LOG_LEVELS } from './logger.ts';
 import { defaultStorePath, parseStore } from './session-store.ts';
 import type { StorePlace } from './session-store.ts';
@@ -20,7 +22,7 @@ import { heedSwitchedOff } from './switches.ts';
 export const DEFAULT_PORT = 8_000;
 
 /** What `web` and `api-server` are told. Durations are in seconds here, as people write them. */
-export interface ServeFlags extends AuthFlags {
+export interface ServeFlags extends AuthFlags, LimitFlags {
   readonly model: string;
   readonly store: StorePlace;
   readonly host: string;
@@ -46,6 +48,7 @@ export function addServeOptions(command: Command): Command {
   addAuthOptions(command, option, parseSeconds).hook('preAction', (_program, action) =>
     heedSwitchedOff(action),
   );
+  for (const added of limitOptions(option)) command.addOption(added);
   return command
     .argument(
       '[agentsDir]',
@@ -111,12 +114,6 @@ function parseSeconds(text: string): number {
   const seconds = Number(text);
   if (text.trim() !== '' && Number.isFinite(seconds) && seconds >= 0) return seconds;
   throw new InvalidArgumentError('Give a number of seconds, 0 or more.');
-}
-
-function parseCount(text: string): number {
-  const count = Number(text);
-  if (Number.isSafeInteger(count) && count >= 1) return count;
-  throw new InvalidArgumentError('Give a whole number of 1 or more.');
 }
 
 /** @throws InvalidArgumentError for what is no port. */

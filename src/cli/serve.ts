@@ -8,6 +8,8 @@ import { AgentLoadError, AppRegistry, createServer, loadAgents } from '../server
 import type { HoldfastServer, ServerCloseReport } from '../server/index.ts';
 import { Agent } from '../session/index.ts';
 import { authenticatorsOf } from './auth-options.ts';
+import { registerEnvironmentSecrets } from './environment-secrets.ts';
+import { limitsOf } from './limit-flags.ts';
 import { createLogger } from './logger.ts';
 import { recordCalls } from './record-calls.ts';
 import type { ServeFlags } from './serve-options.ts';
@@ -27,6 +29,7 @@ export async function serve(
   flags: ServeFlags,
   parts: { readonly page: boolean },
 ): Promise<void> {
+  registerEnvironmentSecrets(process.env);
   const log = createLogger(flags.logLevel, process.stderr.isTTY);
   const auth = authenticatorsOf(flags);
   const model = await modelFromId(flags.model);
@@ -45,6 +48,7 @@ export async function serve(
     preDrainDelayMs: flags.preDrainDelay * 1_000,
     maxLiveSessions: flags.maxSessions,
     clientGraceMs: Math.round(flags.clientGrace * 1_000),
+    ...limitsOf(flags),
     ...(flags.idleTimeout === undefined ? {} : { idleTimeoutMs: flags.idleTimeout * 1_000 }),
     ...(flags.maxDuration === undefined ? {} : { maxDurationMs: flags.maxDuration * 1_000 }),
     ...(flags.allowHost === undefined ? {} : { allowedHosts: flags.allowHost }),

@@ -6,17 +6,21 @@ import type { CloseReport } from '../kernel/index.ts';
 import { isLoopback } from '../protocol/loopback.ts';
 import { parseReconnect } from '../session/reconnect-policy.ts';
 import { MemorySessionStore } from '../store/memory.ts';
+import { Admission } from './admission.ts';
 import { AdminAccess } from './admin-access.ts';
 import { AppRegistry } from './app-registry.ts';
 import type { ServedAgent } from './app-registry.ts';
 import { Access, InsecureListenError } from './auth/index.ts';
 import { Calls } from './calls.ts';
+import { ClientAddresses } from './client-address.ts';
+import { guardConnections } from './connection-gate.ts';
 import { Drain } from './drain.ts';
-import { AppNotFoundError, UnavailableError } from './errors.ts';
+import { AppNotFoundError } from './errors.ts';
 import { HostCheck } from './host-check.ts';
 import { listenHttp } from './http-listener.ts';
 import type { ListenAddress } from './http-listener.ts';
 import { ServerMetrics } from './metrics.ts';
+import { Refusals } from './refusals.ts';
 import { createRoutes } from './routes.ts';
 import type { ServerContext } from './server-context.ts';
 import { SERVER_CLOSE_TIMEOUT_MS, parseServerLimits } from './server-options.ts';
@@ -36,9 +40,6 @@ export interface ListenOptions {
    */
   readonly allowUnauthenticated?: boolean;
 }
-
-/** When a server is full, somebody hangs up within seconds. */
-const FULL_RETRY_AFTER_S = 5;
 
 /**
  * Serves agents over HTTP and WebSockets.
@@ -93,6 +94,7 @@ export class HoldfastServer implements AsyncDisposable {
     });
     const admin = new AdminAccess(limits.adminToken);
     if (access.isRequired) admin.alsoBy((authorization) => access.administers(authorization));
+    const refusals = new Refusals(root);
     this.#root = root;
     this.#context = {
       owner: root,
@@ -110,8 +112,10 @@ export class HoldfastServer implements AsyncDisposable {
       admin,
       metrics,
       serve: (appName) => servedAgent(apps, appName, model),
+      admission: new Admission({ owner: root, limits, calls, drain, refusals }),
+      refusals,
+      addresses: new ClientAddresses(limits.trustProxy),
       end: (verb) => void this[verb](),
-      admit: () => this.#admit(),
     };
     this.#upgrades = new LiveUpgrades(this.#context);
     const routes = createRoutes(this.#context);
@@ -150,7 +154,9 @@ export class HoldfastServer implements AsyncDisposable {
     this.#root.throwIfClosing();
     this.#refuseToBeOpen(host, options);
     if (isLoopback(host)) this.#context.hosts.restrictToLoopback();
-    const { server, address } = await listenHttp(this.#root, this.requestListener, host, port);
+    const { limits, addresses, refusals } = this.#context;
+    const { server, address } = await listenHttp(this.#root, this.requestListener, host, port, limits);
+    guardConnections(server, { limits, addresses, refusals });
     server.on('upgrade', (request, socket, head) => this.handleUpgrade(request, socket, head));
     this.#root.log.info('listening', { url: address.url });
     return address;
@@ -230,23 +236,6 @@ export class HoldfastServer implements AsyncDisposable {
     if (!this.#root.isClosing && cut > 0) this.#root.log.warn('calls are cut', { calls: cut, reason });
     calls.endAll('shutdown');
     void this.#root.close(reason);
-  }
-
-  #admit(): void {
-    const { drain, calls, limits } = this.#context;
-    const { tag } = drain.stage;
-    if (tag === 'refusing' || tag === 'closing' || this.#root.isClosing) {
-      throw new UnavailableError(
-        'This server is shutting down. Ask again: another one will answer.',
-        drain.retryAfterS,
-      );
-    }
-    if (calls.size >= limits.maxLiveSessions) {
-      throw new UnavailableError(
-        `This server holds ${limits.maxLiveSessions} live sessions and takes no more.`,
-        FULL_RETRY_AFTER_S,
-      );
-    }
   }
 }
 

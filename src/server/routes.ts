@@ -1,12 +1,14 @@
 import { Hono } from 'hono';
 import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import { serveStatic } from '@hono/node-server/serve-static';
 import { accessRoutes, askerOf, grants, identityOf } from './auth/index.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { BodyTooLargeError } from './errors.ts';
 import { answerError } from './http-errors.ts';
+import { pageFiles } from './page-folder.ts';
 import { PROMETHEUS_TEXT } from './prometheus.ts';
+import { requestLog } from './request-log.ts';
+import { requestShape } from './request-shape.ts';
 import { runRoutes } from './run-routes.ts';
 import type { ServerContext } from './server-context.ts';
 import { sessionRoutes } from './session-routes.ts';
@@ -14,9 +16,10 @@ import { HOLDFAST_VERSION } from './version.ts';
 
 /** Every route but the WebSocket's. */
 export function createRoutes(context: ServerContext): Hono {
-  const { access, apps, calls, drain, hosts, limits, metrics, owner } = context;
+  const { access, addresses, apps, calls, drain, hosts, limits, metrics, owner, refusals } = context;
   const app = new Hono();
 
+  app.use(requestLog(owner));
   app.onError((error, c) => answerError(error, c, owner.log));
   app.notFound((c) => c.json({ error: 'Not found', detail: 'Not found', code: 'HOLDFAST_NOT_FOUND' }, 404));
 
@@ -27,21 +30,23 @@ export function createRoutes(context: ServerContext): Hono {
     return tag === 'serving' ? c.json({ status: 'ready' }) : c.json({ status: 'draining' }, 503);
   });
 
+  app.use(requestShape);
   app.use(async (c, next) => {
     hosts.check(c.req.header('host'), c.req.header('origin'));
     await next();
   });
   const tellMetrics = (c: Context): Response =>
-    c.body(metrics.render(calls.size), 200, { 'content-type': PROMETHEUS_TEXT });
+    c.body(metrics.render(calls.size, refusals.samples), 200, { 'content-type': PROMETHEUS_TEXT });
   if (limits.openMetrics) app.get('/metrics', tellMetrics);
   // The page is open: what it asks for is not.
-  if (limits.pageDir !== undefined) app.get('*', serveStatic({ root: limits.pageDir }));
+  if (limits.pageDir !== undefined) app.get('*', pageFiles(limits.pageDir));
 
   app.post(
     '*',
     bodyLimit({
       maxSize: limits.maxBodyBytes,
       onError: () => {
+        refusals.note('body_bytes');
         throw new BodyTooLargeError(`The body is larger than ${limits.maxBodyBytes} bytes.`);
       },
     }),
@@ -50,12 +55,12 @@ export function createRoutes(context: ServerContext): Hono {
   // Asks for itself who comes; whom it refuses is noted with all others.
   app.use('/admin/*', async (c, next) => {
     await next();
-    access.failures.note(c.error, askerOf(c));
+    access.failures.note(c.error, askerOf(c, addresses));
   });
   app.route('/admin', adminRoutes(context));
 
   // Every route below this line is closed.
-  app.route('/', accessRoutes(access));
+  app.route('/', accessRoutes(access, addresses));
 
   app.get('/version', (c) =>
     c.json({

@@ -6,7 +6,7 @@ import type { SessionKey } from '../session/index.ts';
 import { askerOf, identityOf } from './auth/index.ts';
 import { BadRequestError, SessionNotFoundError } from './errors.ts';
 import { httpFailureOf } from './http-errors.ts';
-import { booleanField, checkedName, jsonBody, objectField, stringField } from './request-input.ts';
+import { addressOf, booleanField, checkedName, jsonBody, objectField, stringField } from './request-input.ts';
 import type { JsonBody } from './request-input.ts';
 import type { ServerContext } from './server-context.ts';
 import { TextTurn } from './text-turn.ts';
@@ -56,11 +56,17 @@ async function beginTurn(
   kind: 'run' | 'run_sse',
   emit: (event: string) => void,
 ): Promise<TextTurn> {
-  context.admit();
+  const { admission } = context;
+  admission.anybody();
   const body = await jsonBody(c);
   const key = keyOf(body);
   const { appName, userId, id: sessionId } = key;
-  await context.access.permit(askerOf(c), identityOf(c), kind, { appName, userId, sessionId });
+  await context.access.permit(askerOf(c, context.addresses), identityOf(c), kind, {
+    appName,
+    userId,
+    sessionId,
+  });
+  const visitor = { userId: key.userId, address: addressOf(context, c) };
   const served = context.serve(key.appName);
   const message = messageOf(body);
   const stateDelta = objectField(body, 'stateDelta', 'state_delta') ?? {};
@@ -71,9 +77,10 @@ async function beginTurn(
     );
   }
   // Asked again: the server may have begun to refuse while the body was on its way.
-  context.admit();
+  admission.liveSession(visitor);
   const turn = new TextTurn({ context, kind, key, served, message, stateDelta, streaming, emit });
   context.calls.add(turn);
+  admission.hold(turn, visitor);
   return turn;
 }
 

@@ -13,6 +13,8 @@ import {
 } from './admin-access.ts';
 import type { AppRegistry } from './app-registry.ts';
 import type { Authenticator, AuthorizeHook } from './auth/index.ts';
+import { limitSettings } from './limit-options.ts';
+import type { LimitOptions } from './limit-options.ts';
 import { DEFAULT_MAX_REPLAY_BYTES, DEFAULT_MAX_REPLAY_MESSAGES } from './replay-ring.ts';
 import type { SessionEndHook } from './session-end-hook.ts';
 import type { SessionHook } from './session-hook.ts';
@@ -75,7 +77,7 @@ export const DEFAULT_SESSION_END_TIMEOUT_MS = 30_000;
 export const DEFAULT_OPEN_METRICS = false;
 
 /** What `createServer` is given. Every number is validated; every duration is in milliseconds. */
-export interface ServerOptions {
+export interface ServerOptions extends LimitOptions {
   /** What is served: agents by the name of their app, or what `loadAgents` found. */
   readonly agents: Readonly<Record<string, Agent>> | AppRegistry;
   /** The model of agents that bring none. */
@@ -185,6 +187,7 @@ const adminToken = z
   .regex(ADMIN_TOKEN_PATTERN, 'give visible ASCII characters, and no blank');
 
 const settingsSchema = z.object({
+  ...limitSettings,
   drainTimeoutMs: durationMs.default(DEFAULT_DRAIN_TIMEOUT_MS),
   preDrainDelayMs: durationMs.default(DEFAULT_PRE_DRAIN_DELAY_MS),
   drainProgressMs: boundMs.default(DEFAULT_DRAIN_PROGRESS_MS),

@@ -7,13 +7,15 @@ import { HOLDFAST_SUBPROTOCOL } from '../protocol/index.ts';
 import type { SessionKey } from '../session/index.ts';
 import { askerOfUpgrade } from './auth/index.ts';
 import type { Asker, Identity } from './auth/index.ts';
-import { BadRequestError, UnavailableError } from './errors.ts';
+import { BadRequestError, LimitReachedError, UnavailableError } from './errors.ts';
 import { httpFailureOf } from './http-errors.ts';
+import type { HttpFailure } from './http-errors.ts';
 import { sessionKey } from './calls.ts';
 import { LiveCall } from './live-call.ts';
 import type { LiveCallOptions } from './live-call.ts';
 import type { ClientWire } from './client-wire.ts';
 import { parseLiveQuery } from './live-query.ts';
+import { checkRequestShape } from './request-shape.ts';
 import type { ServerContext } from './server-context.ts';
 
 export const RUN_LIVE_PATH = '/run_live';
@@ -25,7 +27,7 @@ export const RUN_LIVE_PATH = '/run_live';
 const OVERSIZE_FACTOR = 2;
 
 /** What a client that was let in asks for. */
-type AskedCall = Pick<LiveCallOptions, 'wire' | 'key' | 'runConfig' | 'identity'>;
+type AskedCall = Pick<LiveCallOptions, 'wire' | 'key' | 'runConfig' | 'identity' | 'address'>;
 
 /** Turns upgrades of `/run_live` into live calls. */
 export class LiveUpgrades {
@@ -57,7 +59,7 @@ export class LiveUpgrades {
     try {
       asked = this.#vet(request);
     } catch (error) {
-      refuseUpgrade(socket, error);
+      this.#refuse(socket, error);
       return;
     }
     if (isThenable(asked)) void this.#whenVetted(asked, request, socket, head);
@@ -81,7 +83,7 @@ export class LiveUpgrades {
       if (!socket.destroyed) this.#accept(asked, request, socket, head);
     } catch (error) {
       owner.release(socket);
-      refuseUpgrade(socket, error);
+      this.#refuse(socket, error);
     }
   }
 
@@ -90,7 +92,7 @@ export class LiveUpgrades {
     try {
       call = this.#admit(asked);
     } catch (error) {
-      refuseUpgrade(socket, error);
+      this.#refuse(socket, error);
       return;
     }
     // Counted from here on: a drain that begins during the handshake waits for it (clause D5).
@@ -103,12 +105,20 @@ export class LiveUpgrades {
     });
   }
 
+  #refuse(socket: Duplex, error: unknown): void {
+    const { status, body } = refuseUpgrade(socket, error);
+    this.#context.owner.log.debug('upgrade refused', { status, code: body.code });
+  }
+
   /** What an upgrade asks for, and who does: with what that one may. @throws what the upgrade is refused for. */
   #vet(request: IncomingMessage): AskedCall | Promise<AskedCall> {
-    const { hosts, access } = this.#context;
+    const { hosts, access, admission, addresses } = this.#context;
     const { host, origin } = request.headers;
     hosts.check(host, origin);
-    const asker = askerOfUpgrade(request);
+    checkRequestShape(request.url ?? '', request.rawHeaders.length / 2);
+    const asker = askerOfUpgrade(request, addresses);
+    // Before a token is looked at: who tries one after the other is slowed down.
+    admission.upgrade(asker.address);
     // Who is not known is told nothing of what it has asked for.
     const identity = access.identify(asker);
     return isThenable(identity)
@@ -124,7 +134,7 @@ export class LiveUpgrades {
     const wire = wireOf(request.headers['sec-websocket-protocol']);
     const { key, runConfig } = parseLiveQuery(asker.query);
     const { appName, userId, id: sessionId } = key;
-    const asked = { wire, key, runConfig, identity };
+    const asked = { wire, key, runConfig, identity, address: asker.address };
     const permission = this.#context.access.permit(asker, identity, 'run_live', {
       appName,
       userId,
@@ -133,24 +143,28 @@ export class LiveUpgrades {
     return isThenable(permission) ? permission.then(() => asked) : asked;
   }
 
-  /** @throws UnavailableError when it is not taken now. */
+  /** @throws UnavailableError, LimitReachedError when it is not taken now. */
   #admit(asked: AskedCall): LiveCall {
     const context = this.#context;
+    const { admission } = context;
+    const { wire, key, address } = asked;
+    const visitor = { userId: key.userId, address };
     // A server that takes nothing new has not done with what it has: who may have lost its connection to that is heard.
-    const refusal = refusalOf(context);
-    const { wire, key } = asked;
+    const refusal = refusalOf(() => admission.liveSession(visitor));
     if (refusal !== undefined && !(wire === HOLDFAST_SUBPROTOCOL && isResumable(context, key))) throw refusal;
-    return new LiveCall({ context, ...asked, mayOnlyResume: refusal !== undefined });
+    const call = new LiveCall({ context, ...asked, mayOnlyResume: refusal !== undefined });
+    admission.hold(call, visitor);
+    return call;
   }
 }
 
 /** What no new session is taken for; undefined where one is. */
-function refusalOf({ admit }: ServerContext): Error | undefined {
+function refusalOf(admit: () => void): Error | undefined {
   try {
     admit();
     return undefined;
   } catch (error) {
-    if (error instanceof UnavailableError) return error;
+    if (error instanceof UnavailableError || error instanceof LimitReachedError) return error;
     throw error;
   }
 }
@@ -176,8 +190,9 @@ function pathOf(url: string | undefined): string {
 }
 
 /** Answers an upgrade with an HTTP error and ends the connection. */
-export function refuseUpgrade(socket: Duplex, error: unknown): void {
-  const { status, headers, body } = httpFailureOf(error);
+export function refuseUpgrade(socket: Duplex, error: unknown): HttpFailure {
+  const failure = httpFailureOf(error);
+  const { status, headers, body } = failure;
   const text = JSON.stringify(body);
   const fields = {
     ...headers,
@@ -189,4 +204,5 @@ export function refuseUpgrade(socket: Duplex, error: unknown): void {
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${text}`, () =>
     socket.destroy(),
   );
+  return failure;
 }

@@ -355,7 +355,7 @@ describe('who is not let in', () => {
     expect(told()).toHaveLength(2);
     expect(told()[1]).toEqual([
       'not let in',
-      { reason: 'malformed', address: '127.0.0.1', method: 'GET', path: '/list-apps', moreBefore: 49 },
+      { reason: 'malformed', address: '127.0.0.1', method: 'GET', at: '/list-apps', moreBefore: 49 },
     ]);
     const metrics = (await ask(test, PROGRAM, 'GET', '/metrics')).text;
     expect(metrics).toContain('holdfast_auth_failures_total{reason="missing"} 50\n');

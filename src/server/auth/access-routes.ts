@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import type { Context } from 'hono';
+import type { ClientAddresses } from '../client-address.ts';
 import type { Access } from './access.ts';
 import { askerOf } from './asker.ts';
 import type { Action, ActionTarget } from './authorize-hook.ts';
@@ -21,18 +22,18 @@ export function identityOf(c: Context): Identity | undefined {
  * What names no user in its path is for who may speak as everybody, unless it asks for itself. So a route that is forgotten
  * here is closed.
  */
-export function accessRoutes(access: Access): Hono {
+export function accessRoutes(access: Access, addresses: ClientAddresses): Hono {
   const routes = new Hono();
 
   routes.use(async (c, next) => {
-    const identity = await access.identify(askerOf(c));
+    const identity = await access.identify(askerOf(c, addresses));
     if (identity !== undefined) identities.set(c, identity);
     await next();
   });
 
   const settled = new WeakSet<Context>();
   const ask = async (c: Context, action: Action, target?: ActionTarget): Promise<void> => {
-    await access.permit(askerOf(c), identityOf(c), action, target);
+    await access.permit(askerOf(c, addresses), identityOf(c), action, target);
     settled.add(c);
   };
 

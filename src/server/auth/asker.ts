@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context } from 'hono';
+import type { ClientAddresses } from '../client-address.ts';
 
 /** A request as access to it is decided, whichever way it came. */
 export interface Asker {
@@ -7,7 +8,7 @@ export interface Asker {
   /** Without the query. */
   readonly path: string;
   readonly query: URLSearchParams;
-  /** The address of the connection; undefined where it is not known. */
+  /** Where it is; undefined where that is not known. */
   readonly address: string | undefined;
   /** A header by its name, in lower case. */
   header(name: string): string | undefined;
@@ -15,31 +16,31 @@ export interface Asker {
 
 /** What a request of Hono has beneath it when it came over `node:http`. */
 interface NodeEnv {
-  readonly incoming?: Pick<IncomingMessage, 'socket' | 'rawHeaders' | 'url'>;
+  readonly incoming?: Pick<IncomingMessage, 'socket'>;
 }
 
-export function incomingOf(c: Context): NodeEnv['incoming'] {
+function incomingOf(c: Context): NodeEnv['incoming'] {
   return (c.env as NodeEnv | undefined)?.incoming;
 }
 
-export function askerOf(c: Context): Asker {
+export function askerOf(c: Context, addresses: ClientAddresses): Asker {
   const { searchParams } = new URL(c.req.url);
   return {
     method: c.req.method,
     path: c.req.path,
     query: searchParams,
-    address: incomingOf(c)?.socket.remoteAddress,
+    address: addresses.of(incomingOf(c)?.socket.remoteAddress, c.req.header('x-forwarded-for')),
     header: (name) => c.req.header(name),
   };
 }
 
-export function askerOfUpgrade(request: IncomingMessage): Asker {
+export function askerOfUpgrade(request: IncomingMessage, addresses: ClientAddresses): Asker {
   const { pathname, searchParams } = new URL(request.url ?? '', 'http://localhost');
   return {
     method: request.method ?? 'GET',
     path: pathname,
     query: searchParams,
-    address: request.socket.remoteAddress,
+    address: addresses.of(request.socket.remoteAddress, request.headers['x-forwarded-for']),
     header: (name) => {
       const value = request.headers[name];
       return typeof value === 'object' ? value.join(', ') : value;

@@ -45,12 +45,12 @@ export class AuthFailures {
       told.since += 1;
       return;
     }
-    // The path and never the query: whatever secret was brought may stand there.
+    // Where it went, and neither the query, in which there may be a secret, nor the path with the id of a user in it.
     this.#log.warn('not let in', {
       reason,
       address,
       method: asker.method,
-      path: asker.path.slice(0, MAX_LOGGED_PATH),
+      at: `/${asker.path.split('/', 2)[1] ?? ''}`.slice(0, MAX_LOGGED_CHARACTERS),
       ...(told.since === 0 ? {} : { moreBefore: told.since }),
     });
     told.untilMs = nowMs + AUTH_LOG_INTERVAL_MS;
@@ -73,7 +73,7 @@ export class AuthFailures {
   }
 }
 
-const MAX_LOGGED_PATH = 100;
+const MAX_LOGGED_CHARACTERS = 40;
 /** No address looks like it. */
 const ALL_OTHERS = '*';
 

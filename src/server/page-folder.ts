@@ -1,0 +1,28 @@
+import { realpath } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import { serveStatic } from '@hono/node-server/serve-static';
+import type { MiddlewareHandler } from 'hono';
+
+/**
+ * Serves what stands in `folder`, by its real path: a link in it that leads out of it leads nowhere. What a path may look
+ * like is checked by who serves the files; what there is no file for is left to the routes that follow.
+ */
+export function pageFiles(folder: string): MiddlewareHandler {
+  const serve = serveStatic({ root: folder });
+  return async (c, next) => {
+    if (await isInside(folder, c.req.path)) return serve(c, next);
+    await next();
+    return undefined;
+  };
+}
+
+async function isInside(folder: string, path: string): Promise<boolean> {
+  try {
+    const root = await realpath(folder);
+    const found = await realpath(join(root, path));
+    return found === root || found.startsWith(root + sep);
+  } catch {
+    // There is none, or its name is none.
+    return false;
+  }
+}
