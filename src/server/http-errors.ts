@@ -1,4 +1,5 @@
 import type { Context } from 'hono';
+import { routePath } from 'hono/route';
 import { HoldfastError, describeError } from '../kernel/index.ts';
 import type { ErrorCode, Logger } from '../kernel/index.ts';
 import { AdminDeniedError, LimitReachedError, UnavailableError, textForClients } from './errors.ts';
@@ -66,8 +67,14 @@ function headersOf(error: HoldfastError): Record<string, string> {
 }
 
 /** Answers a request whose handler threw. */
-export function answerError(error: unknown, c: Context, log: Logger): Response {
-  const { status, headers, body } = httpFailureOf(error);
-  if (status === 500) log.error('request failed', { path: c.req.path, error: describeError(error) });
-  return c.json(body, status, { ...headers });
+export function answerError(
+  error: unknown,
+  c: Context,
+  log: Logger,
+): { response: Response; failure: HttpFailure } {
+  const failure = httpFailureOf(error);
+  const { status, headers, body } = failure;
+  // The route and not the path, which has the id of a user in it.
+  if (status === 500) log.error('request failed', { route: routePath(c, -1), error: describeError(error) });
+  return { response: c.json(body, status, { ...headers }), failure };
 }

@@ -5,21 +5,26 @@ import { adminRoutes } from './admin-routes.ts';
 import { BodyTooLargeError } from './errors.ts';
 import { answerError } from './http-errors.ts';
 import { insideOf } from './page-folder.ts';
+import { metricsPage } from './metrics-page.ts';
 import { PROMETHEUS_TEXT } from './prometheus.ts';
 import { requestLog } from './request-log.ts';
 import { requestShape } from './request-shape.ts';
-import { runRoutes } from './run-routes.ts';
+import { beginsTurn, runRoutes } from './run-routes.ts';
 import type { ServerContext } from './server-context.ts';
 import { sessionRoutes } from './session-routes.ts';
 import { HOLDFAST_VERSION } from './version.ts';
 
 /** Every route but the WebSocket's. */
 export function createRoutes(context: ServerContext): Hono {
-  const { apps, calls, drain, hosts, limits, metrics, owner, refusals } = context;
+  const { apps, drain, hosts, limits, metrics, owner, refusals } = context;
   const app = new Hono();
 
   app.use(requestLog(owner));
-  app.onError((error, c) => answerError(error, c, owner.log));
+  app.onError((error, c) => {
+    const { failure, response } = answerError(error, c, owner.log);
+    if (beginsTurn(c.req)) metrics.sessionRefused(failure.body.code);
+    return response;
+  });
   app.notFound((c) => c.json({ error: 'Not found', detail: 'Not found', code: 'HOLDFAST_NOT_FOUND' }, 404));
 
   // Probes come from load balancers that ask by address, and tell nothing: they are answered to anybody.
@@ -52,9 +57,7 @@ export function createRoutes(context: ServerContext): Hono {
       language_version: process.versions.node,
     }),
   );
-  app.get('/metrics', (c) =>
-    c.body(metrics.render(calls.size, refusals.samples), 200, { 'content-type': PROMETHEUS_TEXT }),
-  );
+  app.get('/metrics', (c) => c.body(metricsPage(context), 200, { 'content-type': PROMETHEUS_TEXT }));
   app.get('/list-apps', (c) => {
     if (c.req.query('detailed') !== 'true') return c.json(apps.names);
     return c.json({

@@ -48,6 +48,11 @@ export function runRoutes(context: ServerContext): Hono {
   return routes;
 }
 
+/** Whether a request is one for a text turn. */
+export function beginsTurn({ method, path }: { readonly method: string; readonly path: string }): boolean {
+  return method === 'POST' && (path.endsWith('/run') || path.endsWith('/run_sse'));
+}
+
 /** Checks a request and starts its turn. What it throws is answered as an error of the whole request. */
 async function beginTurn(
   context: ServerContext,

@@ -9,6 +9,7 @@ import type { Drain } from './drain.ts';
 import type { HostCheck } from './host-check.ts';
 import type { ServerMetrics } from './metrics.ts';
 import type { Refusals } from './refusals.ts';
+import type { RuntimeMetrics } from './runtime-metrics.ts';
 import type { ServerLimits } from './server-options.ts';
 import type { SessionEndHook } from './session-end-hook.ts';
 import type { SessionHook } from './session-hook.ts';
@@ -40,6 +41,8 @@ export interface ServerContext {
   /** Who may begin something new. */
   readonly admission: Admission;
   readonly refusals: Refusals;
+  /** The process it runs in, watched as long as it is there. */
+  readonly runtime: RuntimeMetrics;
   /** Where clients are, through the proxies that are believed. */
   readonly addresses: ClientAddresses;
 }

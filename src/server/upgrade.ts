@@ -54,6 +54,7 @@ export class LiveUpgrades {
     } catch (error) {
       const { status, body } = refuseUpgrade(socket, error);
       log.debug('upgrade refused', { status, code: body.code });
+      this.#context.metrics.sessionRefused(body.code);
       return;
     }
     // Counted from here on: a drain that begins during the handshake waits for it (clause D5).
