@@ -6,6 +6,8 @@ import { Histogram, LabelledCounter, formatMetric } from './prometheus.ts';
 import type { Sample } from './prometheus.ts';
 import type { HookOutcome } from './session-end-hook.ts';
 import { SessionMetrics } from './session-metrics.ts';
+import { AUTH_FAILURE_REASONS } from './auth/errors.ts';
+import type { AuthFailureReason } from './auth/errors.ts';
 
 /** What a reconnect came to; `ended`: the session ended before its model was back. */
 type Outcome = 'resumed' | 'reseeded' | 'exhausted' | 'ended';
@@ -60,6 +62,7 @@ export class ServerMetrics {
   readonly #turns = new LabelledCounter(
     TURN_KINDS.flatMap((kind) => TURN_OUTCOMES.map((outcome) => ({ kind, outcome }))),
   );
+  readonly #authFailures = new LabelledCounter(AUTH_FAILURE_REASONS.map((reason) => ({ reason })));
   readonly #closed = new LabelledCounter(Object.keys(END_REASONS).map((reason) => ({ reason })));
 
   /** Counts a live session from before its start to its end. It is not held: its listeners end with it. */
@@ -93,6 +96,11 @@ export class ServerMetrics {
   /** The end-of-session hook has run. */
   hookEnded(outcome: HookOutcome): void {
     this.#hooks.add({ outcome });
+  }
+
+  /** Somebody was not let in. */
+  authFailed(reason: AuthFailureReason): void {
+    this.#authFailures.add({ reason });
   }
 
   /** A message of a client was refused or dropped, with this error. */
@@ -202,6 +210,12 @@ export class ServerMetrics {
         'counter',
         'What came of the end-of-session hook.',
         this.#hooks.samples,
+      ),
+      formatMetric(
+        'holdfast_auth_failures_total',
+        'counter',
+        'Requests and upgrades that were not let in, by why.',
+        this.#authFailures.samples,
       ),
       formatMetric(
         'holdfast_sessions_refused_total',

@@ -1,4 +1,6 @@
 import { BYTES_PER_SAMPLE, decodeAudioFrame, encodeAudioFrame } from '../protocol/index.ts';
+import { BlockPool, lastPieceStart } from '../session/block-pool.ts';
+import type { Block } from '../session/block-pool.ts';
 
 /** A message of `holdfast.v1` as it goes over the wire. */
 export type WireMessage = string | Uint8Array;
@@ -36,7 +38,9 @@ export interface Missed {
 
 interface Kept {
   readonly seq: number;
-  readonly message: WireMessage;
+  /** The text of an event, or the block that a frame of audio was copied into. */
+  readonly held: string | Block;
+  readonly start: number;
   /** Of audio: how many samples there are with the end of this frame. */
   readonly endSamples: number | undefined;
   readonly bytes: number;
@@ -48,10 +52,12 @@ const ENTRY_BYTES = 64;
 /**
  * What a client was sent last, in its order, to be sent again when it comes back (clauses H2, L).
  *
- * It knows the last message that it has let go of, and so whether a client has missed more than is left.
+ * Frames of audio are copied: they are small pieces of memory that others are cut from too. It knows the last message that it
+ * has let go of, and so whether a client has missed more than is left.
  */
 export class ReplayRing {
   readonly #limits: ReplayLimits;
+  readonly #blocks = new BlockPool();
   #kept: Kept[] = [];
   /** Where the oldest message stands. */
   #head = 0;
@@ -87,9 +93,11 @@ export class ReplayRing {
   }
 
   push(seq: number, message: WireMessage, endSamples?: number): void {
-    const size = typeof message === 'string' ? message.length * 2 : message.byteLength;
-    const bytes = size + ENTRY_BYTES;
-    this.#kept.push({ seq, message, endSamples, bytes });
+    const isText = typeof message === 'string';
+    const bytes = ENTRY_BYTES + (isText ? message.length * 2 : message.byteLength);
+    const held = isText ? message : this.#blocks.keep(message);
+    const start = typeof held === 'string' ? 0 : lastPieceStart(held, message.length);
+    this.#kept.push({ seq, held, start, endSamples, bytes });
     this.#bytes += bytes;
     this.#lastSeq = seq;
     this.#sentSamples = endSamples ?? this.#sentSamples;
@@ -137,8 +145,10 @@ export class ReplayRing {
     if (oldest.endSamples === undefined) this.#goneSeq = oldest.seq;
     else this.#goneSamples = oldest.endSamples;
     this.#bytes -= oldest.bytes;
+    if (typeof oldest.held !== 'string') this.#blocks.letGo(oldest.held);
     this.#kept[this.#head] = GONE;
     this.#head += 1;
+    if (this.messages === 0) this.#blocks.rest();
     // Moving the tail down once half the array is spent keeps both the work and the memory constant on average.
     if (this.#head * 2 < this.#kept.length) return;
     this.#kept = this.#kept.slice(this.#head);
@@ -147,15 +157,19 @@ export class ReplayRing {
 }
 
 /** Stands where a message stood, so that the array does not hold it. */
-const GONE: Kept = { seq: 0, message: '', endSamples: undefined, bytes: 0 };
+const GONE: Kept = { seq: 0, held: '', start: 0, endSamples: undefined, bytes: 0 };
 
-function eventAfter({ seq, message }: Kept, lastSeq: number): WireMessage | undefined {
-  return seq > lastSeq ? message : undefined;
+function eventAfter({ seq, held }: Kept, lastSeq: number): WireMessage | undefined {
+  return seq > lastSeq && typeof held === 'string' ? held : undefined;
 }
 
 /** The rest of a frame of which the client has the beginning. */
-function audioFrom({ message, endSamples = 0 }: Kept, fromSamples: number): WireMessage | undefined {
-  if (endSamples <= fromSamples || typeof message === 'string') return undefined;
+function audioFrom(
+  { held, start, bytes, endSamples = 0 }: Kept,
+  fromSamples: number,
+): WireMessage | undefined {
+  if (endSamples <= fromSamples || typeof held === 'string') return undefined;
+  const message = held.bytes.slice(start, start + bytes - ENTRY_BYTES);
   const frame = decodeAudioFrame(message);
   if (frame === undefined || frame.positionSamples >= fromSamples) return message;
   const known = fromSamples - frame.positionSamples;

@@ -3,6 +3,7 @@ import type { ReconnectOptions, SessionStore } from '../session/index.ts';
 import type { Admission } from './admission.ts';
 import type { AdminAccess } from './admin-access.ts';
 import type { AppRegistry, ServedAgent } from './app-registry.ts';
+import type { Access } from './auth/index.ts';
 import type { Calls } from './calls.ts';
 import type { ClientAddresses } from './client-address.ts';
 import type { Drain } from './drain.ts';
@@ -24,6 +25,8 @@ export interface ServerContext {
   readonly calls: Calls;
   readonly drain: Drain;
   readonly hosts: HostCheck;
+  /** Who may speak to this server. */
+  readonly access: Access;
   /** Who may administer it. */
   readonly admin: AdminAccess;
   readonly metrics: ServerMetrics;
