@@ -92,14 +92,9 @@ function challengeOf({ reason }: UnauthorizedError): string {
 }
 
 /** Answers a request whose handler threw. */
-export function answerError(
-  error: unknown,
-  c: Context,
-  log: Logger,
-): { response: Response; failure: HttpFailure } {
-  const failure = httpFailureOf(error);
-  const { status, headers, body } = failure;
+export function answerError(error: unknown, c: Context, log: Logger): Response {
+  const { status, headers, body } = httpFailureOf(error);
   // The route and not the path, which has the id of a user in it.
   if (status === 500) log.error('request failed', { route: routePath(c, -1), error: describeError(error) });
-  return { response: c.json(body, status, { ...headers }), failure };
+  return c.json(body, status, { ...headers });
 }

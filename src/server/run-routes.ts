@@ -49,13 +49,19 @@ export function runRoutes(context: ServerContext): Hono {
   return routes;
 }
 
-/** Whether a request is one for a text turn. */
-export function beginsTurn({ method, path }: { readonly method: string; readonly path: string }): boolean {
-  return method === 'POST' && (path.endsWith('/run') || path.endsWith('/run_sse'));
+/** Begins a turn; where it cannot, that is counted. */
+async function beginTurn(...asked: Parameters<typeof startTurn>): Promise<TextTurn> {
+  try {
+    return await startTurn(...asked);
+  } catch (error) {
+    const [{ metrics }] = asked;
+    metrics.sessionRefused(httpFailureOf(error).body.code);
+    throw error;
+  }
 }
 
 /** Checks a request and starts its turn. What it throws is answered as an error of the whole request. */
-async function beginTurn(
+async function startTurn(
   context: ServerContext,
   c: Context,
   kind: 'run' | 'run_sse',
