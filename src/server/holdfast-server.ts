@@ -20,6 +20,7 @@ import { listenHttp } from './http-listener.ts';
 import type { ListenAddress } from './http-listener.ts';
 import { ServerMetrics } from './metrics.ts';
 import { Refusals } from './refusals.ts';
+import { ReplayBudget } from './replay-ring.ts';
 import { createRoutes } from './routes.ts';
 import type { ServerContext } from './server-context.ts';
 import { SERVER_CLOSE_TIMEOUT_MS, parseServerLimits } from './server-options.ts';
@@ -95,6 +96,7 @@ export class HoldfastServer implements AsyncDisposable {
       serve: (appName) => servedAgent(apps, appName, model),
       admission: new Admission({ owner: root, limits, calls, drain, refusals }),
       refusals,
+      replayBudget: new ReplayBudget(limits.maxTotalReplayBytes, () => refusals.note('replay_bytes')),
       addresses: new ClientAddresses(limits.trustProxy),
       end: (verb) => void this[verb](),
     };

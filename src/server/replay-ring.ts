@@ -34,6 +34,49 @@ export interface Missed {
   readonly messages: readonly WireMessage[];
 }
 
+/** What all rings of a server may keep together (clause L). */
+export class ReplayBudget {
+  readonly #maxBytes: number;
+  readonly #full: () => void;
+  /** Those that keep something. */
+  readonly #rings = new Set<ReplayRing>();
+  #bytes = 0;
+
+  /** `full` is called each time something has to be let go of for it. */
+  constructor(maxBytes: number, full: () => void = () => undefined) {
+    this.#maxBytes = maxBytes;
+    this.#full = full;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** How many rings keep something. */
+  get rings(): number {
+    return this.#rings.size;
+  }
+
+  /** A ring keeps so much more, or less. */
+  changed(ring: ReplayRing, byBytes: number): void {
+    this.#bytes += byBytes;
+    if (ring.bytes > 0) this.#rings.add(ring);
+    else this.#rings.delete(ring);
+    if (byBytes > 0) while (this.#bytes > this.#maxBytes && this.#rings.size > 0) this.#makeRoom();
+  }
+
+  /**
+   * The ring that keeps most gives up half of it: it belongs to who has read least, and others keep what they would come back
+   * to. Half of the most is so much that it is seldom looked for.
+   */
+  #makeRoom(): void {
+    let most: ReplayRing | undefined;
+    for (const ring of this.#rings) if (most === undefined || ring.bytes > most.bytes) most = ring;
+    most?.shrinkTo(most.bytes / 2);
+    this.#full();
+  }
+}
+
 interface Kept {
   readonly seq: number;
   readonly message: WireMessage;
@@ -52,6 +95,7 @@ const ENTRY_BYTES = 64;
  */
 export class ReplayRing {
   readonly #limits: ReplayLimits;
+  readonly #budget: ReplayBudget | undefined;
   #kept: Kept[] = [];
   /** Where the oldest message stands. */
   #head = 0;
@@ -60,11 +104,14 @@ export class ReplayRing {
   #sentSamples = 0;
   #goneSeq = 0;
   #goneSamples = 0;
+  #isClosed = false;
 
   constructor(
     limits: ReplayLimits = { maxBytes: DEFAULT_MAX_REPLAY_BYTES, maxMessages: DEFAULT_MAX_REPLAY_MESSAGES },
+    budget?: ReplayBudget,
   ) {
     this.#limits = limits;
+    this.#budget = budget;
   }
 
   /** The last event there was. */
@@ -90,9 +137,10 @@ export class ReplayRing {
     const size = typeof message === 'string' ? message.length * 2 : message.byteLength;
     const bytes = size + ENTRY_BYTES;
     this.#kept.push({ seq, message, endSamples, bytes });
-    this.#bytes += bytes;
     this.#lastSeq = seq;
     this.#sentSamples = endSamples ?? this.#sentSamples;
+    this.#changeBytes(bytes);
+    if (this.#isClosed) this.shrinkTo(0);
     while (this.#bytes > this.#limits.maxBytes || this.messages > this.#limits.maxMessages) this.#drop();
   }
 
@@ -127,6 +175,22 @@ export class ReplayRing {
     return { isComplete, seq: isComplete ? seq : Math.max(seq, this.#goneSeq), messages };
   }
 
+  /** Nobody comes back to it any more: it lets go of everything, and keeps nothing from here on. */
+  close(): void {
+    this.#isClosed = true;
+    this.shrinkTo(0);
+  }
+
+  /** Lets go of the oldest until no more than this is left. */
+  shrinkTo(bytes: number): void {
+    while (this.#bytes > bytes) this.#drop();
+  }
+
+  #changeBytes(by: number): void {
+    this.#bytes += by;
+    this.#budget?.changed(this, by);
+  }
+
   get #oldest(): Kept | undefined {
     return this.#kept[this.#head];
   }
@@ -136,7 +200,7 @@ export class ReplayRing {
     if (oldest === undefined) return;
     if (oldest.endSamples === undefined) this.#goneSeq = oldest.seq;
     else this.#goneSamples = oldest.endSamples;
-    this.#bytes -= oldest.bytes;
+    this.#changeBytes(-oldest.bytes);
     this.#kept[this.#head] = GONE;
     this.#head += 1;
     // Moving the tail down once half the array is spent keeps both the work and the memory constant on average.

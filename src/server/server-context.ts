@@ -9,6 +9,7 @@ import type { Drain } from './drain.ts';
 import type { HostCheck } from './host-check.ts';
 import type { ServerMetrics } from './metrics.ts';
 import type { Refusals } from './refusals.ts';
+import type { ReplayBudget } from './replay-ring.ts';
 import type { ServerLimits } from './server-options.ts';
 import type { SessionEndHook } from './session-end-hook.ts';
 import type { SessionHook } from './session-hook.ts';
@@ -40,6 +41,8 @@ export interface ServerContext {
   /** Who may begin something new. */
   readonly admission: Admission;
   readonly refusals: Refusals;
+  /** What is kept for all clients that may come back. */
+  readonly replayBudget: ReplayBudget;
   /** Where clients are, through the proxies that are believed. */
   readonly addresses: ClientAddresses;
 }
