@@ -5,6 +5,8 @@ import type { CallKind } from './calls.ts';
 import { LabelledCounter, formatMetric } from './prometheus.ts';
 import type { Sample } from './prometheus.ts';
 import type { HookOutcome } from './session-end-hook.ts';
+import { AUTH_FAILURE_REASONS } from './auth/errors.ts';
+import type { AuthFailureReason } from './auth/errors.ts';
 
 /** What a reconnect came to; `ended`: the session ended before its model was back. */
 type Outcome = 'resumed' | 'reseeded' | 'exhausted' | 'ended';
@@ -45,6 +47,7 @@ export class ServerMetrics {
   readonly #graces = new LabelledCounter(GRACES.map((outcome) => ({ outcome })));
   readonly #givenUp = new LabelledCounter(KINDS.map((kind) => ({ kind })));
   readonly #hooks = new LabelledCounter(HOOKS.map((outcome) => ({ outcome })));
+  readonly #authFailures = new LabelledCounter(AUTH_FAILURE_REASONS.map((reason) => ({ reason })));
   readonly #closed = new LabelledCounter(Object.keys(END_REASONS).map((reason) => ({ reason })));
 
   /** Counts a live session from before its start to its end. It is not held: its listeners end with it. */
@@ -82,6 +85,11 @@ export class ServerMetrics {
   /** The end-of-session hook has run. */
   hookEnded(outcome: HookOutcome): void {
     this.#hooks.add({ outcome });
+  }
+
+  /** Somebody was not let in. */
+  authFailed(reason: AuthFailureReason): void {
+    this.#authFailures.add({ reason });
   }
 
   /** In the text format of Prometheus. */
@@ -180,6 +188,12 @@ export class ServerMetrics {
         'counter',
         'What came of the end-of-session hook.',
         this.#hooks.samples,
+      ),
+      formatMetric(
+        'holdfast_auth_failures_total',
+        'counter',
+        'Requests and upgrades that were not let in, by why.',
+        this.#authFailures.samples,
       ),
     ].join('');
   }

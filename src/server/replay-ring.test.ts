@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { isCollected } from '../../test/support/garbage.ts';
 import { AudioChunk, decodeAudioFrame, encodeAudioFrame } from '../protocol/index.ts';
-import { ReplayBudget, ReplayRing } from './replay-ring.ts';
+import { ReplayBudget } from './replay-budget.ts';
+import { ReplayRing } from './replay-ring.ts';
 import type { WireMessage } from './replay-ring.ts';
 
 const LARGE = { maxBytes: 1_000_000, maxMessages: 1_000 };
@@ -83,6 +85,31 @@ describe('ReplayRing', () => {
     for (let seq = 1; seq <= 100_000; seq += 1) ring.push(seq, 'x');
     expect(ring.messages).toBe(100);
     expect(ring.bytes).toBe(100 * 66);
+  });
+
+  it('L H2 ring: keeps a frame, and not the memory around it', async () => {
+    const ring = new ReplayRing(LARGE);
+    const push = (): WeakRef<object> => {
+      const pool = new Uint8Array(100_000);
+      const frame = pool.subarray(40_000, 40_008 + 960);
+      frame.set(encodeAudioFrame('output', 0, new Uint8Array(960).fill(7)));
+      ring.push(1, frame, 480);
+      return new WeakRef(pool.buffer);
+    };
+    expect(await isCollected(push())).toBe(true);
+    const { messages } = ring.missedBy({ seq: 0, positionSamples: 0 });
+    expect(read(messages)).toEqual([[0, 480]]);
+  });
+
+  it('H2 ring: gives copies, which later frames do not write into', () => {
+    const ring = filled([480]);
+    const [first] = ring.missedBy({ seq: 0, positionSamples: 0 }).messages;
+    const before = Uint8Array.from(first as Uint8Array);
+    ring.heard(480);
+    for (let seq = 2; seq < 100; seq += 1) {
+      ring.push(seq, encodeAudioFrame('output', (seq - 1) * 480, new Uint8Array(960).fill(seq)), seq * 480);
+    }
+    expect(Uint8Array.from(first as Uint8Array)).toEqual(before);
   });
 
   it('H2 ring: what there never was is not known', () => {

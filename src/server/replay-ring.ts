@@ -1,4 +1,7 @@
 import { BYTES_PER_SAMPLE, decodeAudioFrame, encodeAudioFrame } from '../protocol/index.ts';
+import { BlockPool, lastPieceStart } from '../session/block-pool.ts';
+import type { Block } from '../session/block-pool.ts';
+import type { ReplayBudget } from './replay-budget.ts';
 
 /** A message of `holdfast.v1` as it goes over the wire. */
 export type WireMessage = string | Uint8Array;
@@ -34,52 +37,11 @@ export interface Missed {
   readonly messages: readonly WireMessage[];
 }
 
-/** What all rings of a server may keep together (clause L). */
-export class ReplayBudget {
-  readonly #maxBytes: number;
-  readonly #full: () => void;
-  /** Those that keep something. */
-  readonly #rings = new Set<ReplayRing>();
-  #bytes = 0;
-
-  /** `full` is called each time something has to be let go of for it. */
-  constructor(maxBytes: number, full: () => void = () => undefined) {
-    this.#maxBytes = maxBytes;
-    this.#full = full;
-  }
-
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  /** How many rings keep something. */
-  get rings(): number {
-    return this.#rings.size;
-  }
-
-  /** A ring keeps so much more, or less. */
-  changed(ring: ReplayRing, byBytes: number): void {
-    this.#bytes += byBytes;
-    if (ring.bytes > 0) this.#rings.add(ring);
-    else this.#rings.delete(ring);
-    if (byBytes > 0) while (this.#bytes > this.#maxBytes && this.#rings.size > 0) this.#makeRoom();
-  }
-
-  /**
-   * The ring that keeps most gives up half of it: it belongs to who has read least, and others keep what they would come back
-   * to. Half of the most is so much that it is seldom looked for.
-   */
-  #makeRoom(): void {
-    let most: ReplayRing | undefined;
-    for (const ring of this.#rings) if (most === undefined || ring.bytes > most.bytes) most = ring;
-    most?.shrinkTo(most.bytes / 2);
-    this.#full();
-  }
-}
-
 interface Kept {
   readonly seq: number;
-  readonly message: WireMessage;
+  /** The text of an event, or the block that a frame of audio was copied into. */
+  readonly held: string | Block;
+  readonly start: number;
   /** Of audio: how many samples there are with the end of this frame. */
   readonly endSamples: number | undefined;
   readonly bytes: number;
@@ -91,11 +53,13 @@ const ENTRY_BYTES = 64;
 /**
  * What a client was sent last, in its order, to be sent again when it comes back (clauses H2, L).
  *
- * It knows the last message that it has let go of, and so whether a client has missed more than is left.
+ * Frames of audio are copied: they are small pieces of memory that others are cut from too. It knows the last message that it
+ * has let go of, and so whether a client has missed more than is left.
  */
 export class ReplayRing {
   readonly #limits: ReplayLimits;
   readonly #budget: ReplayBudget | undefined;
+  readonly #blocks = new BlockPool();
   #kept: Kept[] = [];
   /** Where the oldest message stands. */
   #head = 0;
@@ -134,9 +98,11 @@ export class ReplayRing {
   }
 
   push(seq: number, message: WireMessage, endSamples?: number): void {
-    const size = typeof message === 'string' ? message.length * 2 : message.byteLength;
-    const bytes = size + ENTRY_BYTES;
-    this.#kept.push({ seq, message, endSamples, bytes });
+    const isText = typeof message === 'string';
+    const bytes = ENTRY_BYTES + (isText ? message.length * 2 : message.byteLength);
+    const held = isText ? message : this.#blocks.keep(message);
+    const start = typeof held === 'string' ? 0 : lastPieceStart(held, message.length);
+    this.#kept.push({ seq, held, start, endSamples, bytes });
     this.#lastSeq = seq;
     this.#sentSamples = endSamples ?? this.#sentSamples;
     this.#changeBytes(bytes);
@@ -201,8 +167,10 @@ export class ReplayRing {
     if (oldest.endSamples === undefined) this.#goneSeq = oldest.seq;
     else this.#goneSamples = oldest.endSamples;
     this.#changeBytes(-oldest.bytes);
+    if (typeof oldest.held !== 'string') this.#blocks.letGo(oldest.held);
     this.#kept[this.#head] = GONE;
     this.#head += 1;
+    if (this.messages === 0) this.#blocks.rest();
     // Moving the tail down once half the array is spent keeps both the work and the memory constant on average.
     if (this.#head * 2 < this.#kept.length) return;
     this.#kept = this.#kept.slice(this.#head);
@@ -211,15 +179,19 @@ export class ReplayRing {
 }
 
 /** Stands where a message stood, so that the array does not hold it. */
-const GONE: Kept = { seq: 0, message: '', endSamples: undefined, bytes: 0 };
+const GONE: Kept = { seq: 0, held: '', start: 0, endSamples: undefined, bytes: 0 };
 
-function eventAfter({ seq, message }: Kept, lastSeq: number): WireMessage | undefined {
-  return seq > lastSeq ? message : undefined;
+function eventAfter({ seq, held }: Kept, lastSeq: number): WireMessage | undefined {
+  return seq > lastSeq && typeof held === 'string' ? held : undefined;
 }
 
 /** The rest of a frame of which the client has the beginning. */
-function audioFrom({ message, endSamples = 0 }: Kept, fromSamples: number): WireMessage | undefined {
-  if (endSamples <= fromSamples || typeof message === 'string') return undefined;
+function audioFrom(
+  { held, start, bytes, endSamples = 0 }: Kept,
+  fromSamples: number,
+): WireMessage | undefined {
+  if (endSamples <= fromSamples || typeof held === 'string') return undefined;
+  const message = held.bytes.slice(start, start + bytes - ENTRY_BYTES);
   const frame = decodeAudioFrame(message);
   if (frame === undefined || frame.positionSamples >= fromSamples) return message;
   const known = fromSamples - frame.positionSamples;
