@@ -96,7 +96,9 @@ export class OutputQueue {
 
   /** Audio is dropped from its beginning on, so that what is missing is in one piece, until it has been told. */
   #drop(index: number): void {
-    const { frame, positionSamples, samples } = this.#waiting[index]!;
+    const audio = this.#waiting[index];
+    if (audio === undefined) return;
+    const { frame, positionSamples, samples } = audio;
     this.#bytes -= frame?.byteLength ?? 0;
     if (this.#gap === undefined) {
       this.#gap = { frame: undefined, positionSamples, samples };
@@ -110,8 +112,8 @@ export class OutputQueue {
   #flush(): void {
     const { stream, empty } = this.#options;
     let sent = 0;
-    while (sent < this.#waiting.length && !stream.writableNeedDrain) {
-      const next = this.#waiting[sent]!;
+    for (const next of this.#waiting) {
+      if (stream.writableNeedDrain) break;
       sent += 1;
       this.#bytes -= next.frame?.byteLength ?? 0;
       if (next === this.#gap) this.#gap = undefined;

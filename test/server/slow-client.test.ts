@@ -31,7 +31,7 @@ async function metric(test: TestServer, name: string): Promise<number> {
 }
 
 describe('L a client that does not read', () => {
-  it('L P29 is sent everything but the audio that waits too long, and told on holdfast.v1 which that was', async () => {
+  it('P29 L is sent everything but the audio that waits too long, and told on holdfast.v1 which that was', async () => {
     await using test = await startServer({ maxBufferedBytes: 200_000 });
     const client = await test.welcomed(await test.createSession());
     await until('connected', () => test.model.connections.length === 1);
@@ -63,7 +63,7 @@ describe('L a client that does not read', () => {
     expect(client.having('type', 'audioDropped')).toHaveLength(dropped.length);
   });
 
-  it('L P42 the same on the ADK wire, where only who looks for it is told', async () => {
+  it('P42 L the same on the ADK wire, where only who looks for it is told', async () => {
     await using test = await startServer({ maxBufferedBytes: 200_000 });
     const client = await test.adk(await test.createSession()).opened();
     await until('connected', () => test.model.connections.length === 1);
