@@ -22,6 +22,7 @@ import type { ListenAddress } from './http-listener.ts';
 import { ServerMetrics } from './metrics.ts';
 import { Refusals } from './refusals.ts';
 import { RuntimeMetrics } from './runtime-metrics.ts';
+import { ReplayBudget } from './replay-budget.ts';
 import { createRoutes } from './routes.ts';
 import type { ServerContext } from './server-context.ts';
 import { SERVER_CLOSE_TIMEOUT_MS, parseServerLimits } from './server-options.ts';
@@ -116,6 +117,7 @@ export class HoldfastServer implements AsyncDisposable {
       admission: new Admission({ owner: root, limits, calls, drain, refusals }),
       refusals,
       runtime: new RuntimeMetrics(root),
+      replayBudget: new ReplayBudget(limits.maxTotalReplayBytes, () => refusals.note('replay_bytes')),
       addresses: new ClientAddresses(limits.trustProxy),
       end: (verb) => void this[verb](),
     };

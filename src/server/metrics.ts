@@ -46,6 +46,7 @@ export class ServerMetrics {
   #handleRejections = 0;
   #replayedMs = 0;
   #audioGapMs = 0;
+  #droppedMs = 0;
   readonly #swapGap = new Histogram(GAP_BOUNDS_S);
   readonly #reconnectGap = new Histogram(GAP_BOUNDS_S);
   readonly #sessions = new SessionMetrics();
@@ -86,6 +87,11 @@ export class ServerMetrics {
   /** A live session has waited for a client that vanished. */
   waitedForClient(outcome: GraceOutcome): void {
     this.#graces.add({ outcome });
+  }
+
+  /** Audio did not leave for a client that does not keep up. */
+  audioDropped(ms: number): void {
+    this.#droppedMs += ms;
   }
 
   /** The end of a call took longer than it may. */
@@ -198,6 +204,12 @@ export class ServerMetrics {
         'counter',
         'Calls whose end took longer than it may, and was cut short.',
         this.#givenUp.samples,
+      ),
+      formatMetric(
+        'holdfast_client_audio_dropped_seconds_total',
+        'counter',
+        'Audio of agents that was dropped for clients which do not keep up.',
+        this.#droppedMs / 1_000,
       ),
       formatMetric(
         'holdfast_limits_reached_total',

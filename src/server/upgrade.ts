@@ -39,6 +39,8 @@ export class LiveUpgrades {
     this.#sockets = new WebSocketServer({
       noServer: true,
       clientTracking: false,
+      // Pings are answered as far as the client reads the answers.
+      autoPong: false,
       // Audio does not compress, and a compressor costs each session 290 kB and half as much CPU again.
       perMessageDeflate: false,
       maxPayload: context.limits.maxMessageBytes * OVERSIZE_FACTOR,
