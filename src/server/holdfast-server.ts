@@ -21,6 +21,8 @@ import { listenHttp } from './http-listener.ts';
 import type { ListenAddress } from './http-listener.ts';
 import { ServerMetrics } from './metrics.ts';
 import { Refusals } from './refusals.ts';
+import { RuntimeMetrics } from './runtime-metrics.ts';
+import { ReplayBudget } from './replay-budget.ts';
 import { createRoutes } from './routes.ts';
 import type { ServerContext } from './server-context.ts';
 import { SERVER_CLOSE_TIMEOUT_MS, parseServerLimits } from './server-options.ts';
@@ -115,6 +117,8 @@ export class HoldfastServer implements AsyncDisposable {
       serve: (appName) => servedAgent(apps, appName, model),
       admission: new Admission({ owner: root, limits, calls, drain, refusals }),
       refusals,
+      runtime: new RuntimeMetrics(root),
+      replayBudget: new ReplayBudget(limits.maxTotalReplayBytes, () => refusals.note('replay_bytes')),
       addresses: new ClientAddresses(limits.trustProxy),
       end: (verb) => void this[verb](),
     };

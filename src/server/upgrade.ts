@@ -39,6 +39,8 @@ export class LiveUpgrades {
     this.#sockets = new WebSocketServer({
       noServer: true,
       clientTracking: false,
+      // Pings are answered as far as the client reads the answers.
+      autoPong: false,
       // Audio does not compress, and a compressor costs each session 290 kB and half as much CPU again.
       perMessageDeflate: false,
       maxPayload: context.limits.maxMessageBytes * OVERSIZE_FACTOR,
@@ -107,7 +109,9 @@ export class LiveUpgrades {
 
   #refuse(socket: Duplex, error: unknown): void {
     const { status, body } = refuseUpgrade(socket, error);
-    this.#context.owner.log.debug('upgrade refused', { status, code: body.code });
+    const { metrics, owner } = this.#context;
+    metrics.sessionRefused(body.code);
+    owner.log.debug('upgrade refused', { status, code: body.code });
   }
 
   /** What an upgrade asks for, and who does: with what that one may. @throws what the upgrade is refused for. */
