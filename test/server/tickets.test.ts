@@ -136,7 +136,7 @@ describe('the client, on a server that asks who it is', () => {
         sockets.push(this);
       }
     };
-    await using client = connect(test, { ticket, webSocket: Noted as unknown as WebSocketConstructor });
+    await using client = connect(test, { ticket, webSocket: Noted });
     await client.opened;
     await until('the model is there', () => test.model.connections.length === 1);
     const returned = new Promise((resolve) => client.on('returned', resolve));
@@ -193,7 +193,7 @@ describe('the client, on a server that asks who it is', () => {
     };
     await using client = connect(test, {
       token: () => token,
-      webSocket: Noted as unknown as WebSocketConstructor,
+      webSocket: Noted,
     });
     await client.opened;
     await until('the model is there', () => test.model.connections.length === 1);
