@@ -103,6 +103,7 @@ export class LiveCall implements Call {
 
   goAway(timeLeftMs: number): void {
     this.#seat.goAway(timeLeftMs);
+    this.#session?.announceDrain(timeLeftMs);
   }
 
   snapshot(): CallSnapshot {
@@ -117,13 +118,18 @@ export class LiveCall implements Call {
       model: session === undefined ? 'none' : session.isConnected ? 'connected' : 'connecting',
       agent: session?.currentAgent.name,
       resources: this.#scope.resources(),
-      isToldToGo: this.#seat.isToldToGo,
+      isToldToGo: this.#seat.timeLeftMs !== undefined,
     };
   }
 
   /** Whether a client that has lost its connection could go on with this live session. */
   get isResumable(): boolean {
     return !this.#isOver && this.#seat.isResumable && this.#session !== undefined;
+  }
+
+  get mayBeResumed(): boolean {
+    const { clientGraceMs, closeOnDisconnect } = this.#options.context.limits;
+    return !this.#isOver && this.#seat.isResumable && (clientGraceMs > 0 || !closeOnDisconnect);
   }
 
   /** Whether nobody is about to say anything in the live session. */
@@ -216,6 +222,8 @@ export class LiveCall implements Call {
     this.#session = session;
     this.#job.holds(session);
     session.on('event', (event) => this.#seat.event(event));
+    const { timeLeftMs } = this.#seat;
+    if (timeLeftMs !== undefined) session.announceDrain(timeLeftMs);
     callSessionHook(context.onLiveSession, session, this.#scope.log);
     this.#seat.welcome({
       sessionId: stored.id,
