@@ -5,7 +5,7 @@ import type { Content } from '../protocol/index.ts';
 import type { SessionKey } from '../session/index.ts';
 import { BadRequestError, SessionNotFoundError } from './errors.ts';
 import { httpFailureOf } from './http-errors.ts';
-import { booleanField, checkedName, jsonBody, objectField, stringField } from './request-input.ts';
+import { addressOf, booleanField, checkedName, jsonBody, objectField, stringField } from './request-input.ts';
 import type { JsonBody } from './request-input.ts';
 import type { ServerContext } from './server-context.ts';
 import { TextTurn } from './text-turn.ts';
@@ -55,9 +55,11 @@ async function beginTurn(
   kind: 'run' | 'run_sse',
   emit: (event: string) => void,
 ): Promise<TextTurn> {
-  context.admit();
+  const { admission } = context;
+  admission.anybody();
   const body = await jsonBody(c);
   const key = keyOf(body);
+  const visitor = { userId: key.userId, address: addressOf(context, c) };
   const served = context.serve(key.appName);
   const message = messageOf(body);
   const stateDelta = objectField(body, 'stateDelta', 'state_delta') ?? {};
@@ -68,9 +70,10 @@ async function beginTurn(
     );
   }
   // Asked again: the server may have begun to refuse while the body was on its way.
-  context.admit();
+  admission.liveSession(visitor);
   const turn = new TextTurn({ context, kind, key, served, message, stateDelta, streaming, emit });
   context.calls.add(turn);
+  admission.hold(turn, visitor);
   return turn;
 }
 
