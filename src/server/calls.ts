@@ -22,6 +22,8 @@ export interface Call {
   end(reason: CallEnd, words?: string): void;
   /** How it stands. */
   snapshot(): CallSnapshot;
+  /** Whether it only took in a client that came to go on with another call: it is none of its own. */
+  readonly isPassing: boolean;
   /** Whether its client, having lost its connection, could come back to it on a new one. */
   readonly mayBeResumed: boolean;
   /** Tells the client, and who speaks to it, that the server is going away. */
@@ -48,7 +50,7 @@ export class Calls {
     return this.#underWay.size;
   }
 
-  /** How many there have ever been. */
+  /** How many there have ever been; those that only took a client in for another one do not count. */
   get total(): number {
     return this.#total;
   }
@@ -72,6 +74,7 @@ export class Calls {
     this.#total += 1;
     void call.over.then(() => {
       this.#underWay.delete(call);
+      if (call.isPassing) this.#total -= 1;
       this.#onOver?.();
     });
   }

@@ -1,7 +1,7 @@
 import { Deadline } from '../kernel/index.ts';
 import type { Lifetime, Timer } from '../kernel/index.ts';
 import type { Calls } from './calls.ts';
-import { GoAwayBatches } from './go-away-batches.ts';
+import { tellAllToGo } from './go-away-batches.ts';
 
 /** How far a server has come with its end. It only ever moves downwards in this list. */
 export type DrainStage =
@@ -139,7 +139,7 @@ export class Drain {
     calls.whenOver(() => this.#callOver());
     this.#callOver();
     if (calls.size === 0) return;
-    scope.own('go away', new GoAwayBatches(scope, calls, Deadline.after(scope.clock, drainTimeoutMs)), {});
+    tellAllToGo(scope, calls, Deadline.after(scope.clock, drainTimeoutMs));
     scope.timer('drain timeout', drainTimeoutMs, () => this.#effects.close('shutdown'));
   }
 

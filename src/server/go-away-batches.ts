@@ -1,5 +1,5 @@
 import type { Deadline, Lifetime } from '../kernel/index.ts';
-import type { Call, Calls } from './calls.ts';
+import type { Calls } from './calls.ts';
 
 /**
  * Between two batches, in milliseconds. Who is told to go comes back somewhere else with a TLS handshake, a look into the store
@@ -20,29 +20,16 @@ export const GO_AWAY_BATCH = 25;
 export const GO_AWAY_SHARE = 0.1;
 
 /** Tells every call that the server is going away: not all at once, so that they do not come to another one all at once. */
-export class GoAwayBatches {
-  readonly #scope: Lifetime;
-  readonly #calls: Calls;
-  readonly #deadline: Deadline;
-  readonly #batchSize: number;
-  #untold: readonly Call[];
-
-  constructor(scope: Lifetime, calls: Calls, deadline: Deadline) {
-    this.#scope = scope;
-    this.#calls = calls;
-    this.#deadline = deadline;
-    this.#untold = calls.all;
-    const batches = Math.max(1, Math.floor((deadline.remainingMs * GO_AWAY_SHARE) / GO_AWAY_INTERVAL_MS));
-    this.#batchSize = Math.max(GO_AWAY_BATCH, Math.ceil(this.#untold.length / batches));
-    this.#tellNext();
-  }
-
-  #tellNext(): void {
-    const batch = this.#untold.filter((call) => this.#calls.has(call)).slice(0, this.#batchSize);
-    const told = new Set(batch);
-    this.#untold = this.#untold.filter((call) => this.#calls.has(call) && !told.has(call));
-    for (const call of batch) call.goAway(this.#deadline.remainingMs);
-    if (this.#untold.length === 0 || this.#scope.isClosing) return;
-    this.#scope.timer('go away', GO_AWAY_INTERVAL_MS, () => this.#tellNext());
-  }
+export function tellAllToGo(scope: Lifetime, calls: Calls, deadline: Deadline): void {
+  let untold = calls.all;
+  const batches = Math.max(1, Math.floor((deadline.remainingMs * GO_AWAY_SHARE) / GO_AWAY_INTERVAL_MS));
+  const batchSize = Math.max(GO_AWAY_BATCH, Math.ceil(untold.length / batches));
+  const tellNext = (): void => {
+    // Who has ended meanwhile takes nobody's place.
+    untold = untold.filter((call) => calls.has(call));
+    for (const call of untold.slice(0, batchSize)) call.goAway(deadline.remainingMs);
+    untold = untold.slice(batchSize);
+    if (untold.length > 0 && !scope.isClosing) scope.timer('go away', GO_AWAY_INTERVAL_MS, tellNext);
+  };
+  tellNext();
 }

@@ -2,7 +2,7 @@
 export { MAX_ADMIN_TOKEN_CHARACTERS, MIN_ADMIN_TOKEN_CHARACTERS } from './admin-access.ts';
 export { AppRegistry } from './app-registry.ts';
 export type { App } from './app-registry.ts';
-export type { DrainProgress, DrainStage } from './drain.ts';
+export type { DrainProgress, DrainReport, DrainStage } from './drain.ts';
 export * from './errors.ts';
 export { HoldfastServer, createServer } from './holdfast-server.ts';
 export type { ServerCloseReport } from './holdfast-server.ts';

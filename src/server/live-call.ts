@@ -55,6 +55,8 @@ export class LiveCall implements Call {
   readonly #ready = Promise.withResolvers<void>();
   readonly #seat: ClientSeat;
   #session: AgentSession | undefined;
+  /** Whether it has a live session of its own, or has handed its client over to the one that belongs to. */
+  #part: 'coming' | 'own' | 'joined' = 'coming';
   /** How the client is told of the end; the first one counts. */
   #end: LegEnd | undefined;
 
@@ -127,6 +129,11 @@ export class LiveCall implements Call {
   /** Whether a client that has lost its connection could go on with this live session. */
   get isResumable(): boolean {
     return !this.#isOver && this.#seat.isResumable && this.#session !== undefined;
+  }
+
+  /** Let in to go on with what is there, it never had a live session of its own; or its client joined another one. */
+  get isPassing(): boolean {
+    return this.#part === 'joined' || (this.#part === 'coming' && this.#options.mayOnlyResume);
   }
 
   get mayBeResumed(): boolean {
@@ -222,6 +229,7 @@ export class LiveCall implements Call {
       },
     });
     this.#session = session;
+    this.#part = 'own';
     this.#job.holds(session);
     session.on('event', (event) => this.#seat.event(event));
     const { timeLeftMs } = this.#seat;
@@ -261,6 +269,7 @@ export class LiveCall implements Call {
       const found = holder.#found(resume);
       if (found === 'joins') {
         this.#seat.leave();
+        this.#part = 'joined';
         holder.#seat.join(client, resume);
         void this.#scope.close('joined');
         return;

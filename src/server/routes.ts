@@ -1,11 +1,10 @@
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { serveStatic } from '@hono/node-server/serve-static';
-import { adminRoutes } from './admin-routes.ts';
 import { BodyTooLargeError } from './errors.ts';
 import { answerError } from './http-errors.ts';
+import { notFound, operationsRoutes, probeRoutes } from './operations-routes.ts';
 import { insideOf } from './page-folder.ts';
-import { PROMETHEUS_TEXT } from './prometheus.ts';
 import { requestShape } from './request-shape.ts';
 import { runRoutes } from './run-routes.ts';
 import type { ServerContext } from './server-context.ts';
@@ -14,18 +13,12 @@ import { HOLDFAST_VERSION } from './version.ts';
 
 /** Every route but the WebSocket's. */
 export function createRoutes(context: ServerContext): Hono {
-  const { apps, calls, drain, hosts, limits, metrics, owner, refusals } = context;
+  const { apps, hosts, limits, listeners, owner, refusals } = context;
   const app = new Hono();
 
   app.onError((error, c) => answerError(error, c, owner.log));
-  app.notFound((c) => c.json({ error: 'Not found', detail: 'Not found', code: 'HOLDFAST_NOT_FOUND' }, 404));
-
-  // Probes come from load balancers that ask by address, and tell nothing: they are answered to anybody.
-  app.get('/health', (c) => c.json({ status: 'ok' }));
-  app.get('/ready', (c) => {
-    const { tag } = drain.stage;
-    return tag === 'serving' ? c.json({ status: 'ready' }) : c.json({ status: 'draining' }, 503);
-  });
+  app.notFound(notFound);
+  app.route('/', probeRoutes(context));
 
   app.use(requestShape);
   app.use(async (c, next) => {
@@ -50,9 +43,6 @@ export function createRoutes(context: ServerContext): Hono {
       language_version: process.versions.node,
     }),
   );
-  app.get('/metrics', (c) =>
-    c.body(metrics.render(calls.size, refusals.samples), 200, { 'content-type': PROMETHEUS_TEXT }),
-  );
   app.get('/list-apps', (c) => {
     if (c.req.query('detailed') !== 'true') return c.json(apps.names);
     return c.json({
@@ -64,7 +54,11 @@ export function createRoutes(context: ServerContext): Hono {
       })),
     });
   });
-  app.route('/admin', adminRoutes(context));
+  // What has a port of its own is not here.
+  for (const path of ['/metrics', '/admin/*']) {
+    app.use(path, (c, next) => (listeners.hasOperations ? Promise.resolve(notFound(c)) : next()));
+  }
+  app.route('/', operationsRoutes(context));
   app.route('/', sessionRoutes(context));
   app.route('/', runRoutes(context));
   if (limits.pageDir !== undefined)

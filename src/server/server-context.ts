@@ -7,6 +7,7 @@ import type { Calls } from './calls.ts';
 import type { ClientAddresses } from './client-address.ts';
 import type { Drain } from './drain.ts';
 import type { HostCheck } from './host-check.ts';
+import type { Listeners } from './listeners.ts';
 import type { ServerMetrics } from './metrics.ts';
 import type { Refusals } from './refusals.ts';
 import type { ServerLimits } from './server-options.ts';
@@ -23,6 +24,7 @@ export interface ServerContext {
   readonly calls: Calls;
   readonly drain: Drain;
   readonly hosts: HostCheck;
+  readonly listeners: Listeners;
   /** Who may administer it. */
   readonly admin: AdminAccess;
   readonly metrics: ServerMetrics;
