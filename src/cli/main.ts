@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { HoldfastError, InvalidOptionError, describeError } from '../kernel/index.ts';
+import { HoldfastError, InvalidOptionError, describeError, redactText } from '../kernel/index.ts';
 import { HOLDFAST_VERSION } from '../server/index.ts';
 import { apiServerCommand } from './api-server.ts';
 import { callCommand } from './call.ts';
@@ -71,7 +71,7 @@ try {
     const text =
       error instanceof HoldfastError
         ? describeError(error).replaceAll(/\s*\n\s*/g, ' ')
-        : String((error as Error).stack ?? error);
+        : redactText(String((error as Error).stack ?? error));
     process.stderr.write(`holdfast: ${text}\n`);
     process.exitCode = error instanceof InvalidOptionError ? EXIT_USAGE : EXIT_FAILED;
   }

@@ -7,6 +7,8 @@ import { modelFromId } from '../models/model-id.ts';
 import { AgentLoadError, AppRegistry, createServer, loadAgents } from '../server/index.ts';
 import type { HoldfastServer, ServerCloseReport } from '../server/index.ts';
 import { Agent } from '../session/index.ts';
+import { authenticatorsOf } from './auth-options.ts';
+import { registerEnvironmentSecrets } from './environment-secrets.ts';
 import { limitsOf } from './limit-flags.ts';
 import { callsWere, endInWords } from './drain-words.ts';
 import { createLogger } from './logger.ts';
@@ -29,7 +31,9 @@ export async function serve(
   flags: ServeFlags,
   parts: { readonly page: boolean },
 ): Promise<void> {
+  registerEnvironmentSecrets(process.env);
   const log = createLogger(flags.logLevel, process.stderr.isTTY);
+  const auth = authenticatorsOf(flags);
   const model = await modelFromId(flags.model);
   const agents = await appsOf(agentsDir ?? process.env['HOLDFAST_AGENTS_DIR'], log);
   const pageDir = parts.page ? findPage(log) : undefined;
@@ -50,6 +54,8 @@ export async function serve(
     ...(flags.idleTimeout === undefined ? {} : { idleTimeoutMs: flags.idleTimeout * 1_000 }),
     ...(flags.maxDuration === undefined ? {} : { maxDurationMs: flags.maxDuration * 1_000 }),
     ...(flags.allowHost === undefined ? {} : { allowedHosts: flags.allowHost }),
+    auth,
+    openMetrics: flags.openMetrics === true,
     // An empty variable is one that is not set.
     ...(flags.adminToken === undefined || flags.adminToken === '' ? {} : { adminToken: flags.adminToken }),
     ...(pageDir === undefined ? {} : { pageDir }),
@@ -63,7 +69,9 @@ export async function serve(
     const operations = await server.listenOps(flags.opsPort, flags.opsHost);
     process.stdout.write(`Operations are at ${operations.url}\n`);
   }
-  const { url } = await server.listen(flags.port, flags.host);
+  const { url } = await server.listen(flags.port, flags.host, {
+    allowUnauthenticated: flags.insecureNoAuth === true,
+  });
   log.info('sessions are kept', { in: opened.place });
   process.stdout.write(`Holdfast is listening on ${url}\n`);
   await server.closed;

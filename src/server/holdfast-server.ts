@@ -10,6 +10,7 @@ import { Admission } from './admission.ts';
 import { AdminAccess } from './admin-access.ts';
 import { AppRegistry } from './app-registry.ts';
 import type { ServedAgent } from './app-registry.ts';
+import { Access, InsecureListenError } from './auth/index.ts';
 import { Calls } from './calls.ts';
 import { ClientAddresses } from './client-address.ts';
 import { guardConnections } from './connection-gate.ts';
@@ -23,6 +24,8 @@ import { Listeners } from './listeners.ts';
 import { ServerMetrics } from './metrics.ts';
 import { Refusals } from './refusals.ts';
 import { createOperationsRoutes } from './operations-routes.ts';
+import { RuntimeMetrics } from './runtime-metrics.ts';
+import { ReplayBudget } from './replay-budget.ts';
 import { createRoutes } from './routes.ts';
 import type { ServerContext } from './server-context.ts';
 import { SERVER_CLOSE_TIMEOUT_MS, parseServerLimits } from './server-options.ts';
@@ -35,6 +38,14 @@ export interface ServerCloseReport extends CloseReport {
   readonly cutCalls: number;
   /** How its drain went; absent where it was closed without one. */
   readonly drain?: DrainReport;
+}
+
+export interface ListenOptions {
+  /**
+   * Listen on an address that others reach, without `auth`: whoever reaches it may use it. For a server that is kept from
+   * strangers by something else, such as a proxy that asks who they are. Default false.
+   */
+  readonly allowUnauthenticated?: boolean;
 }
 
 /**
@@ -80,11 +91,21 @@ export class HoldfastServer implements AsyncDisposable {
       ...(log === undefined ? {} : { log }),
     });
     const calls = new Calls(root.clock);
+    const metrics = new ServerMetrics();
     const listeners = new Listeners(root.log);
     const drain = new Drain(
       { ...limits, scope: root, calls },
       { unreachable: () => listeners.shutPublic(), close: (reason) => this.#close(reason) },
     );
+    const access = new Access({
+      owner: root,
+      random,
+      authenticators: [options.auth ?? []].flat(),
+      authorize: options.authorize,
+      refused: (reason) => metrics.authFailed(reason),
+    });
+    const admin = new AdminAccess(limits.adminToken);
+    if (access.isRequired) admin.alsoBy((authorization) => access.administers(authorization));
     const refusals = new Refusals(root);
     this.#root = root;
     this.#context = {
@@ -100,11 +121,14 @@ export class HoldfastServer implements AsyncDisposable {
       store: options.store ?? new MemorySessionStore({ clock: root.clock, random }),
       hosts: new HostCheck(limits.allowedHosts),
       listeners,
-      admin: new AdminAccess(limits.adminToken),
-      metrics: new ServerMetrics(),
+      access,
+      admin,
+      metrics,
       serve: (appName) => servedAgent(apps, appName, model),
       admission: new Admission({ owner: root, limits, calls, drain, refusals }),
       refusals,
+      runtime: new RuntimeMetrics(root),
+      replayBudget: new ReplayBudget(limits.maxTotalReplayBytes, () => refusals.note('replay_bytes')),
       addresses: new ClientAddresses(limits.trustProxy),
       end: (verb) => void this[verb](),
     };
@@ -112,6 +136,7 @@ export class HoldfastServer implements AsyncDisposable {
     const routes = createRoutes(this.#context);
     this.fetch = (request) => routes.fetch(request);
     // A library leaves the globals of its program alone.
+    // With what it came over beneath it: who asks has an address.
     const listener = getRequestListener((request, env) => routes.fetch(request, env), {
       overrideGlobalObjects: false,
     });
@@ -137,10 +162,12 @@ export class HoldfastServer implements AsyncDisposable {
   /**
    * Listens with an HTTP server of its own. Port 0 takes a free one. On a loopback address (the default) only requests
    * for loopback names are answered, so that no page of a browser can reach it through a name of its own.
-   * @throws ListenError when the address cannot be had; ClosedError when the server has ended.
+   * @throws InsecureListenError on another address without `auth`, unless it is allowed; ListenError when the address
+   * cannot be had; ClosedError when the server has ended.
    */
-  async listen(port = 0, host = '127.0.0.1'): Promise<ListenAddress> {
+  async listen(port = 0, host = '127.0.0.1', options: ListenOptions = {}): Promise<ListenAddress> {
     this.#root.throwIfClosing();
+    this.#refuseToBeOpen(host, options);
     if (isLoopback(host)) this.#context.hosts.restrictToLoopback();
     const { limits, addresses, refusals } = this.#context;
     const { server, address } = await listenHttp(this.#root, this.requestListener, host, port, limits);
@@ -162,8 +189,10 @@ export class HoldfastServer implements AsyncDisposable {
     const { limits, listeners } = this.#context;
     const hosts = new HostCheck(limits.allowedHosts);
     if (isLoopback(host)) hosts.restrictToLoopback();
-    const routes = createOperationsRoutes(this.#context, hosts);
-    const listener = getRequestListener(routes.fetch, { overrideGlobalObjects: false });
+    const routes = createOperationsRoutes(this.#context, hosts, isLoopback(host));
+    const listener = getRequestListener((request, env) => routes.fetch(request, env), {
+      overrideGlobalObjects: false,
+    });
     const answer: RequestListener = (request, response) => void listener(request, response);
     const { address } = await listenHttp(this.#root, answer, host, port, limits);
     listeners.addOperations();
@@ -235,6 +264,18 @@ export class HoldfastServer implements AsyncDisposable {
     const closeMs = Math.round(report.durationMs);
     this.#root.log.info('drain over', { calls, ended, cut, drainMs: durationMs, closeMs });
     return { ...report, cutCalls, drain: drain.report };
+  }
+
+  #refuseToBeOpen(host: string, { allowUnauthenticated = false }: ListenOptions): void {
+    if (isLoopback(host) || this.#context.access.isRequired) return;
+    if (!allowUnauthenticated) {
+      throw new InsecureListenError(
+        `On '${host}' everybody who reaches this machine could use the server, and its models' money. ` +
+          'Give it --auth-token or --jwks-url (`auth` in code), or listen on 127.0.0.1. Where something in front of it ' +
+          'asks who comes, say --insecure-no-auth (`allowUnauthenticated` in code).',
+      );
+    }
+    this.#root.log.warn('everybody who reaches this address may use the server', { host });
   }
 
   #close(reason: 'drained' | 'shutdown'): void {

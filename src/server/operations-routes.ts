@@ -1,21 +1,21 @@
 import { Hono } from 'hono';
 import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { accessRoutes, askerOf } from './auth/index.ts';
 import { adminRoutes } from './admin-routes.ts';
-import { renderDrain } from './drain-metrics.ts';
 import { BodyTooLargeError } from './errors.ts';
 import type { HostCheck } from './host-check.ts';
 import { answerError } from './http-errors.ts';
+import { metricsPage } from './metrics-page.ts';
 import { PROMETHEUS_TEXT } from './prometheus.ts';
+import { requestLog } from './request-log.ts';
+import { requestShape } from './request-shape.ts';
 import type { ServerContext } from './server-context.ts';
 
 /** What is posted to administration is a word or a sentence. */
 const MAX_ADMIN_BODY_BYTES = 16_384;
 
-/**
- * `/health` and `/ready`. They come from load balancers that ask by address, and tell nothing: they are answered to
- * anybody.
- */
+/** Probes come from load balancers that ask by address, and tell nothing: they are answered to anybody. */
 export function probeRoutes({ drain }: ServerContext): Hono {
   const routes = new Hono();
   routes.get('/health', (c) => c.json({ status: 'ok' }));
@@ -26,15 +26,14 @@ export function probeRoutes({ drain }: ServerContext): Hono {
   return routes;
 }
 
-/** `/metrics` and `/admin/*`. */
-export function operationsRoutes(context: ServerContext): Hono {
-  const { calls, drain, metrics, refusals } = context;
+/** `/admin/*`, which asks for itself who comes; whom it refuses is noted with all others. */
+export function administration(context: ServerContext): Hono {
+  const { access, addresses } = context;
   const routes = new Hono();
-  routes.get('/metrics', (c) =>
-    c.body(metrics.render(calls.size, refusals.samples) + renderDrain(drain.progress), 200, {
-      'content-type': PROMETHEUS_TEXT,
-    }),
-  );
+  routes.use('/admin/*', async (c, next) => {
+    await next();
+    access.failures.note(c.error, askerOf(c, addresses));
+  });
   routes.post(
     '/admin/*',
     bodyLimit({
@@ -48,20 +47,32 @@ export function operationsRoutes(context: ServerContext): Hono {
   return routes;
 }
 
-/** Everything that is answered on a port of operations: probes, metrics, administration, and nothing else. */
-export function createOperationsRoutes(context: ServerContext, hosts: HostCheck): Hono {
-  const app = new Hono();
-  app.onError((error, c) => answerError(error, c, context.owner.log));
-  app.notFound(notFound);
-  app.route('/', probeRoutes(context));
-  app.use(async (c, next) => {
-    hosts.check(c.req.header('host'), c.req.header('origin'));
-    await next();
-  });
-  app.route('/', operationsRoutes(context));
-  return app;
+export function tellMetrics(c: Context, context: ServerContext): Response {
+  return c.body(metricsPage(context), 200, { 'content-type': PROMETHEUS_TEXT });
 }
 
 export function notFound(c: Context): Response {
   return c.json({ error: 'Not found', detail: 'Not found', code: 'HOLDFAST_NOT_FOUND' }, 404);
+}
+
+/**
+ * Everything that is answered on a port of operations: probes, metrics, administration, and nothing else. Whoever reaches it on
+ * loopback runs the server, and is told its metrics; from elsewhere they are asked for as on the public port.
+ */
+export function createOperationsRoutes(context: ServerContext, hosts: HostCheck, isLoopback: boolean): Hono {
+  const { access, addresses, limits, owner } = context;
+  const app = new Hono();
+  app.use(requestLog(owner));
+  app.onError((error, c) => answerError(error, c, owner.log));
+  app.notFound(notFound);
+  app.route('/', probeRoutes(context));
+  app.use(requestShape);
+  app.use(async (c, next) => {
+    hosts.check(c.req.header('host'), c.req.header('origin'));
+    await next();
+  });
+  app.route('/', administration(context));
+  if (!isLoopback && !limits.openMetrics) app.route('/', accessRoutes(access, addresses));
+  app.get('/metrics', (c) => tellMetrics(c, context));
+  return app;
 }

@@ -1,21 +1,24 @@
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import { serveStatic } from '@hono/node-server/serve-static';
+import { accessRoutes, grants, identityOf } from './auth/index.ts';
 import { BodyTooLargeError } from './errors.ts';
 import { answerError } from './http-errors.ts';
-import { notFound, operationsRoutes, probeRoutes } from './operations-routes.ts';
-import { insideOf } from './page-folder.ts';
+import { administration, notFound, probeRoutes, tellMetrics } from './operations-routes.ts';
+import { pageFiles } from './page-folder.ts';
+import { requestLog } from './request-log.ts';
 import { requestShape } from './request-shape.ts';
 import { runRoutes } from './run-routes.ts';
 import type { ServerContext } from './server-context.ts';
 import { sessionRoutes } from './session-routes.ts';
+import { ticketRoutes } from './ticket-routes.ts';
 import { HOLDFAST_VERSION } from './version.ts';
 
 /** Every route but the WebSocket's. */
 export function createRoutes(context: ServerContext): Hono {
-  const { apps, hosts, limits, listeners, owner, refusals } = context;
+  const { access, addresses, apps, hosts, limits, listeners, owner, refusals } = context;
   const app = new Hono();
 
+  app.use(requestLog(owner));
   app.onError((error, c) => answerError(error, c, owner.log));
   app.notFound(notFound);
   app.route('/', probeRoutes(context));
@@ -25,6 +28,14 @@ export function createRoutes(context: ServerContext): Hono {
     hosts.check(c.req.header('host'), c.req.header('origin'));
     await next();
   });
+  // What has a port of its own is not here.
+  for (const path of ['/metrics', '/admin/*']) {
+    app.use(path, (c, next) => (listeners.hasOperations ? Promise.resolve(notFound(c)) : next()));
+  }
+  if (limits.openMetrics) app.get('/metrics', (c) => tellMetrics(c, context));
+  // The page is open: what it asks for is not.
+  if (limits.pageDir !== undefined) app.get('*', pageFiles(limits.pageDir));
+
   app.post(
     '*',
     bodyLimit({
@@ -36,6 +47,11 @@ export function createRoutes(context: ServerContext): Hono {
     }),
   );
 
+  app.route('/', administration(context));
+
+  // Every route below this line is closed.
+  app.route('/', accessRoutes(access, addresses));
+
   app.get('/version', (c) =>
     c.json({
       version: HOLDFAST_VERSION,
@@ -43,25 +59,24 @@ export function createRoutes(context: ServerContext): Hono {
       language_version: process.versions.node,
     }),
   );
+  app.get('/metrics', (c) => tellMetrics(c, context));
   app.get('/list-apps', (c) => {
-    if (c.req.query('detailed') !== 'true') return c.json(apps.names);
+    const identity = identityOf(c);
+    const isTheirs = (name: string): boolean => identity === undefined || grants(identity.apps, name);
+    if (c.req.query('detailed') !== 'true') return c.json(apps.names.filter(isTheirs));
     return c.json({
-      apps: apps.agents.map(({ name, agent }) => ({
-        name,
-        rootAgentName: agent.name,
-        description: agent.description,
-        language: 'javascript',
-      })),
+      apps: apps.agents
+        .filter(({ name }) => isTheirs(name))
+        .map(({ name, agent }) => ({
+          name,
+          rootAgentName: agent.name,
+          description: agent.description,
+          language: 'javascript',
+        })),
     });
   });
-  // What has a port of its own is not here.
-  for (const path of ['/metrics', '/admin/*']) {
-    app.use(path, (c, next) => (listeners.hasOperations ? Promise.resolve(notFound(c)) : next()));
-  }
-  app.route('/', operationsRoutes(context));
   app.route('/', sessionRoutes(context));
   app.route('/', runRoutes(context));
-  if (limits.pageDir !== undefined)
-    app.get('*', insideOf(limits.pageDir), serveStatic({ root: limits.pageDir }));
+  app.route('/', ticketRoutes(context));
   return app;
 }

@@ -1,8 +1,9 @@
-import { Emitter, HoldfastError, describeError } from '../kernel/index.ts';
+import { Emitter, HoldfastError, describeError, redactText } from '../kernel/index.ts';
 import type { Clock, Listener, ListenerErrorHandler, Logger } from '../kernel/index.ts';
 import type { LiveEvent, LiveEventBody, LiveRequest } from '../protocol/index.ts';
 import type { SessionCloseReport } from './session-end.ts';
 import type { SpeechHandle } from './speech-handle.ts';
+import type { EndedToolCall } from './tool-calls.ts';
 
 /** What a live session tells those who listen to it in process. */
 export interface AgentSessionEvents extends Record<string, readonly unknown[]> {
@@ -22,12 +23,14 @@ export interface AgentSessionEvents extends Record<string, readonly unknown[]> {
    * over, since `falseInterruptionTimeoutMs`.
    */
   falseInterruption: readonly [speech: SpeechHandle, how: { readonly resumed: boolean }];
+  /** A tool's call has settled, one way or another; its result was told by `toolResult`. */
+  toolEnded: readonly [call: EndedToolCall];
   close: readonly [report: SessionCloseReport];
 }
 
 export type SpeechEventName = 'speechStarted' | 'speechEnded' | 'falseInterruption';
 
-export type AgentSessionEventName = 'event' | 'input' | 'key' | SpeechEventName | 'close';
+export type AgentSessionEventName = 'event' | 'input' | 'key' | SpeechEventName | 'toolEnded' | 'close';
 
 /** What an answer is told with. */
 const OF_AN_ANSWER: ReadonlySet<LiveEventBody['type']> = new Set<LiveEventBody['type']>([
@@ -89,7 +92,7 @@ export class SessionEvents {
       const { type, audio, positionSamples } = body;
       this.#emitter.emit('event', { type, audio, positionSamples, seq, atMs, author, turn });
     } else {
-      this.#emitter.emit('event', { ...body, seq, atMs, author, turn });
+      this.#emitter.emit('event', { ...withoutSecrets(body), seq, atMs, author, turn });
     }
   }
 
@@ -110,6 +113,10 @@ export class SessionEvents {
 
   key(key: string): void {
     this.#emitter.emit('key', key);
+  }
+
+  toolEnded(call: EndedToolCall): void {
+    this.#emitter.emit('toolEnded', call);
   }
 
   speech(
@@ -135,6 +142,13 @@ export class SessionEvents {
     this.#emitter.emit('close', report);
     this.#emitter.clear();
   }
+}
+
+/** Texts of a provider, or of what failed, go to clients: they may quote a key or a handle. */
+function withoutSecrets(body: LiveEventBody): LiveEventBody {
+  if (body.type === 'warning') return { ...body, message: redactText(body.message) };
+  if (body.type === 'connection' && 'reason' in body) return { ...body, reason: redactText(body.reason) };
+  return body;
 }
 
 /** A function of its own, so that a listener whose promise never settles holds a logger and no session (clause C6). */
