@@ -1,9 +1,11 @@
+import type { IncomingMessage } from 'node:http';
 import { Hono } from 'hono';
-import type { Context } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { accessRoutes, askerOf } from './auth/index.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { BodyTooLargeError } from './errors.ts';
+import { checkTarget } from './host-check.ts';
 import type { HostCheck } from './host-check.ts';
 import { answerError } from './http-errors.ts';
 import { metricsPage } from './metrics-page.ts';
@@ -51,6 +53,16 @@ export function tellMetrics(c: Context, context: ServerContext): Response {
   return c.body(metricsPage(context), 200, { 'content-type': PROMETHEUS_TEXT });
 }
 
+/** Refuses what is not meant for this server, or comes from somebody else's page. */
+export function forThisHost(hosts: HostCheck): MiddlewareHandler {
+  return async (c, next) => {
+    const incoming = (c.env as { readonly incoming?: IncomingMessage } | undefined)?.incoming;
+    if (incoming !== undefined) checkTarget(incoming.url ?? '', incoming.rawHeaders);
+    hosts.check({ host: c.req.header('host'), origin: c.req.header('origin'), method: c.req.method });
+    await next();
+  };
+}
+
 export function notFound(c: Context): Response {
   return c.json({ error: 'Not found', detail: 'Not found', code: 'HOLDFAST_NOT_FOUND' }, 404);
 }
@@ -67,10 +79,7 @@ export function createOperationsRoutes(context: ServerContext, hosts: HostCheck,
   app.notFound(notFound);
   app.route('/', probeRoutes(context));
   app.use(requestShape);
-  app.use(async (c, next) => {
-    hosts.check(c.req.header('host'), c.req.header('origin'));
-    await next();
-  });
+  app.use(forThisHost(hosts));
   app.route('/', administration(context));
   if (!isLoopback && !limits.openMetrics) app.route('/', accessRoutes(access, addresses));
   app.get('/metrics', (c) => tellMetrics(c, context));

@@ -1,9 +1,10 @@
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { accessRoutes, grants, identityOf } from './auth/index.ts';
+import { crossOrigin } from './cross-origin.ts';
 import { BodyTooLargeError } from './errors.ts';
 import { answerError } from './http-errors.ts';
-import { administration, notFound, probeRoutes, tellMetrics } from './operations-routes.ts';
+import { administration, forThisHost, notFound, probeRoutes, tellMetrics } from './operations-routes.ts';
 import { pageFiles } from './page-folder.ts';
 import { requestLog } from './request-log.ts';
 import { requestShape } from './request-shape.ts';
@@ -24,10 +25,8 @@ export function createRoutes(context: ServerContext): Hono {
   app.route('/', probeRoutes(context));
 
   app.use(requestShape);
-  app.use(async (c, next) => {
-    hosts.check(c.req.header('host'), c.req.header('origin'));
-    await next();
-  });
+  app.use(forThisHost(hosts));
+  if (hosts.allowsOrigins) app.use(crossOrigin(hosts));
   // What has a port of its own is not here.
   for (const path of ['/metrics', '/admin/*']) {
     app.use(path, (c, next) => (listeners.hasOperations ? Promise.resolve(notFound(c)) : next()));
