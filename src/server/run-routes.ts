@@ -70,7 +70,7 @@ async function startTurn(
   const { admission } = context;
   admission.anybody();
   const body = await jsonBody(c);
-  const key = keyOf(body);
+  const key = sessionKeyOf(body);
   const { appName, userId, id: sessionId } = key;
   await context.access.permit(askerOf(c, context.addresses), identityOf(c), kind, {
     appName,
@@ -95,7 +95,8 @@ async function startTurn(
   return turn;
 }
 
-function keyOf(body: JsonBody): SessionKey {
+/** The session that a body names. @throws BadRequestError when it does not */
+export function sessionKeyOf(body: JsonBody): SessionKey {
   const appName = stringField(body, 'appName', 'app_name');
   if (appName === undefined) throw new BadRequestError("'appName' is missing.");
   return {
