@@ -8,10 +8,7 @@ const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(
 const MAX_TRACESTATE_CHARACTERS = 512;
 
 /** The trace that a request is a part of, by its headers `traceparent` and `tracestate`. One that cannot be read is none. */
-export function callerTrace(
-  traceparent: string | null | undefined,
-  tracestate?: string | null | undefined,
-): Context {
+export function callerTrace(traceparent: string | undefined, tracestate?: string): Context {
   const read = TRACEPARENT.exec((traceparent ?? '').slice(0, MAX_TRACESTATE_CHARACTERS).trim());
   if (read === null) return ROOT_CONTEXT;
   const [, version = '', traceId = '', spanId = '', flags = '', more] = read;

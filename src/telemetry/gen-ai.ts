@@ -6,7 +6,7 @@ import type { Usage } from '../protocol/index.ts';
  * https://opentelemetry.io/docs/specs/semconv/gen-ai/. What they do not have is ours and begins with `holdfast.`.
  */
 export const OPERATION = 'gen_ai.operation.name';
-export const PROVIDER = 'gen_ai.provider.name';
+const PROVIDER = 'gen_ai.provider.name';
 export const REQUEST_MODEL = 'gen_ai.request.model';
 export const AGENT = 'gen_ai.agent.name';
 export const CONVERSATION = 'gen_ai.conversation.id';

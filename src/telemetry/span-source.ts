@@ -24,10 +24,7 @@ export class SpanSource {
     this.#tracer = tracer;
   }
 
-  begin(
-    name: string,
-    { parent, atMs, kind = SpanKind.INTERNAL, attributes = {} }: BeginOptions,
-  ): OpenSpan {
+  begin(name: string, { parent, atMs, kind = SpanKind.INTERNAL, attributes = {} }: BeginOptions): OpenSpan {
     const span = this.#tracer.startSpan(name, { kind, attributes, startTime: new Date(atMs) }, parent);
     return { span, context: trace.setSpan(parent, span) };
   }

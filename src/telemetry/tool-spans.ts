@@ -53,7 +53,8 @@ export class ToolSpans {
 
   /** The live session is over, and nothing of it settles any more. */
   end(atMs: number): void {
-    for (const id of [...this.#running.keys()]) this.ended({ id, name: '', outcome: 'cancelled', durationMs: 0 }, atMs);
+    for (const id of [...this.#running.keys()])
+      this.ended({ id, name: '', outcome: 'cancelled', durationMs: 0 }, atMs);
   }
 }
 

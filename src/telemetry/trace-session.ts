@@ -34,7 +34,11 @@ export interface TraceSessionOptions {
  * @returns the context in which what belongs to the live session is its child.
  */
 export function traceSession(session: AgentSession, options: TraceSessionOptions = {}): Context {
-  const { tracer = trace.getTracer(TRACER_NAME), parent = contexts.active(), capturesContent = false } = options;
+  const {
+    tracer = trace.getTracer(TRACER_NAME),
+    parent = contexts.active(),
+    capturesContent = false,
+  } = options;
   const { clock, session: stored } = session;
   const common = { [CONVERSATION]: stored.id };
   const source = new SpanSource(tracer);
