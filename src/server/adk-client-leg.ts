@@ -19,6 +19,8 @@ export interface AdkClientLegOptions {
   readonly agentName: string;
   /** The rate the model hears: audio of other rates is resampled, because clients declare what they like. */
   readonly inputRateHz: number;
+  /** Whether it has asked to be told when somebody begins to speak, or ends. */
+  readonly tellsVoiceActivity: boolean;
 }
 
 /** The socket has refused what is too large. */
@@ -30,6 +32,7 @@ export class AdkClientLeg implements ClientLeg {
   readonly #clock: Clock;
   readonly #context: AdkEventContext;
   readonly #author: string;
+  readonly #tellsVoiceActivity: boolean;
   #owner: LegOwner;
   #input: ClientInput;
   readonly #audio: InputAudio;
@@ -41,6 +44,7 @@ export class AdkClientLeg implements ClientLeg {
     this.#clock = clock;
     this.#context = { invocationId };
     this.#author = agentName;
+    this.#tellsVoiceActivity = options.tellsVoiceActivity;
     this.#owner = place.owner;
     this.#input = new ClientInput(place.queue, (error) => this.#sendError(error));
     this.#audio = new InputAudio(inputRateHz);
@@ -63,6 +67,8 @@ export class AdkClientLeg implements ClientLeg {
   }
 
   event(event: LiveEvent): void {
+    // Who has not asked for it shows a line without anything in it.
+    if (event.type === 'voiceActivity' && !this.#tellsVoiceActivity) return;
     const encoded = encodeAdkEvent(event, this.#context);
     if (encoded !== undefined) this.#socket.send(encoded);
   }

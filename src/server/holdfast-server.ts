@@ -5,6 +5,7 @@ import { InvalidOptionError, Lifetime, systemRandom } from '../kernel/index.ts';
 import type { CloseReport } from '../kernel/index.ts';
 import { isLoopback } from '../protocol/loopback.ts';
 import { parseReconnect } from '../session/reconnect-policy.ts';
+import { MemoryArtifactStore } from '../store/memory-artifacts.ts';
 import { MemorySessionStore } from '../store/memory.ts';
 import { Admission } from './admission.ts';
 import { AdminAccess } from './admin-access.ts';
@@ -23,6 +24,7 @@ import { ServerMetrics } from './metrics.ts';
 import { Refusals } from './refusals.ts';
 import { createRoutes } from './routes.ts';
 import type { ServerContext } from './server-context.ts';
+import { SessionTraces } from './session-traces.ts';
 import { SERVER_CLOSE_TIMEOUT_MS, parseServerLimits } from './server-options.ts';
 import type { ServerOptions } from './server-options.ts';
 import { LiveUpgrades, RUN_LIVE_PATH, refuseUpgrade } from './upgrade.ts';
@@ -107,9 +109,11 @@ export class HoldfastServer implements AsyncDisposable {
       onSessionEnd: options.onSessionEnd,
       onLiveSession: options.onLiveSession,
       store: options.store ?? new MemorySessionStore({ clock: root.clock, random }),
+      artifacts: options.artifacts ?? new MemoryArtifactStore({ clock: root.clock }),
       hosts: new HostCheck(limits.allowedHosts),
       access,
       admin,
+      traces: new SessionTraces(random),
       metrics,
       serve: (appName) => servedAgent(apps, appName, model),
       admission: new Admission({ owner: root, limits, calls, drain, refusals }),

@@ -1,4 +1,4 @@
-import { describeError } from '../kernel/index.ts';
+import { describeError, randomId } from '../kernel/index.ts';
 import type { Lifetime } from '../kernel/index.ts';
 import { AgentSession, LiveRequestQueue } from '../session/index.ts';
 import type { RunConfig, SessionCloseReport, SessionKey, StoredSession } from '../session/index.ts';
@@ -51,11 +51,15 @@ export class LiveCall implements Call {
   readonly startedAtMs: number;
   readonly ended: Promise<void>;
   readonly over: Promise<void>;
+  readonly live: Promise<void>;
+  /** What its live session is called in events of the ADK. */
+  readonly invocationId: string;
   readonly #options: LiveCallOptions;
   readonly #job: Job;
   readonly #scope: Lifetime;
   readonly #queue = new LiveRequestQueue();
   readonly #ready = Promise.withResolvers<void>();
+  readonly #isLive = Promise.withResolvers<void>();
   readonly #seat: ClientSeat;
   #session: AgentSession | undefined;
   /** How the client is told of the end; the first one counts. */
@@ -64,6 +68,7 @@ export class LiveCall implements Call {
   constructor(options: LiveCallOptions) {
     const { context, key } = options;
     this.#options = options;
+    this.invocationId = `e-${randomId(context.random)}`;
     this.#job = new Job({ context, kind: this.kind, name: 'live call', key });
     this.#scope = this.#job.scope;
     this.#seat = new ClientSeat({
@@ -77,6 +82,8 @@ export class LiveCall implements Call {
     this.startedAtMs = this.#job.startedAtMs;
     this.ended = this.#job.ended;
     this.over = this.#job.over;
+    this.live = this.#isLive.promise;
+    void this.ended.then(this.#isLive.resolve);
     // The call is counted until its hook has run; what it has held is not held for that.
     void this.ended.then(() => this.#forget());
     // Whoever closes the scope, also the server from above, wakes up what waits for the client's hello.
@@ -162,6 +169,10 @@ export class LiveCall implements Call {
     return untap;
   }
 
+  updateState(delta: Readonly<Record<string, unknown>>): boolean {
+    return this.#session?.updateState(delta) === true;
+  }
+
   async #conversation(accepted: AcceptedSocket): Promise<void> {
     const { context, key } = this.#options;
     const served = this.#findAgent();
@@ -207,6 +218,7 @@ export class LiveCall implements Call {
       model,
       session: stored,
       journal: context.store,
+      artifacts: context.artifacts,
       reconnect: context.reconnect,
       queue: this.#queue,
       runConfig,
@@ -218,8 +230,10 @@ export class LiveCall implements Call {
       },
     });
     this.#session = session;
+    this.#isLive.resolve();
     this.#job.holds(session);
     session.on('event', (event) => this.#seat.event(event));
+    context.traces.watch(session, this.invocationId);
     callSessionHook(context.onLiveSession, session, this.#scope.log);
     this.#seat.welcome({
       sessionId: stored.id,
@@ -236,10 +250,12 @@ export class LiveCall implements Call {
   }
 
   #takeIn(accepted: AcceptedSocket, served: ServedAgent | undefined): SeatedClient {
-    const { context, wire } = this.#options;
+    const { context, wire, runConfig } = this.#options;
     const { clock } = this.#scope;
+    const { invocationId } = this;
+    const tellsVoiceActivity = runConfig.explicitVadSignal === true;
     const client = this.#seat.take(wire, (place) =>
-      acceptClient(accepted, place, { context, wire, served, clock }),
+      acceptClient(accepted, place, { context, wire, served, clock, invocationId, tellsVoiceActivity }),
     );
     // This wire has no hello: who is there wants a session.
     if (wire === 'adk' && !this.#isOver) this.#greeted(undefined);

@@ -2,10 +2,13 @@ import { Hono } from 'hono';
 import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { accessRoutes, askerOf, grants, identityOf } from './auth/index.ts';
+import { appRoutes } from './app-routes.ts';
+import { artifactRoutes } from './artifact-routes.ts';
 import { adminRoutes } from './admin-routes.ts';
+import { debugRoutes } from './debug-routes.ts';
 import { BodyTooLargeError } from './errors.ts';
 import { answerError } from './http-errors.ts';
-import { pageFiles } from './page-folder.ts';
+import { pageRoutes } from './page-routes.ts';
 import { PROMETHEUS_TEXT } from './prometheus.ts';
 import { requestLog } from './request-log.ts';
 import { requestShape } from './request-shape.ts';
@@ -39,9 +42,10 @@ export function createRoutes(context: ServerContext): Hono {
     c.body(metrics.render(calls.size, refusals.samples), 200, { 'content-type': PROMETHEUS_TEXT });
   if (limits.openMetrics) app.get('/metrics', tellMetrics);
   // The page is open: what it asks for is not.
-  if (limits.pageDir !== undefined) app.get('*', pageFiles(limits.pageDir));
+  if (limits.pageDir !== undefined) app.route('/', pageRoutes(limits.pageDir));
 
-  app.post(
+  app.on(
+    ['POST', 'PATCH', 'PUT'],
     '*',
     bodyLimit({
       maxSize: limits.maxBodyBytes,
@@ -85,7 +89,12 @@ export function createRoutes(context: ServerContext): Hono {
         })),
     });
   });
+  // What the ADK's page asks its server for before it tells anybody of its use; nothing is told of it here.
+  app.on(['GET', 'POST'], '/config/telemetry', (c) => c.json({ telemetry: false }));
+  app.route('/', appRoutes(context));
   app.route('/', sessionRoutes(context));
+  app.route('/', artifactRoutes(context));
+  app.route('/', debugRoutes(context));
   app.route('/', runRoutes(context));
   return app;
 }
