@@ -34,6 +34,7 @@ export interface ServeFlags extends AuthFlags, LimitFlags {
   readonly clientGrace: number;
   readonly maxSessions: number;
   readonly allowHost?: readonly string[];
+  readonly allowOrigins?: readonly string[];
   readonly record?: string;
   readonly page?: string;
   readonly artifacts?: string;
@@ -100,6 +101,17 @@ export function addServeOptions(command: Command): Command {
       option(
         '--artifacts <place>',
         'where artifacts are kept: memory, or a folder (default: beside the sessions)',
+      ),
+    )
+    .addOption(
+      option(
+        '--allow-origins <origins>',
+        'whose pages may speak to this server, with commas: https://app.example.org, or * for all',
+      ).argParser((origins: string) =>
+        origins
+          .split(',')
+          .map((origin) => origin.trim())
+          .filter((origin) => origin !== ''),
       ),
     )
     .addOption(option('--record <folder>', 'record every call there: a WAV each, user left, agent right'))

@@ -1,7 +1,15 @@
 import type { Clock } from '../kernel/index.ts';
 import { describeError } from '../kernel/index.ts';
-import { encodeAdkError, encodeAdkEvent, parseAdkRequest } from '../protocol/index.ts';
-import type { AdkError, AdkEventContext, AudioChunk, LiveEvent, LiveRequest } from '../protocol/index.ts';
+import { encodeAdkDropped, encodeAdkError, encodeAdkEvent, parseAdkRequest } from '../protocol/index.ts';
+import type {
+  AdkAsideStamp,
+  AdkError,
+  AdkEventContext,
+  AudioChunk,
+  AudioDropped,
+  LiveEvent,
+  LiveRequest,
+} from '../protocol/index.ts';
 import { SampleRateError } from '../speech/index.ts';
 import { ClientInput } from './client-leg.ts';
 import type { ClientLeg, LegOwner, LegPlace, LegWelcome } from './client-leg.ts';
@@ -21,6 +29,8 @@ export interface AdkClientLegOptions {
   readonly inputRateHz: number;
   /** Whether it has asked to be told when somebody begins to speak, or ends. */
   readonly tellsVoiceActivity: boolean;
+  /** Told of the agent's audio that was dropped, in milliseconds. */
+  dropped(ms: number): void;
 }
 
 /** The socket has refused what is too large. */
@@ -36,21 +46,27 @@ export class AdkClientLeg implements ClientLeg {
   #owner: LegOwner;
   #input: ClientInput;
   readonly #audio: InputAudio;
-  #errors = 0;
+  readonly #dropped: (ms: number) => void;
+  /** The rate of the agent's audio, once there is some. */
+  #outputRateHz = 0;
+  /** Errors and other messages that are no event of the session. */
+  #asides = 0;
 
   constructor(options: AdkClientLegOptions) {
-    const { socket, place, clock, invocationId, agentName, inputRateHz } = options;
+    const { socket, place, clock, invocationId, agentName, inputRateHz, dropped } = options;
     this.#socket = socket;
+    this.#dropped = dropped;
     this.#clock = clock;
     this.#context = { invocationId };
     this.#author = agentName;
     this.#tellsVoiceActivity = options.tellsVoiceActivity;
     this.#owner = place.owner;
-    this.#input = new ClientInput(place.queue, (error) => this.#sendError(error));
+    this.#input = this.#inputOf(place);
     this.#audio = new InputAudio(inputRateHz);
     socket.listen({
       text: (text) => this.#text(text),
       binary: () => this.#input.refuse('Binary frames are not part of this wire; send JSON text.'),
+      dropped: (each) => this.#tellDropped(each),
       broken: (end) => this.#owner.broken(end),
       gone: (departure) => this.#owner.gone(departure),
     });
@@ -58,7 +74,7 @@ export class AdkClientLeg implements ClientLeg {
 
   moveTo({ owner, queue, scope }: LegPlace): void {
     this.#owner = owner;
-    this.#input = new ClientInput(queue, (error) => this.#sendError(error));
+    this.#input = this.#inputOf({ queue });
     this.#socket.moveTo(scope);
   }
 
@@ -70,7 +86,11 @@ export class AdkClientLeg implements ClientLeg {
     // Who has not asked for it shows a line without anything in it.
     if (event.type === 'voiceActivity' && !this.#tellsVoiceActivity) return;
     const encoded = encodeAdkEvent(event, this.#context);
-    if (encoded !== undefined) this.#socket.send(encoded);
+    if (encoded === undefined) return;
+    if (event.type === 'audio') {
+      this.#outputRateHz = event.audio.rateHz;
+      this.#socket.sendAudio(encoded, event.positionSamples, event.audio.sampleCount);
+    } else this.#socket.send(encoded);
   }
 
   goAway(_timeLeftMs: number): void {
@@ -113,10 +133,27 @@ export class AdkClientLeg implements ClientLeg {
     }
   }
 
+  #inputOf({ queue }: Pick<LegPlace, 'queue'>): ClientInput {
+    return new ClientInput(queue, (error) => {
+      this.#owner.refused(error.code);
+      this.#sendError(error);
+    });
+  }
+
+  #tellDropped(dropped: AudioDropped): string {
+    const durationMs = (dropped.samples * 1_000) / this.#outputRateHz;
+    this.#dropped(durationMs);
+    return encodeAdkDropped({ ...dropped, durationMs }, this.#aside('dropped'), this.#context);
+  }
+
   #sendError(error: AdkError): void {
-    this.#errors += 1;
-    const id = `${this.#context.invocationId}-error-${this.#errors}`;
-    const stamp = { id, atMs: this.#clock.wallTime(), author: this.#author };
-    this.#socket.send(encodeAdkError(error, stamp, this.#context));
+    this.#socket.send(encodeAdkError(error, this.#aside('error'), this.#context));
+  }
+
+  /** The stamp of a message that is no event of the session. */
+  #aside(what: string): AdkAsideStamp {
+    this.#asides += 1;
+    const id = `${this.#context.invocationId}-${what}-${this.#asides}`;
+    return { id, atMs: this.#clock.wallTime(), author: this.#author };
   }
 }

@@ -87,11 +87,12 @@ export class ClientSeat {
         void scope.close('client gone');
         if (isHere()) this.#gone(departure);
       },
+      refused: (code) => context.metrics.messageRefused(code),
       broken: (end) => {
         if (isHere()) this.#broken(end);
       },
     };
-    if (wire === 'adk') this.#recovery = undefined;
+    if (wire === 'adk') this.#letGo();
     else this.#recovery ??= new ClientRecovery(context.random, this.#newRing());
     const client = { wire, scope, leg: take({ owner: legOwner, queue, scope, recovery: this.#recovery }) };
     this.#client = client;
@@ -113,7 +114,7 @@ export class ClientSeat {
     before?.leg.end(REPLACED);
     void before?.scope.close('replaced');
     this.#endGrace('returned');
-    if (resume === undefined) this.#recovery = undefined;
+    if (resume === undefined) this.#letGo();
     this.take(wire, (place) => {
       leg.moveTo(place);
       return leg;
@@ -163,6 +164,12 @@ export class ClientSeat {
 
   /** Lets go of what was kept. */
   forget(): void {
+    this.#letGo();
+  }
+
+  /** What was kept for a client that can come back no longer. */
+  #letGo(): void {
+    this.#recovery?.ring.close();
     this.#recovery = undefined;
   }
 
@@ -173,6 +180,7 @@ export class ClientSeat {
       clientGraceMs === 0
         ? { maxBytes: 0, maxMessages: 0 }
         : { maxBytes: maxReplayBytes, maxMessages: maxReplayMessages },
+      this.#options.context.replayBudget,
     );
   }
 

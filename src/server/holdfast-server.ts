@@ -22,6 +22,8 @@ import { listenHttp } from './http-listener.ts';
 import type { ListenAddress } from './http-listener.ts';
 import { ServerMetrics } from './metrics.ts';
 import { Refusals } from './refusals.ts';
+import { RuntimeMetrics } from './runtime-metrics.ts';
+import { ReplayBudget } from './replay-budget.ts';
 import { createRoutes } from './routes.ts';
 import type { ServerContext } from './server-context.ts';
 import { SessionTraces } from './session-traces.ts';
@@ -90,6 +92,7 @@ export class HoldfastServer implements AsyncDisposable {
     const drain = new Drain({ ...limits, scope: root, calls }, (reason) => this.#close(reason));
     const access = new Access({
       owner: root,
+      random,
       authenticators: [options.auth ?? []].flat(),
       authorize: options.authorize,
       refused: (reason) => metrics.authFailed(reason),
@@ -110,7 +113,7 @@ export class HoldfastServer implements AsyncDisposable {
       onLiveSession: options.onLiveSession,
       store: options.store ?? new MemorySessionStore({ clock: root.clock, random }),
       artifacts: options.artifacts ?? new MemoryArtifactStore({ clock: root.clock }),
-      hosts: new HostCheck(limits.allowedHosts),
+      hosts: new HostCheck(limits.allowedHosts, limits.allowedOrigins),
       access,
       admin,
       traces: new SessionTraces(random),
@@ -118,6 +121,8 @@ export class HoldfastServer implements AsyncDisposable {
       serve: (appName) => servedAgent(apps, appName, model),
       admission: new Admission({ owner: root, limits, calls, drain, refusals }),
       refusals,
+      runtime: new RuntimeMetrics(root),
+      replayBudget: new ReplayBudget(limits.maxTotalReplayBytes, () => refusals.note('replay_bytes')),
       addresses: new ClientAddresses(limits.trustProxy),
       end: (verb) => void this[verb](),
     };
@@ -157,7 +162,9 @@ export class HoldfastServer implements AsyncDisposable {
   async listen(port = 0, host = '127.0.0.1', options: ListenOptions = {}): Promise<ListenAddress> {
     this.#root.throwIfClosing();
     this.#refuseToBeOpen(host, options);
-    if (isLoopback(host)) this.#context.hosts.restrictToLoopback();
+    const { access, hosts } = this.#context;
+    hosts.listensOn(host);
+    if (hosts.allowsAnyOrigin && !access.isRequired) this.#root.log.warn('every page may use this server');
     const { limits, addresses, refusals } = this.#context;
     const { server, address } = await listenHttp(this.#root, this.requestListener, host, port, limits);
     guardConnections(server, { limits, addresses, refusals });

@@ -11,6 +11,7 @@ export type LimitKind =
   | 'new_sessions_per_address'
   | 'new_sessions_per_user'
   | 'sessions_per_user'
+  | 'tickets'
   | 'connections'
   | 'connections_per_address'
   | 'slow_request'
@@ -20,6 +21,7 @@ export type LimitKind =
   | 'message_bytes'
   | 'messages_per_second'
   | 'bytes_per_second'
+  | 'output_bytes'
   | 'slow_client'
   | 'silent_client'
   | 'replay_bytes'
@@ -33,6 +35,7 @@ const LIMITS: readonly LimitKind[] = [
   'new_sessions_per_address',
   'new_sessions_per_user',
   'sessions_per_user',
+  'tickets',
   'connections',
   'connections_per_address',
   'slow_request',
@@ -42,6 +45,7 @@ const LIMITS: readonly LimitKind[] = [
   'message_bytes',
   'messages_per_second',
   'bytes_per_second',
+  'output_bytes',
   'slow_client',
   'silent_client',
   'replay_bytes',

@@ -1,6 +1,7 @@
 import { BYTES_PER_SAMPLE, decodeAudioFrame, encodeAudioFrame } from '../protocol/index.ts';
 import { BlockPool, lastPieceStart } from '../session/block-pool.ts';
 import type { Block } from '../session/block-pool.ts';
+import type { ReplayBudget } from './replay-budget.ts';
 
 /** A message of `holdfast.v1` as it goes over the wire. */
 export type WireMessage = string | Uint8Array;
@@ -57,6 +58,7 @@ const ENTRY_BYTES = 64;
  */
 export class ReplayRing {
   readonly #limits: ReplayLimits;
+  readonly #budget: ReplayBudget | undefined;
   readonly #blocks = new BlockPool();
   #kept: Kept[] = [];
   /** Where the oldest message stands. */
@@ -66,11 +68,14 @@ export class ReplayRing {
   #sentSamples = 0;
   #goneSeq = 0;
   #goneSamples = 0;
+  #isClosed = false;
 
   constructor(
     limits: ReplayLimits = { maxBytes: DEFAULT_MAX_REPLAY_BYTES, maxMessages: DEFAULT_MAX_REPLAY_MESSAGES },
+    budget?: ReplayBudget,
   ) {
     this.#limits = limits;
+    this.#budget = budget;
   }
 
   /** The last event there was. */
@@ -98,9 +103,10 @@ export class ReplayRing {
     const held = isText ? message : this.#blocks.keep(message);
     const start = typeof held === 'string' ? 0 : lastPieceStart(held, message.length);
     this.#kept.push({ seq, held, start, endSamples, bytes });
-    this.#bytes += bytes;
     this.#lastSeq = seq;
     this.#sentSamples = endSamples ?? this.#sentSamples;
+    this.#changeBytes(bytes);
+    if (this.#isClosed) this.shrinkTo(0);
     while (this.#bytes > this.#limits.maxBytes || this.messages > this.#limits.maxMessages) this.#drop();
   }
 
@@ -135,6 +141,22 @@ export class ReplayRing {
     return { isComplete, seq: isComplete ? seq : Math.max(seq, this.#goneSeq), messages };
   }
 
+  /** Nobody comes back to it any more: it lets go of everything, and keeps nothing from here on. */
+  close(): void {
+    this.#isClosed = true;
+    this.shrinkTo(0);
+  }
+
+  /** Lets go of the oldest until no more than this is left. */
+  shrinkTo(bytes: number): void {
+    while (this.#bytes > bytes) this.#drop();
+  }
+
+  #changeBytes(by: number): void {
+    this.#bytes += by;
+    this.#budget?.changed(this, by);
+  }
+
   get #oldest(): Kept | undefined {
     return this.#kept[this.#head];
   }
@@ -144,7 +166,7 @@ export class ReplayRing {
     if (oldest === undefined) return;
     if (oldest.endSamples === undefined) this.#goneSeq = oldest.seq;
     else this.#goneSamples = oldest.endSamples;
-    this.#bytes -= oldest.bytes;
+    this.#changeBytes(-oldest.bytes);
     if (typeof oldest.held !== 'string') this.#blocks.letGo(oldest.held);
     this.#kept[this.#head] = GONE;
     this.#head += 1;

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { Hono } from 'hono';
 import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
@@ -5,9 +6,12 @@ import { accessRoutes, askerOf, grants, identityOf } from './auth/index.ts';
 import { appRoutes } from './app-routes.ts';
 import { artifactRoutes } from './artifact-routes.ts';
 import { adminRoutes } from './admin-routes.ts';
+import { crossOrigin } from './cross-origin.ts';
 import { debugRoutes } from './debug-routes.ts';
 import { BodyTooLargeError } from './errors.ts';
+import { checkTarget } from './host-check.ts';
 import { answerError } from './http-errors.ts';
+import { metricsPage } from './metrics-page.ts';
 import { pageRoutes } from './page-routes.ts';
 import { PROMETHEUS_TEXT } from './prometheus.ts';
 import { requestLog } from './request-log.ts';
@@ -15,11 +19,12 @@ import { requestShape } from './request-shape.ts';
 import { runRoutes } from './run-routes.ts';
 import type { ServerContext } from './server-context.ts';
 import { sessionRoutes } from './session-routes.ts';
+import { ticketRoutes } from './ticket-routes.ts';
 import { HOLDFAST_VERSION } from './version.ts';
 
 /** Every route but the WebSocket's. */
 export function createRoutes(context: ServerContext): Hono {
-  const { access, addresses, apps, calls, drain, hosts, limits, metrics, owner, refusals } = context;
+  const { access, addresses, apps, drain, hosts, limits, owner, refusals } = context;
   const app = new Hono();
 
   app.use(requestLog(owner));
@@ -35,11 +40,14 @@ export function createRoutes(context: ServerContext): Hono {
 
   app.use(requestShape);
   app.use(async (c, next) => {
-    hosts.check(c.req.header('host'), c.req.header('origin'));
+    const incoming = (c.env as { readonly incoming?: IncomingMessage } | undefined)?.incoming;
+    if (incoming !== undefined) checkTarget(incoming.url ?? '', incoming.rawHeaders);
+    hosts.check({ host: c.req.header('host'), origin: c.req.header('origin'), method: c.req.method });
     await next();
   });
+  if (hosts.allowsOrigins) app.use(crossOrigin(hosts));
   const tellMetrics = (c: Context): Response =>
-    c.body(metrics.render(calls.size, refusals.samples), 200, { 'content-type': PROMETHEUS_TEXT });
+    c.body(metricsPage(context), 200, { 'content-type': PROMETHEUS_TEXT });
   if (limits.openMetrics) app.get('/metrics', tellMetrics);
   // The page is open: what it asks for is not.
   if (limits.pageDir !== undefined) app.route('/', pageRoutes(limits.pageDir));
@@ -96,5 +104,6 @@ export function createRoutes(context: ServerContext): Hono {
   app.route('/', artifactRoutes(context));
   app.route('/', debugRoutes(context));
   app.route('/', runRoutes(context));
+  app.route('/', ticketRoutes(context));
   return app;
 }

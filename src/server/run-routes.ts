@@ -49,8 +49,19 @@ export function runRoutes(context: ServerContext): Hono {
   return routes;
 }
 
+/** Begins a turn; where it cannot, that is counted. */
+async function beginTurn(...asked: Parameters<typeof startTurn>): Promise<TextTurn> {
+  try {
+    return await startTurn(...asked);
+  } catch (error) {
+    const [{ metrics }] = asked;
+    metrics.sessionRefused(httpFailureOf(error).body.code);
+    throw error;
+  }
+}
+
 /** Checks a request and starts its turn. What it throws is answered as an error of the whole request. */
-async function beginTurn(
+async function startTurn(
   context: ServerContext,
   c: Context,
   kind: 'run' | 'run_sse',
@@ -59,7 +70,7 @@ async function beginTurn(
   const { admission } = context;
   admission.anybody();
   const body = await jsonBody(c);
-  const key = keyOf(body);
+  const key = sessionKeyOf(body);
   const { appName, userId, id: sessionId } = key;
   await context.access.permit(askerOf(c, context.addresses), identityOf(c), kind, {
     appName,
@@ -84,7 +95,8 @@ async function beginTurn(
   return turn;
 }
 
-function keyOf(body: JsonBody): SessionKey {
+/** The session that a body names. @throws BadRequestError when it does not */
+export function sessionKeyOf(body: JsonBody): SessionKey {
   const appName = stringField(body, 'appName', 'app_name');
   if (appName === undefined) throw new BadRequestError("'appName' is missing.");
   return {

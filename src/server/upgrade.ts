@@ -5,9 +5,10 @@ import { WebSocketServer } from 'ws';
 import { isThenable } from '../kernel/index.ts';
 import { HOLDFAST_SUBPROTOCOL } from '../protocol/index.ts';
 import type { SessionKey } from '../session/index.ts';
-import { askerOfUpgrade } from './auth/index.ts';
-import type { Asker, Identity } from './auth/index.ts';
+import { askerOfUpgrade, offeredSubprotocols } from './auth/index.ts';
+import type { Identity } from './auth/index.ts';
 import { BadRequestError, LimitReachedError, UnavailableError } from './errors.ts';
+import { checkTarget } from './host-check.ts';
 import { httpFailureOf } from './http-errors.ts';
 import type { HttpFailure } from './http-errors.ts';
 import { sessionKey } from './calls.ts';
@@ -39,6 +40,8 @@ export class LiveUpgrades {
     this.#sockets = new WebSocketServer({
       noServer: true,
       clientTracking: false,
+      // Pings are answered as far as the client reads the answers.
+      autoPong: false,
       // Audio does not compress, and a compressor costs each session 290 kB and half as much CPU again.
       perMessageDeflate: false,
       maxPayload: context.limits.maxMessageBytes * OVERSIZE_FACTOR,
@@ -107,40 +110,32 @@ export class LiveUpgrades {
 
   #refuse(socket: Duplex, error: unknown): void {
     const { status, body } = refuseUpgrade(socket, error);
-    this.#context.owner.log.debug('upgrade refused', { status, code: body.code });
+    const { metrics, owner } = this.#context;
+    metrics.sessionRefused(body.code);
+    owner.log.debug('upgrade refused', { status, code: body.code });
   }
 
   /** What an upgrade asks for, and who does: with what that one may. @throws what the upgrade is refused for. */
   #vet(request: IncomingMessage): AskedCall | Promise<AskedCall> {
     const { hosts, access, admission, addresses } = this.#context;
     const { host, origin } = request.headers;
-    hosts.check(host, origin);
+    checkTarget(request.url ?? '', request.rawHeaders);
+    hosts.check({ host, origin, method: request.method ?? 'GET', isUpgrade: true });
     checkRequestShape(request.url ?? '', request.rawHeaders.length / 2);
     const asker = askerOfUpgrade(request, addresses);
     // Before a token is looked at: who tries one after the other is slowed down.
     admission.upgrade(asker.address);
-    // Who is not known is told nothing of what it has asked for.
-    const identity = access.identify(asker);
-    return isThenable(identity)
-      ? identity.then((who) => this.#read(request, asker, who))
-      : this.#read(request, asker, identity);
-  }
-
-  #read(
-    request: IncomingMessage,
-    asker: Asker,
-    identity: Identity | undefined,
-  ): AskedCall | Promise<AskedCall> {
-    const wire = wireOf(request.headers['sec-websocket-protocol']);
     const { key, runConfig } = parseLiveQuery(asker.query);
     const { appName, userId, id: sessionId } = key;
-    const asked = { wire, key, runConfig, identity, address: asker.address };
-    const permission = this.#context.access.permit(asker, identity, 'run_live', {
-      appName,
-      userId,
-      sessionId,
-    });
-    return isThenable(permission) ? permission.then(() => asked) : asked;
+    const target = { appName, userId, sessionId };
+    const allow = (identity: Identity | undefined): AskedCall | Promise<AskedCall> => {
+      const wire = wireOf(asker.header('sec-websocket-protocol'));
+      const asked = { wire, key, runConfig, identity, address: asker.address };
+      const permission = access.permit(asker, identity, 'run_live', target);
+      return isThenable(permission) ? permission.then(() => asked) : asked;
+    };
+    const identity = access.identifyCaller(asker, target);
+    return isThenable(identity) ? identity.then(allow) : allow(identity);
   }
 
   /** @throws UnavailableError, LimitReachedError when it is not taken now. */
@@ -176,11 +171,12 @@ function isResumable({ calls }: ServerContext, key: SessionKey): boolean {
 
 /** No subprotocol is the ADK's wire. One we do not know is refused: its client would not understand us. */
 function wireOf(header: string | undefined): ClientWire {
-  const offered = (header ?? '').split(',').map((name) => name.trim());
-  if (header === undefined || offered.every((name) => name === '')) return 'adk';
+  // Without the ticket, which no text may quote.
+  const offered = offeredSubprotocols(header);
+  if (offered.length === 0) return 'adk';
   if (offered.includes(HOLDFAST_SUBPROTOCOL)) return HOLDFAST_SUBPROTOCOL;
   throw new BadRequestError(
-    `The subprotocol '${(header ?? '').slice(0, 60)}' is not known. Ask for ${HOLDFAST_SUBPROTOCOL}, or for none.`,
+    `The subprotocol '${offered.join(', ').slice(0, 60)}' is not known. Ask for ${HOLDFAST_SUBPROTOCOL}, or for none.`,
   );
 }
 

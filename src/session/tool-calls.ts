@@ -13,12 +13,22 @@ import { ToolTimeoutError } from './errors.ts';
 import { Handoff } from './handoff.ts';
 import type { Tool, ToolContext, UserData } from './tool.ts';
 
+/** How a tool's call ended, for who watches. */
+export interface EndedToolCall {
+  readonly id: string;
+  readonly name: string;
+  /** `failed`: it threw, or there is no such tool. `cancelled`: nobody wants the result any more. */
+  readonly outcome: 'done' | 'failed' | 'timedOut' | 'cancelled';
+  readonly durationMs: number;
+}
+
 /** How a call ended, exactly once. `answer`: the model waits for the result; a call it took back gets none. */
 export interface SettledCall {
   readonly response: FunctionResponse;
   readonly answer: boolean;
   /** Whose tool it was. */
   readonly activity: Activity;
+  readonly ended: EndedToolCall;
   /** Whom it gives the conversation to. */
   readonly handoff?: PreparedHandoff;
   /** The artifacts it has saved, with their versions. */
@@ -39,6 +49,9 @@ export const TOOL_UNWIND_MS = 1_000;
 
 const SESSION_ENDED = 'cancelled, the session ended';
 
+/** What comes of a call, by the reason its scope is closed with. */
+const OUTCOMES = { settled: 'done', failed: 'failed', 'timed out': 'timedOut' } as const;
+
 interface RunningCall {
   readonly call: FunctionCall;
   readonly scope: Lifetime;
@@ -48,6 +61,7 @@ interface RunningCall {
   /** Undefined while a task has the conversation. */
   timeout: Timer | undefined;
   timeoutAtMs: number;
+  readonly startedAtMs: number;
   /** Whether the model has taken it back, and the tool goes on nevertheless. */
   isUnwanted: boolean;
 }
@@ -108,13 +122,14 @@ export class ToolCalls {
     const tool = tools?.get(call.name);
     if (this.#owner.isClosing) {
       // The model's message itself led to the close: the history must not end in the middle of a call.
-      this.#tell({ response: failure(call, SESSION_ENDED), answer: false, activity });
+      const ended = endedAtOnce(call, 'cancelled');
+      this.#tell({ response: failure(call, SESSION_ENDED), answer: false, activity, ended });
       return;
     }
     if (tool === undefined) {
       const known = Array.from(tools?.keys() ?? []).join(', ') || 'none';
       const response = failure(call, `There is no tool named '${call.name}'. Known: ${known}.`);
-      this.#tell({ response, answer: true, activity });
+      this.#tell({ response, answer: true, activity, ended: endedAtOnce(call, 'failed') });
       return;
     }
     const scope = this.#owner.child(`tool ${call.name}`, {
@@ -126,6 +141,7 @@ export class ToolCalls {
     const running = {
       ...{ call, scope, tool, activity, artifacts },
       ...{ timeout: undefined, timeoutAtMs: 0, isUnwanted: false },
+      startedAtMs: this.#owner.clock.now(),
     };
     this.#running.set(call.id, running);
     this.#arm(running, tool.timeoutMs);
@@ -199,15 +215,21 @@ export class ToolCalls {
       const running = this.#running.get(id);
       if (running === undefined) continue;
       this.#running.delete(id);
-      const { call, activity, artifacts } = running;
+      const ended = this.#endedNow(running, 'cancelled');
+      const { activity, call, artifacts } = running;
       const { delta: artifactDelta } = artifacts;
-      this.#tell({ response: failure(call, why), answer: false, activity, artifactDelta });
+      this.#tell({ response: failure(call, why), answer: false, activity, ended, artifactDelta });
       void running.scope.close(why);
     }
   }
 
   /** Settles a call, unless it has settled otherwise. */
-  settle(id: string, response: FunctionResponse, reason: string, handoff?: PreparedHandoff): void {
+  settle(
+    id: string,
+    response: FunctionResponse,
+    reason: keyof typeof OUTCOMES,
+    handoff?: PreparedHandoff,
+  ): void {
     const running = this.#running.get(id);
     if (running === undefined) return;
     this.#running.delete(id);
@@ -216,6 +238,7 @@ export class ToolCalls {
       response,
       answer: !isUnwanted,
       activity,
+      ended: this.#endedNow(running, OUTCOMES[reason]),
       artifactDelta: artifacts.delta,
       ...(handoff === undefined || isUnwanted ? {} : { handoff }),
     });
@@ -243,6 +266,10 @@ export class ToolCalls {
     });
   }
 
+  #endedNow({ call, startedAtMs }: RunningCall, outcome: EndedToolCall['outcome']): EndedToolCall {
+    return { id: call.id, name: call.name, outcome, durationMs: this.#owner.clock.now() - startedAtMs };
+  }
+
   #tell(settled: SettledCall): void {
     const { response } = settled;
     this.#answers.set(response.id, response);
@@ -250,6 +277,10 @@ export class ToolCalls {
     if (this.#answers.size > REMEMBERED_ANSWERS && oldest !== undefined) this.#answers.delete(oldest);
     this.#options.settled(settled);
   }
+}
+
+function endedAtOnce({ id, name }: FunctionCall, outcome: EndedToolCall['outcome']): EndedToolCall {
+  return { id, name, outcome, durationMs: 0 };
 }
 
 /** What a tool is told; it holds no live session. */

@@ -9,7 +9,7 @@ import type { ModelInput } from './live-model.ts';
 import type { StoredSession } from './session-store.ts';
 import type { StateChanges } from './state-changes.ts';
 import { ToolCalls } from './tool-calls.ts';
-import type { SettledCall } from './tool-calls.ts';
+import type { EndedToolCall, SettledCall } from './tool-calls.ts';
 
 export interface ToolExchangeOptions {
   readonly owner: Lifetime;
@@ -22,6 +22,8 @@ export interface ToolExchangeOptions {
   readonly state: StateChanges;
   activities(): Activities;
   emit(event: LiveEventBody): void;
+  /** A call has settled. */
+  ended(call: EndedToolCall): void;
   /** Sends what the model waits for. */
   send(input: ModelInput): void;
   /** Something of the session is to be written down. */
@@ -137,7 +139,7 @@ export class ToolExchange {
     this.answer(answer);
   }
 
-  #settled({ response, answer, activity, handoff, artifactDelta }: SettledCall): void {
+  #settled({ response, answer, activity, handoff, ended, artifactDelta }: SettledCall): void {
     const { session, state, emit, changed } = this.#options;
     const activities = this.#options.activities();
     session.history.push({ role: 'user', parts: [{ functionResponse: response }] });
@@ -148,6 +150,7 @@ export class ToolExchange {
       ...(stateDelta === undefined ? {} : { stateDelta }),
       ...(artifactDelta === undefined ? {} : { artifactDelta }),
     });
+    this.#options.ended(ended);
     changed();
     if (handoff !== undefined) activities.handOver(activity, handoff.to, handoff.reply);
     // Who does not stay gives the result to the next one as history.
