@@ -1,6 +1,7 @@
 import {
   ClosedError,
   DEFAULT_CLOSE_TIMEOUT_MS,
+  Deadline,
   InvalidOptionError,
   Lifetime,
   describeError,
@@ -460,6 +461,15 @@ export class AgentSession implements AsyncDisposable {
     this.#journal?.changed();
     this.#events.emit({ type: 'stateChanged', stateDelta });
     return true;
+  }
+
+  /**
+   * Tells the agent who has the conversation that it will be ended from outside, by somebody who calls `close()` then: its
+   * `onDrain` runs, and that of every agent who gets it until then. Ends nothing by itself; the first notice counts.
+   */
+  announceDrain(timeLeftMs: number): void {
+    if (!this.isOpen) return;
+    this.#activities.drainBy(Deadline.after(this.#lifetime.clock, timeLeftMs));
   }
 
   /** Stops what the agent is saying, and forgets what it was to say after that. */

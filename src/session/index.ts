@@ -18,7 +18,7 @@ export type {
 } from './artifact-store.ts';
 export type { SessionArtifacts } from './call-artifacts.ts';
 export { Agent } from './agent.ts';
-export type { AgentContext, AgentHook, AgentOptions, Instructions } from './agent.ts';
+export type { AgentContext, AgentHook, AgentOptions, DrainHook, DrainNotice, Instructions } from './agent.ts';
 export { AgentTask } from './agent-task.ts';
 export type { AgentTaskOptions } from './agent-task.ts';
 export { Handoff, TRANSFER_TOOL, handoff } from './handoff.ts';
