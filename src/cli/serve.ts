@@ -15,6 +15,7 @@ import { recordCalls } from './record-calls.ts';
 import type { ServeFlags } from './serve-options.ts';
 import { openStore } from './session-store.ts';
 import type { OpenedStore } from './session-store.ts';
+import { readTlsPair, renewTlsOnSignal } from './tls-options.ts';
 import { SignalLadder, listenToSignals } from './signals.ts';
 
 /** The app that is served when no folder of agents is given. */
@@ -32,6 +33,7 @@ export async function serve(
   registerEnvironmentSecrets(process.env);
   const log = createLogger(flags.logLevel, process.stderr.isTTY);
   const auth = authenticatorsOf(flags);
+  const tls = readTlsPair(flags);
   const model = await modelFromId(flags.model);
   const agents = await appsOf(agentsDir ?? process.env['HOLDFAST_AGENTS_DIR'], log);
   const pageDir = parts.page ? findPage(log) : undefined;
@@ -61,8 +63,10 @@ export async function serve(
     ...(recorder === undefined ? {} : { onLiveSession: recorder }),
   });
   endOnSignals(server, opened);
+  if (tls !== undefined) renewTlsOnSignal(server, flags, log);
   const { url } = await server.listen(flags.port, flags.host, {
     allowUnauthenticated: flags.insecureNoAuth === true,
+    ...(tls === undefined ? {} : { tls }),
   });
   log.info('sessions are kept', { in: opened.place });
   process.stdout.write(`Holdfast is listening on ${url}\n`);
