@@ -43,7 +43,7 @@ export interface ListenRequest {
   readonly host: string;
   readonly port: number;
   readonly limits: HttpLimits;
-  readonly tls: TlsPair | undefined;
+  readonly tls?: TlsPair | undefined;
 }
 
 /** An HTTP server of our own, owned by `scope`. @throws ListenError when the address cannot be had; TlsError */

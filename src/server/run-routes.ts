@@ -5,6 +5,7 @@ import type { Content } from '../protocol/index.ts';
 import type { SessionKey } from '../session/index.ts';
 import { askerOf, identityOf } from './auth/index.ts';
 import { BadRequestError, SessionNotFoundError } from './errors.ts';
+import { isHeldInDrain } from './held-session.ts';
 import { httpFailureOf } from './http-errors.ts';
 import { addressOf, booleanField, checkedName, jsonBody, objectField, stringField } from './request-input.ts';
 import type { JsonBody } from './request-input.ts';
@@ -32,7 +33,7 @@ export function runRoutes(context: ServerContext): Hono {
   });
 
   routes.post('/run_sse', async (c) => {
-    const stream = new EventStream(context.limits.maxBufferedBytes);
+    const stream = new EventStream(context.limits.maxBufferedBytes, connectionOf(c));
     const turn = await beginTurn(context, c, 'run_sse', (event) => stream.send(event));
     stream.begin(() => turn.leave());
     turn.answer().then(
@@ -67,8 +68,9 @@ async function startTurn(
   kind: 'run' | 'run_sse',
   emit: (event: string) => void,
 ): Promise<TextTurn> {
-  const { admission } = context;
-  admission.anybody();
+  const { admission, drain } = context;
+  // Whether it has the session, a server that drains looks at when it knows who asks.
+  if (drain.stage.tag !== 'refusing') admission.anybody();
   const body = await jsonBody(c);
   const key = sessionKeyOf(body);
   const { appName, userId, id: sessionId } = key;
@@ -77,6 +79,7 @@ async function startTurn(
     userId,
     sessionId,
   });
+  if (!isHeldInDrain(context, key)) admission.anybody();
   const visitor = { userId: key.userId, address: addressOf(context, c) };
   const served = context.serve(key.appName);
   const message = messageOf(body);
@@ -88,7 +91,7 @@ async function startTurn(
     );
   }
   // Asked again: the server may have begun to refuse while the body was on its way.
-  admission.liveSession(visitor);
+  if (!isHeldInDrain(context, key)) admission.liveSession(visitor);
   const turn = new TextTurn({ context, kind, key, served, message, stateDelta, streaming, emit });
   context.calls.add(turn);
   admission.hold(turn, visitor);
@@ -115,14 +118,25 @@ function messageOf(body: JsonBody): Content {
   throw new BadRequestError(content.reason.replaceAll("'content", "'newMessage"));
 }
 
+interface Destroyable {
+  destroy(): unknown;
+}
+
+/** What an answer is written to, where that is a connection of node:http. */
+function connectionOf(c: Context): Destroyable | undefined {
+  return (c.env as { outgoing?: Destroyable } | undefined)?.outgoing;
+}
+
 /** A body of server-sent events that a client which does not read it cannot fill the memory with. */
 class EventStream {
   readonly body: ReadableStream<Uint8Array>;
   readonly #encoder = new TextEncoder();
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  readonly #connection: Destroyable | undefined;
   #left: (() => void) | undefined;
 
-  constructor(maxBufferedBytes: number) {
+  constructor(maxBufferedBytes: number, connection: Destroyable | undefined) {
+    this.#connection = connection;
     this.body = new ReadableStream(
       {
         start: (controller) => {
@@ -144,7 +158,13 @@ class EventStream {
     if (this.#controller === undefined) return;
     this.#controller.enqueue(this.#encoder.encode(`data: ${json}\n\n`));
     if ((this.#controller.desiredSize ?? 0) > 0) return;
-    this.#controller.error(new Error('The client does not read its events.'));
+    // On a connection of node:http an error of the body is printed, with its stack, by what writes the body: whoever stops
+    // reading could fill a log. There the connection is ended instead, and the body is cancelled for that.
+    if (this.#connection === undefined) {
+      this.#controller.error(new Error('The client does not read its events.'));
+    } else {
+      this.#connection.destroy();
+    }
     this.#leave();
   }
 
@@ -154,7 +174,9 @@ class EventStream {
   }
 
   #leave(): void {
+    const left = this.#left;
     this.#controller = undefined;
-    this.#left?.();
+    this.#left = undefined;
+    left?.();
   }
 }

@@ -63,7 +63,7 @@ describe('a server with a certificate', () => {
     expect(await handshake()).toBe('holdfast tests TLSv1.3');
     expect(await handshake({ maxVersion: 'TLSv1.2' })).toBe('holdfast tests TLSv1.2');
     const old: ConnectionOptions = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL@SECLEVEL=0' };
-    await expect(handshake(old)).rejects.toThrow();
+    await expect(handshake(old)).rejects.toThrow(/version|alert|disconnected/i);
   });
 
   it('goes on after who speaks no TLS, or stops in the middle of a handshake', async () => {
@@ -87,7 +87,7 @@ describe('a server with a certificate', () => {
       });
       return socket;
     });
-    await expect(ask('/list-apps', RENEWED.cert)).rejects.toThrow();
+    await expect(ask('/list-apps', RENEWED.cert)).rejects.toThrow(/self-signed|certificate/i);
     expect((await ask('/health')).status).toBe(200);
   });
 
