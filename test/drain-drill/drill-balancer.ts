@@ -36,13 +36,19 @@ function haproxy(balancer: Haproxy): DrillBalancer {
     isUp: async (server) => {
       await balancer.until(server, /^UP$/);
     },
-    summary: async () =>
-      (await balancer.states())
-        .filter(({ retries, redispatches }) => retries + redispatches > 0)
-        .map(
-          ({ retries, redispatches }) =>
-            `HAProxy asked again ${retries} times, of another server ${redispatches} times`,
-        ),
+    summary: async () => {
+      const { lines } = balancer.process;
+      return [
+        ...(await balancer.states())
+          .filter(({ retries, redispatches }) => retries + redispatches > 0)
+          .map(
+            ({ retries, redispatches }) =>
+              `HAProxy asked again ${retries} times, of another server ${redispatches} times`,
+          ),
+        // One that has ended refuses connections. One that is called down for anything else was there, and too slow.
+        ...lines.filter((line) => /^Server .* is DOWN, (?!.*refused)/.test(line)),
+      ];
+    },
     [Symbol.asyncDispose]: () => balancer[Symbol.asyncDispose](),
   };
 }
