@@ -45,7 +45,7 @@ export function adminRoutes(context: ServerContext): Hono {
 
   routes.post('/sessions/:id/close', async (c) => {
     const id = c.req.param('id');
-    const words = stringField(await jsonBody(c), 'reason');
+    const words = stringField(await jsonBody(c, context.limits), 'reason');
     const key = oneSession(
       id,
       chosen(calls.snapshots(), c).filter(({ key: { id: own } }) => own === id),
@@ -65,7 +65,9 @@ export function adminRoutes(context: ServerContext): Hono {
   });
 
   routes.post('/drain', async (c) => {
-    const verb = verbOf(stringField(await jsonBody(c), 'verb') ?? c.req.query('verb') ?? 'drain');
+    const verb = verbOf(
+      stringField(await jsonBody(c, context.limits), 'verb') ?? c.req.query('verb') ?? 'drain',
+    );
     owner.log.info('asked to end by an operator', { verb });
     if (verb === 'abort') owner.clock.setTimer(ANSWER_FIRST_MS, () => context.end(verb));
     else context.end(verb);

@@ -1,6 +1,5 @@
 import { Hono } from 'hono';
 import type { Context } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { accessRoutes, askerOf, grants, identityOf } from './auth/index.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { BodyTooLargeError } from './errors.ts';
@@ -22,7 +21,10 @@ export function createRoutes(context: ServerContext): Hono {
   const app = new Hono();
 
   app.use(requestLog(owner));
-  app.onError((error, c) => answerError(error, c, owner.log));
+  app.onError((error, c) => {
+    if (error instanceof BodyTooLargeError) refusals.note('body_bytes');
+    return answerError(error, c, owner.log);
+  });
   app.notFound((c) => c.json({ error: 'Not found', detail: 'Not found', code: 'HOLDFAST_NOT_FOUND' }, 404));
 
   // Probes come from load balancers that ask by address, and tell nothing: they are answered to anybody.
@@ -42,17 +44,6 @@ export function createRoutes(context: ServerContext): Hono {
   if (limits.openMetrics) app.get('/metrics', tellMetrics);
   // The page is open: what it asks for is not.
   if (limits.pageDir !== undefined) app.get('*', pageFiles(limits.pageDir));
-
-  app.post(
-    '*',
-    bodyLimit({
-      maxSize: limits.maxBodyBytes,
-      onError: () => {
-        refusals.note('body_bytes');
-        throw new BodyTooLargeError(`The body is larger than ${limits.maxBodyBytes} bytes.`);
-      },
-    }),
-  );
 
   // Asks for itself who comes; whom it refuses is noted with all others.
   app.use('/admin/*', async (c, next) => {

@@ -69,7 +69,7 @@ async function startTurn(
 ): Promise<TextTurn> {
   const { admission } = context;
   admission.anybody();
-  const body = await jsonBody(c);
+  const body = await jsonBody(c, context.limits);
   const key = sessionKeyOf(body);
   const { appName, userId, id: sessionId } = key;
   await context.access.permit(askerOf(c, context.addresses), identityOf(c), kind, {

@@ -20,7 +20,7 @@ export function sessionRoutes(context: ServerContext): Hono {
     const appName = c.req.param('app') ?? '';
     const agent = apps.get(appName);
     const userId = checkedName('user', c.req.param('user'));
-    const body = await jsonBody(c);
+    const body = await jsonBody(c, context.limits);
     const id = idInPath ?? stringField(body, 'sessionId', 'session_id');
     const state = objectField(body, 'state');
     const named = id === undefined ? {} : { id: checkedName('session', id) };

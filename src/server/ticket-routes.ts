@@ -6,10 +6,10 @@ import { sessionKeyOf } from './run-routes.ts';
 import type { ServerContext } from './server-context.ts';
 
 /** `POST /tickets` with `{appName, userId, sessionId}`: a ticket for one connection of `/run_live`. */
-export function ticketRoutes({ access, addresses, refusals }: ServerContext): Hono {
+export function ticketRoutes({ access, addresses, limits, refusals }: ServerContext): Hono {
   const routes = new Hono();
   routes.post('/tickets', async (c) => {
-    const { appName, userId, id: sessionId } = sessionKeyOf(await jsonBody(c));
+    const { appName, userId, id: sessionId } = sessionKeyOf(await jsonBody(c, limits));
     const target = { appName, userId, sessionId };
     await access.permit(askerOf(c, addresses), identityOf(c), 'ticket', target);
     try {
