@@ -110,7 +110,7 @@ export class HoldfastServer implements AsyncDisposable {
       onSessionEnd: options.onSessionEnd,
       onLiveSession: options.onLiveSession,
       store: options.store ?? new MemorySessionStore({ clock: root.clock, random }),
-      hosts: new HostCheck(limits.allowedHosts),
+      hosts: new HostCheck(limits.allowedHosts, limits.allowedOrigins),
       access,
       admin,
       metrics,
@@ -158,7 +158,9 @@ export class HoldfastServer implements AsyncDisposable {
   async listen(port = 0, host = '127.0.0.1', options: ListenOptions = {}): Promise<ListenAddress> {
     this.#root.throwIfClosing();
     this.#refuseToBeOpen(host, options);
-    if (isLoopback(host)) this.#context.hosts.restrictToLoopback();
+    const { access, hosts } = this.#context;
+    hosts.listensOn(host);
+    if (hosts.allowsAnyOrigin && !access.isRequired) this.#root.log.warn('every page may use this server');
     const { limits, addresses, refusals } = this.#context;
     const { server, address } = await listenHttp(this.#root, this.requestListener, host, port, limits);
     guardConnections(server, { limits, addresses, refusals });
