@@ -52,7 +52,7 @@ const LINES: readonly AbuseInput[] = [
   ),
   bytes(
     "somebody else's address",
-    /^403 closed$/,
+    /^40[03] closed$/,
     'GET http://example.com/version HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n',
   ),
   bytes(
