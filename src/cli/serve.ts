@@ -10,7 +10,9 @@ import { Agent } from '../session/index.ts';
 import { authenticatorsOf } from './auth-options.ts';
 import { registerEnvironmentSecrets } from './environment-secrets.ts';
 import { limitsOf } from './limit-flags.ts';
+import { callsWere, endInWords } from './drain-words.ts';
 import { createLogger } from './logger.ts';
+import { graceWarning, platformGrace } from './platform-grace.ts';
 import { recordCalls } from './record-calls.ts';
 import type { ServeFlags } from './serve-options.ts';
 import { openStore } from './session-store.ts';
@@ -60,7 +62,14 @@ export async function serve(
     ...(pageDir === undefined ? {} : { pageDir }),
     ...(recorder === undefined ? {} : { onLiveSession: recorder }),
   });
+  const warning = graceWarning(platformGrace(flags.platformGrace, process.env), flags);
+  if (warning !== undefined)
+    log.warn('the platform may end this server in the middle of a drain', { warning });
   endOnSignals(server, opened);
+  if (flags.opsPort !== undefined) {
+    const operations = await server.listenOps(flags.opsPort, flags.opsHost);
+    process.stdout.write(`Operations are at ${operations.url}\n`);
+  }
   const { url } = await server.listen(flags.port, flags.host, {
     allowUnauthenticated: flags.insecureNoAuth === true,
   });
@@ -83,10 +92,13 @@ function endOnSignals(server: HoldfastServer, store: OpenedStore): void {
 }
 
 /** Whatever is still open in this process, a client's idle connection say, does not keep it. */
-function exitWith({ cutCalls, reason }: ServerCloseReport): void {
-  if (cutCalls > 0) {
-    const calls = cutCalls === 1 ? '1 call was' : `${cutCalls} calls were`;
-    process.stderr.write(`holdfast: ${calls} cut (${reason})\n`);
+function exitWith(report: ServerCloseReport): void {
+  const { cutCalls, reason } = report;
+  const words = endInWords(report);
+  if (process.stderr.isTTY) {
+    if (words !== undefined) process.stderr.write(`${words}\n`);
+  } else if (cutCalls > 0) {
+    process.stderr.write(`holdfast: ${callsWere(cutCalls)} cut (${reason})\n`);
   }
   process.exit(cutCalls > 0 ? 1 : 0);
 }

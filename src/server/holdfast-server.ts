@@ -15,12 +15,15 @@ import { Calls } from './calls.ts';
 import { ClientAddresses } from './client-address.ts';
 import { guardConnections } from './connection-gate.ts';
 import { Drain } from './drain.ts';
+import type { DrainReport } from './drain.ts';
 import { AppNotFoundError } from './errors.ts';
 import { HostCheck } from './host-check.ts';
 import { listenHttp } from './http-listener.ts';
 import type { ListenAddress } from './http-listener.ts';
+import { Listeners } from './listeners.ts';
 import { ServerMetrics } from './metrics.ts';
 import { Refusals } from './refusals.ts';
+import { createOperationsRoutes } from './operations-routes.ts';
 import { RuntimeMetrics } from './runtime-metrics.ts';
 import { ReplayBudget } from './replay-budget.ts';
 import { createRoutes } from './routes.ts';
@@ -33,6 +36,8 @@ import { LiveUpgrades, RUN_LIVE_PATH, refuseUpgrade } from './upgrade.ts';
 export interface ServerCloseReport extends CloseReport {
   /** How many calls were under way when it closed, and were cut. */
   readonly cutCalls: number;
+  /** How its drain went; absent where it was closed without one. */
+  readonly drain?: DrainReport;
 }
 
 export interface ListenOptions {
@@ -87,7 +92,11 @@ export class HoldfastServer implements AsyncDisposable {
     });
     const calls = new Calls(root.clock);
     const metrics = new ServerMetrics();
-    const drain = new Drain({ ...limits, scope: root, calls }, (reason) => this.#close(reason));
+    const listeners = new Listeners(root.log);
+    const drain = new Drain(
+      { ...limits, scope: root, calls },
+      { unreachable: () => listeners.shutPublic(), close: (reason) => this.#close(reason) },
+    );
     const access = new Access({
       owner: root,
       random,
@@ -111,6 +120,7 @@ export class HoldfastServer implements AsyncDisposable {
       onLiveSession: options.onLiveSession,
       store: options.store ?? new MemorySessionStore({ clock: root.clock, random }),
       hosts: new HostCheck(limits.allowedHosts, limits.allowedOrigins),
+      listeners,
       access,
       admin,
       metrics,
@@ -131,7 +141,7 @@ export class HoldfastServer implements AsyncDisposable {
       overrideGlobalObjects: false,
     });
     this.requestListener = (request, response) => void listener(request, response);
-    this.closed = root.closed.then((report) => ({ ...report, cutCalls: drain.end() }));
+    this.closed = root.closed.then((report) => this.#reportOf(report));
   }
 
   /** Whether new sessions are welcome; what `/ready` says. */
@@ -165,7 +175,30 @@ export class HoldfastServer implements AsyncDisposable {
     const { server, address } = await listenHttp(this.#root, this.requestListener, host, port, limits);
     guardConnections(server, { limits, addresses, refusals });
     server.on('upgrade', (request, socket, head) => this.handleUpgrade(request, socket, head));
+    this.#context.listeners.addPublic(server);
     this.#root.log.info('listening', { url: address.url });
+    return address;
+  }
+
+  /**
+   * Answers health, readiness, metrics and administration on a port of their own, and the last two nowhere else from now on.
+   * The public listener need not stay open to the end then: it closes when no call could be resumed through it (clause D1).
+   * Loopback names are asked for as with `listen`.
+   * @throws ListenError, ClosedError as `listen`.
+   */
+  async listenOps(port = 0, host = '127.0.0.1'): Promise<ListenAddress> {
+    this.#root.throwIfClosing();
+    const { limits, listeners } = this.#context;
+    const hosts = new HostCheck(limits.allowedHosts);
+    hosts.listensOn(host);
+    const routes = createOperationsRoutes(this.#context, hosts, isLoopback(host));
+    const listener = getRequestListener((request, env) => routes.fetch(request, env), {
+      overrideGlobalObjects: false,
+    });
+    const answer: RequestListener = (request, response) => void listener(request, response);
+    const { address } = await listenHttp(this.#root, answer, host, port, limits);
+    listeners.addOperations();
+    this.#root.log.info('listening for operations', { url: address.url });
     return address;
   }
 
@@ -200,8 +233,8 @@ export class HoldfastServer implements AsyncDisposable {
    * Takes no new session once `preDrainDelayMs` is over, lets calls end by themselves, up to `drainTimeoutMs`, and
    * closes the moment the last one has ended (clauses D1 to D5).
    *
-   * The listener stays open to the end: health and readiness are asked on the same port, by new connections, for as
-   * long as calls go on. What is closed for new sessions is the routes that begin one.
+   * A listener that health and readiness are asked on stays open to the end: new connections ask, for as long as calls go
+   * on. What is closed for new sessions is the routes that begin one. With `listenOps` it closes sooner.
    */
   drain(): Promise<ServerCloseReport> {
     if (this.#root.isOpen) this.#context.drain.begin();
@@ -223,6 +256,16 @@ export class HoldfastServer implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close().then(() => undefined);
+  }
+
+  #reportOf(report: CloseReport): ServerCloseReport {
+    const { drain } = this.#context;
+    const cutCalls = drain.end();
+    if (drain.report === undefined) return { ...report, cutCalls };
+    const { calls, ended, cut, durationMs } = drain.report;
+    const closeMs = Math.round(report.durationMs);
+    this.#root.log.info('drain over', { calls, ended, cut, drainMs: durationMs, closeMs });
+    return { ...report, cutCalls, drain: drain.report };
   }
 
   #refuseToBeOpen(host: string, { allowUnauthenticated = false }: ListenOptions): void {

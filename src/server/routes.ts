@@ -1,15 +1,17 @@
-import type { IncomingMessage } from 'node:http';
 import { Hono } from 'hono';
+<<<<<<< HEAD
 import type { Context } from 'hono';
 import { accessRoutes, askerOf, grants, identityOf } from './auth/index.ts';
 import { adminRoutes } from './admin-routes.ts';
+=======
+import { bodyLimit } from 'hono/body-limit';
+import { accessRoutes, grants, identityOf } from './auth/index.ts';
+>>>>>>> main
 import { crossOrigin } from './cross-origin.ts';
 import { BodyTooLargeError } from './errors.ts';
-import { checkTarget } from './host-check.ts';
 import { answerError } from './http-errors.ts';
-import { metricsPage } from './metrics-page.ts';
+import { administration, forThisHost, notFound, probeRoutes, tellMetrics } from './operations-routes.ts';
 import { pageFiles } from './page-folder.ts';
-import { PROMETHEUS_TEXT } from './prometheus.ts';
 import { requestLog } from './request-log.ts';
 import { requestShape } from './request-shape.ts';
 import { runRoutes } from './run-routes.ts';
@@ -20,10 +22,11 @@ import { HOLDFAST_VERSION } from './version.ts';
 
 /** Every route but the WebSocket's. */
 export function createRoutes(context: ServerContext): Hono {
-  const { access, addresses, apps, drain, hosts, limits, owner, refusals } = context;
+  const { access, addresses, apps, hosts, limits, listeners, owner, refusals } = context;
   const app = new Hono();
 
   app.use(requestLog(owner));
+<<<<<<< HEAD
   app.onError((error, c) => {
     if (error instanceof BodyTooLargeError) refusals.note('body_bytes');
     return answerError(error, c, owner.log);
@@ -36,27 +39,44 @@ export function createRoutes(context: ServerContext): Hono {
     const { tag } = drain.stage;
     return tag === 'serving' ? c.json({ status: 'ready' }) : c.json({ status: 'draining' }, 503);
   });
+=======
+  app.onError((error, c) => answerError(error, c, owner.log));
+  app.notFound(notFound);
+  app.route('/', probeRoutes(context));
+>>>>>>> main
 
   app.use(requestShape);
-  app.use(async (c, next) => {
-    const incoming = (c.env as { readonly incoming?: IncomingMessage } | undefined)?.incoming;
-    if (incoming !== undefined) checkTarget(incoming.url ?? '', incoming.rawHeaders);
-    hosts.check({ host: c.req.header('host'), origin: c.req.header('origin'), method: c.req.method });
-    await next();
-  });
+  app.use(forThisHost(hosts));
   if (hosts.allowsOrigins) app.use(crossOrigin(hosts));
-  const tellMetrics = (c: Context): Response =>
-    c.body(metricsPage(context), 200, { 'content-type': PROMETHEUS_TEXT });
-  if (limits.openMetrics) app.get('/metrics', tellMetrics);
+  // What has a port of its own is not here.
+  for (const path of ['/metrics', '/admin/*']) {
+    app.use(path, (c, next) => (listeners.hasOperations ? Promise.resolve(notFound(c)) : next()));
+  }
+  if (limits.openMetrics) app.get('/metrics', (c) => tellMetrics(c, context));
   // The page is open: what it asks for is not.
   if (limits.pageDir !== undefined) app.get('*', pageFiles(limits.pageDir));
 
+<<<<<<< HEAD
   // Asks for itself who comes; whom it refuses is noted with all others.
   app.use('/admin/*', async (c, next) => {
     await next();
     access.failures.note(c.error, askerOf(c, addresses));
   });
   app.route('/admin', adminRoutes(context));
+=======
+  app.post(
+    '*',
+    bodyLimit({
+      maxSize: limits.maxBodyBytes,
+      onError: () => {
+        refusals.note('body_bytes');
+        throw new BodyTooLargeError(`The body is larger than ${limits.maxBodyBytes} bytes.`);
+      },
+    }),
+  );
+
+  app.route('/', administration(context));
+>>>>>>> main
 
   // Every route below this line is closed.
   app.route('/', accessRoutes(access, addresses));
@@ -68,7 +88,7 @@ export function createRoutes(context: ServerContext): Hono {
       language_version: process.versions.node,
     }),
   );
-  app.get('/metrics', tellMetrics);
+  app.get('/metrics', (c) => tellMetrics(c, context));
   app.get('/list-apps', (c) => {
     const identity = identityOf(c);
     const isTheirs = (name: string): boolean => identity === undefined || grants(identity.apps, name);
