@@ -1,12 +1,5 @@
 import { Hono } from 'hono';
-<<<<<<< HEAD
-import type { Context } from 'hono';
-import { accessRoutes, askerOf, grants, identityOf } from './auth/index.ts';
-import { adminRoutes } from './admin-routes.ts';
-=======
-import { bodyLimit } from 'hono/body-limit';
 import { accessRoutes, grants, identityOf } from './auth/index.ts';
->>>>>>> main
 import { crossOrigin } from './cross-origin.ts';
 import { BodyTooLargeError } from './errors.ts';
 import { answerError } from './http-errors.ts';
@@ -26,24 +19,12 @@ export function createRoutes(context: ServerContext): Hono {
   const app = new Hono();
 
   app.use(requestLog(owner));
-<<<<<<< HEAD
   app.onError((error, c) => {
     if (error instanceof BodyTooLargeError) refusals.note('body_bytes');
     return answerError(error, c, owner.log);
   });
-  app.notFound((c) => c.json({ error: 'Not found', detail: 'Not found', code: 'HOLDFAST_NOT_FOUND' }, 404));
-
-  // Probes come from load balancers that ask by address, and tell nothing: they are answered to anybody.
-  app.get('/health', (c) => c.json({ status: 'ok' }));
-  app.get('/ready', (c) => {
-    const { tag } = drain.stage;
-    return tag === 'serving' ? c.json({ status: 'ready' }) : c.json({ status: 'draining' }, 503);
-  });
-=======
-  app.onError((error, c) => answerError(error, c, owner.log));
   app.notFound(notFound);
   app.route('/', probeRoutes(context));
->>>>>>> main
 
   app.use(requestShape);
   app.use(forThisHost(hosts));
@@ -56,27 +37,7 @@ export function createRoutes(context: ServerContext): Hono {
   // The page is open: what it asks for is not.
   if (limits.pageDir !== undefined) app.get('*', pageFiles(limits.pageDir));
 
-<<<<<<< HEAD
-  // Asks for itself who comes; whom it refuses is noted with all others.
-  app.use('/admin/*', async (c, next) => {
-    await next();
-    access.failures.note(c.error, askerOf(c, addresses));
-  });
-  app.route('/admin', adminRoutes(context));
-=======
-  app.post(
-    '*',
-    bodyLimit({
-      maxSize: limits.maxBodyBytes,
-      onError: () => {
-        refusals.note('body_bytes');
-        throw new BodyTooLargeError(`The body is larger than ${limits.maxBodyBytes} bytes.`);
-      },
-    }),
-  );
-
   app.route('/', administration(context));
->>>>>>> main
 
   // Every route below this line is closed.
   app.route('/', accessRoutes(access, addresses));
