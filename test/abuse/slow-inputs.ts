@@ -108,7 +108,7 @@ const STALLS: readonly AbuseInput[] = [
   drips('a head, byte by byte', 'GET /health HTTP/1.1\r\nHost: localhost\r\n', 'X-Slow: a\r\n'),
   drips('a line, byte by byte', 'GET /', 'slow'),
   drips('an upgrade, byte by byte', '', UPGRADE),
-  drips('a body, byte by byte', POST.slice(0, POST.indexOf('{')), ' '),
+  drips('a body, byte by byte', POST.slice(0, POST.indexOf('{')).replace('60', '600'), ' '),
   drips(
     'chunks, byte by byte',
     'POST /run HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n',
