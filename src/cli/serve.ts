@@ -17,6 +17,7 @@ import { recordCalls } from './record-calls.ts';
 import type { ServeFlags } from './serve-options.ts';
 import { openStore } from './session-store.ts';
 import type { OpenedStore } from './session-store.ts';
+import { readTlsPair, renewTlsOnSignal } from './tls-options.ts';
 import { SignalLadder, listenToSignals } from './signals.ts';
 import { openTracing } from './tracing.ts';
 import type { Tracing } from './tracing.ts';
@@ -36,6 +37,7 @@ export async function serve(
   registerEnvironmentSecrets(process.env);
   const log = createLogger(flags.logLevel, process.stderr.isTTY);
   const auth = authenticatorsOf(flags);
+  const tls = readTlsPair(flags);
   const tracing = await openTracing({ environment: process.env, clock: systemClock, log });
   const model = await modelFromId(flags.model);
   const agents = await appsOf(agentsDir ?? process.env['HOLDFAST_AGENTS_DIR'], log);
@@ -72,12 +74,14 @@ export async function serve(
   if (warning !== undefined)
     log.warn('the platform may end this server in the middle of a drain', { warning });
   endOnSignals(server, opened, tracing);
+  if (tls !== undefined) renewTlsOnSignal(server, flags, log);
   if (flags.opsPort !== undefined) {
     const operations = await server.listenOps(flags.opsPort, flags.opsHost);
     process.stdout.write(`Operations are at ${operations.url}\n`);
   }
   const { url } = await server.listen(flags.port, flags.host, {
     allowUnauthenticated: flags.insecureNoAuth === true,
+    ...(tls === undefined ? {} : { tls }),
   });
   log.info('sessions are kept', { in: opened.place });
   process.stdout.write(`Holdfast is listening on ${url}\n`);

@@ -74,6 +74,11 @@ export class ListenError extends HoldfastError {
   readonly code = 'HOLDFAST_LISTEN';
 }
 
+/** The certificate a server is to show, and its key, cannot be used. */
+export class TlsError extends HoldfastError {
+  readonly code = 'HOLDFAST_TLS';
+}
+
 /** A text turn was not answered in time. */
 export class RunTimeoutError extends HoldfastError {
   readonly code = 'HOLDFAST_RUN_TIMEOUT';
