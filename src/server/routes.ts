@@ -1,11 +1,13 @@
 import { Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { accessRoutes, grants, identityOf } from './auth/index.ts';
+import { appRoutes } from './app-routes.ts';
+import { artifactRoutes } from './artifact-routes.ts';
 import { crossOrigin } from './cross-origin.ts';
+import { debugRoutes } from './debug-routes.ts';
 import { BodyTooLargeError } from './errors.ts';
 import { answerError } from './http-errors.ts';
 import { administration, forThisHost, notFound, probeRoutes, tellMetrics } from './operations-routes.ts';
-import { pageFiles } from './page-folder.ts';
+import { pageRoutes } from './page-routes.ts';
 import { requestLog } from './request-log.ts';
 import { requestShape } from './request-shape.ts';
 import { runRoutes } from './run-routes.ts';
@@ -20,7 +22,10 @@ export function createRoutes(context: ServerContext): Hono {
   const app = new Hono();
 
   app.use(requestLog(owner));
-  app.onError((error, c) => answerError(error, c, owner.log));
+  app.onError((error, c) => {
+    if (error instanceof BodyTooLargeError) refusals.note('body_bytes');
+    return answerError(error, c, owner.log);
+  });
   app.notFound(notFound);
   app.route('/', probeRoutes(context));
 
@@ -33,18 +38,7 @@ export function createRoutes(context: ServerContext): Hono {
   }
   if (limits.openMetrics) app.get('/metrics', (c) => tellMetrics(c, context));
   // The page is open: what it asks for is not.
-  if (limits.pageDir !== undefined) app.get('*', pageFiles(limits.pageDir));
-
-  app.post(
-    '*',
-    bodyLimit({
-      maxSize: limits.maxBodyBytes,
-      onError: () => {
-        refusals.note('body_bytes');
-        throw new BodyTooLargeError(`The body is larger than ${limits.maxBodyBytes} bytes.`);
-      },
-    }),
-  );
+  if (limits.pageDir !== undefined) app.route('/', pageRoutes(limits.pageDir));
 
   app.route('/', administration(context));
 
@@ -74,7 +68,12 @@ export function createRoutes(context: ServerContext): Hono {
         })),
     });
   });
+  // What the ADK's page asks its server for before it tells anybody of its use; nothing is told of it here.
+  app.on(['GET', 'POST'], '/config/telemetry', (c) => c.json({ telemetry: false }));
+  app.route('/', appRoutes(context));
   app.route('/', sessionRoutes(context));
+  app.route('/', artifactRoutes(context));
+  app.route('/', debugRoutes(context));
   app.route('/', runRoutes(context));
   app.route('/', ticketRoutes(context));
   return app;
