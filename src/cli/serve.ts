@@ -15,9 +15,14 @@ import { createLogger } from './logger.ts';
 import { graceWarning, platformGrace } from './platform-grace.ts';
 import { recordCalls } from './record-calls.ts';
 import type { ServeFlags } from './serve-options.ts';
+import { openArtifacts } from './artifact-folder.ts';
+import { givenFolder } from './page-option.ts';
 import { openStore } from './session-store.ts';
 import type { OpenedStore } from './session-store.ts';
+import { readTlsPair, renewTlsOnSignal } from './tls-options.ts';
 import { SignalLadder, listenToSignals } from './signals.ts';
+import { openTracing } from './tracing.ts';
+import type { Tracing } from './tracing.ts';
 
 /** The app that is served when no folder of agents is given. */
 export const DEFAULT_APP = 'default';
@@ -34,17 +39,21 @@ export async function serve(
   registerEnvironmentSecrets(process.env);
   const log = createLogger(flags.logLevel, process.stderr.isTTY);
   const auth = authenticatorsOf(flags);
+  const tls = readTlsPair(flags);
+  const tracing = await openTracing({ environment: process.env, clock: systemClock, log });
   const model = await modelFromId(flags.model);
   const agents = await appsOf(agentsDir ?? process.env['HOLDFAST_AGENTS_DIR'], log);
-  const pageDir = parts.page ? findPage(log) : undefined;
+  const pageDir = givenFolder(flags.page) ?? (parts.page ? findPage(log) : undefined);
   // An empty variable is one that is not set.
   const recorder =
     flags.record === undefined || flags.record === '' ? undefined : recordCalls(flags.record, log);
   const opened = await openStore(flags.store, log);
+  const artifacts = openArtifacts(flags.artifacts, opened);
   const server = createServer({
     agents,
     model,
     store: opened.store,
+    artifacts: artifacts.store,
     log,
     drainTimeoutMs: flags.drainTimeout * 1_000,
     preDrainDelayMs: flags.preDrainDelay * 1_000,
@@ -60,33 +69,38 @@ export async function serve(
     // An empty variable is one that is not set.
     ...(flags.adminToken === undefined || flags.adminToken === '' ? {} : { adminToken: flags.adminToken }),
     ...(pageDir === undefined ? {} : { pageDir }),
+    ...(tracing === undefined
+      ? {}
+      : { tracerProvider: tracing.provider, traceContent: tracing.capturesContent }),
     ...(recorder === undefined ? {} : { onLiveSession: recorder }),
   });
   const warning = graceWarning(platformGrace(flags.platformGrace, process.env), flags);
   if (warning !== undefined)
     log.warn('the platform may end this server in the middle of a drain', { warning });
-  endOnSignals(server, opened);
+  endOnSignals(server, opened, tracing);
+  if (tls !== undefined) renewTlsOnSignal(server, flags, log);
   if (flags.opsPort !== undefined) {
     const operations = await server.listenOps(flags.opsPort, flags.opsHost);
     process.stdout.write(`Operations are at ${operations.url}\n`);
   }
   const { url } = await server.listen(flags.port, flags.host, {
     allowUnauthenticated: flags.insecureNoAuth === true,
+    ...(tls === undefined ? {} : { tls }),
   });
-  log.info('sessions are kept', { in: opened.place });
+  log.info('sessions are kept', { in: opened.place, artifacts: artifacts.place });
   process.stdout.write(`Holdfast is listening on ${url}\n`);
   await server.closed;
 }
 
 /** Before anybody is told that the server is there: who reads that may signal at once. */
-function endOnSignals(server: HoldfastServer, store: OpenedStore): void {
+function endOnSignals(server: HoldfastServer, store: OpenedStore, tracing: Tracing | undefined): void {
   const tell = (line: string): void => {
     if (process.stderr.isTTY) process.stderr.write(`${line}\n`);
   };
   listenToSignals(new SignalLadder(server, { clock: systemClock, tell }));
   void server.closed.then(async (report) => {
     // A store that cannot be closed has had everything written to it that could be.
-    await store.close().catch(() => undefined);
+    await Promise.all([store.close().catch(() => undefined), tracing?.close()]);
     exitWith(report);
   });
 }

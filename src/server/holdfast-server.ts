@@ -1,10 +1,12 @@
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
+import type { Server as SecureServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { InvalidOptionError, Lifetime, systemRandom } from '../kernel/index.ts';
 import type { CloseReport } from '../kernel/index.ts';
 import { isLoopback } from '../protocol/loopback.ts';
 import { parseReconnect } from '../session/reconnect-policy.ts';
+import { MemoryArtifactStore } from '../store/memory-artifacts.ts';
 import { MemorySessionStore } from '../store/memory.ts';
 import { Admission } from './admission.ts';
 import { AdminAccess } from './admin-access.ts';
@@ -28,8 +30,12 @@ import { RuntimeMetrics } from './runtime-metrics.ts';
 import { ReplayBudget } from './replay-budget.ts';
 import { createRoutes } from './routes.ts';
 import type { ServerContext } from './server-context.ts';
+import { SessionTraces } from './session-traces.ts';
+import { SessionTracing } from './session-tracing.ts';
 import { SERVER_CLOSE_TIMEOUT_MS, parseServerLimits } from './server-options.ts';
 import type { ServerOptions } from './server-options.ts';
+import { secureSettings } from './tls.ts';
+import type { TlsPair } from './tls.ts';
 import { LiveUpgrades, RUN_LIVE_PATH, refuseUpgrade } from './upgrade.ts';
 
 /** How a server ended. */
@@ -46,6 +52,8 @@ export interface ListenOptions {
    * strangers by something else, such as a proxy that asks who they are. Default false.
    */
   readonly allowUnauthenticated?: boolean;
+  /** Speak HTTP over TLS (https, wss), from version 1.2 on, with this certificate. Default: not. */
+  readonly tls?: TlsPair;
 }
 
 /**
@@ -74,6 +82,7 @@ export class HoldfastServer implements AsyncDisposable {
   /** Answers requests in the form of node:http, and as an Express handler. */
   readonly requestListener: RequestListener;
   readonly #root: Lifetime;
+  readonly #secure: SecureServer[] = [];
   readonly #context: ServerContext;
   readonly #upgrades: LiveUpgrades;
 
@@ -119,15 +128,21 @@ export class HoldfastServer implements AsyncDisposable {
       onSessionEnd: options.onSessionEnd,
       onLiveSession: options.onLiveSession,
       store: options.store ?? new MemorySessionStore({ clock: root.clock, random }),
+      artifacts: options.artifacts ?? new MemoryArtifactStore({ clock: root.clock }),
       hosts: new HostCheck(limits.allowedHosts, limits.allowedOrigins),
       listeners,
       access,
       admin,
+      traces: new SessionTraces(random),
       metrics,
       serve: (appName) => servedAgent(apps, appName, model),
       admission: new Admission({ owner: root, limits, calls, drain, refusals }),
       refusals,
       runtime: new RuntimeMetrics(root),
+      tracing: new SessionTracing({
+        tracerProvider: options.tracerProvider,
+        capturesContent: limits.traceContent,
+      }),
       replayBudget: new ReplayBudget(limits.maxTotalReplayBytes, () => refusals.note('replay_bytes')),
       addresses: new ClientAddresses(limits.trustProxy),
       end: (verb) => void this[verb](),
@@ -163,7 +178,7 @@ export class HoldfastServer implements AsyncDisposable {
    * Listens with an HTTP server of its own. Port 0 takes a free one. On a loopback address (the default) only requests
    * for loopback names are answered, so that no page of a browser can reach it through a name of its own.
    * @throws InsecureListenError on another address without `auth`, unless it is allowed; ListenError when the address
-   * cannot be had; ClosedError when the server has ended.
+   * cannot be had; TlsError for a certificate that cannot be used; ClosedError when the server has ended.
    */
   async listen(port = 0, host = '127.0.0.1', options: ListenOptions = {}): Promise<ListenAddress> {
     this.#root.throwIfClosing();
@@ -172,12 +187,25 @@ export class HoldfastServer implements AsyncDisposable {
     hosts.listensOn(host);
     if (hosts.allowsAnyOrigin && !access.isRequired) this.#root.log.warn('every page may use this server');
     const { limits, addresses, refusals } = this.#context;
-    const { server, address } = await listenHttp(this.#root, this.requestListener, host, port, limits);
+    const { tls } = options;
+    const request = { listener: this.requestListener, host, port, limits, tls };
+    const { server, address } = await listenHttp(this.#root, request);
+    if ('setSecureContext' in server) this.#secure.push(server);
     guardConnections(server, { limits, addresses, refusals });
     server.on('upgrade', (request, socket, head) => this.handleUpgrade(request, socket, head));
     this.#context.listeners.addPublic(server);
     this.#root.log.info('listening', { url: address.url });
     return address;
+  }
+
+  /**
+   * Shows another certificate from now on, wherever it listens with TLS. Connections that are there go on.
+   * @throws TlsError for one that cannot be used; then the one before stays.
+   */
+  renewTls(tls: TlsPair): void {
+    const settings = secureSettings(tls, this.#root);
+    for (const server of this.#secure) server.setSecureContext(settings);
+    this.#root.log.info('another certificate is shown', { listeners: this.#secure.length });
   }
 
   /**
@@ -196,7 +224,7 @@ export class HoldfastServer implements AsyncDisposable {
       overrideGlobalObjects: false,
     });
     const answer: RequestListener = (request, response) => void listener(request, response);
-    const { address } = await listenHttp(this.#root, answer, host, port, limits);
+    const { address } = await listenHttp(this.#root, { listener: answer, host, port, limits });
     listeners.addOperations();
     this.#root.log.info('listening for operations', { url: address.url });
     return address;

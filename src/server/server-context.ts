@@ -1,5 +1,5 @@
 import type { Lifetime, Random } from '../kernel/index.ts';
-import type { ReconnectOptions, SessionStore } from '../session/index.ts';
+import type { ArtifactStore, ReconnectOptions, SessionStore } from '../session/index.ts';
 import type { Admission } from './admission.ts';
 import type { AdminAccess } from './admin-access.ts';
 import type { AppRegistry, ServedAgent } from './app-registry.ts';
@@ -15,7 +15,9 @@ import type { RuntimeMetrics } from './runtime-metrics.ts';
 import type { ReplayBudget } from './replay-budget.ts';
 import type { ServerLimits } from './server-options.ts';
 import type { SessionEndHook } from './session-end-hook.ts';
+import type { SessionTracing } from './session-tracing.ts';
 import type { SessionHook } from './session-hook.ts';
+import type { SessionTraces } from './session-traces.ts';
 
 /** What the parts of one server share. */
 export interface ServerContext {
@@ -24,6 +26,7 @@ export interface ServerContext {
   readonly limits: ServerLimits;
   readonly apps: AppRegistry;
   readonly store: SessionStore;
+  readonly artifacts: ArtifactStore;
   readonly calls: Calls;
   readonly drain: Drain;
   readonly hosts: HostCheck;
@@ -33,6 +36,8 @@ export interface ServerContext {
   /** Who may administer it. */
   readonly admin: AdminAccess;
   readonly metrics: ServerMetrics;
+  /** What was measured of the last sessions. */
+  readonly traces: SessionTraces;
   readonly random: Random;
   /** How lost connections to models are had again. */
   readonly reconnect: ReconnectOptions | undefined;
@@ -47,6 +52,7 @@ export interface ServerContext {
   /** Who may begin something new. */
   readonly admission: Admission;
   readonly refusals: Refusals;
+  readonly tracing: SessionTracing;
   /** The process it runs in, watched as long as it is there. */
   readonly runtime: RuntimeMetrics;
   /** What is kept for all clients that may come back. */

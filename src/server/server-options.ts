@@ -1,8 +1,10 @@
+import type { TracerProvider } from '@opentelemetry/api';
 import { z } from 'zod';
 import { DEFAULT_CLOSE_TIMEOUT_MS, InvalidOptionError } from '../kernel/index.ts';
 import type { Clock, Logger, Random } from '../kernel/index.ts';
 import { DEFAULT_MAX_MESSAGE_BYTES } from '../protocol/index.ts';
 import type { Agent } from '../session/agent.ts';
+import type { ArtifactStore } from '../session/artifact-store.ts';
 import type { LiveModel } from '../session/live-model.ts';
 import type { ReconnectOptions } from '../session/reconnect-policy.ts';
 import type { SessionStore } from '../session/session-store.ts';
@@ -76,6 +78,9 @@ export const DEFAULT_SESSION_END_TIMEOUT_MS = 30_000;
 /** How much a server has to do is told to who may know it; a scraper can bring a token. */
 export const DEFAULT_OPEN_METRICS = false;
 
+/** What is said in a call is between who said it and the agent: it goes nowhere else unless somebody decides so. */
+export const DEFAULT_TRACE_CONTENT = false;
+
 /** What `createServer` is given. Every number is validated; every duration is in milliseconds. */
 export interface ServerOptions extends LimitOptions {
   /** What is served: agents by the name of their app, or what `loadAgents` found. */
@@ -87,6 +92,8 @@ export interface ServerOptions extends LimitOptions {
    * made it does so, when `closed` has resolved.
    */
   readonly store?: SessionStore;
+  /** Where tools and clients keep artifacts. Default: in memory, for as long as the server lives. */
+  readonly artifacts?: ArtifactStore;
   /** How long live sessions may go on once new ones are refused. Default `DEFAULT_DRAIN_TIMEOUT_MS`. */
   readonly drainTimeoutMs?: number;
   /** How long new sessions are still accepted after a drain began. Default `DEFAULT_PRE_DRAIN_DELAY_MS`. */
@@ -172,6 +179,13 @@ export interface ServerOptions extends LimitOptions {
   readonly authorize?: AuthorizeHook;
   /** Whether `/metrics` is answered to who brings no token. Default `DEFAULT_OPEN_METRICS`. */
   readonly openMetrics?: boolean;
+  /**
+   * Whose tracer live sessions are traced with. Default: the provider that the program has registered with
+   * `@opentelemetry/api`; without one nothing is traced.
+   */
+  readonly tracerProvider?: TracerProvider;
+  /** Whether traces tell what was said. Default `DEFAULT_TRACE_CONTENT`. */
+  readonly traceContent?: boolean;
   readonly clock?: Clock;
   readonly random?: Random;
   readonly log?: Logger;
@@ -214,6 +228,7 @@ const settingsSchema = z.object({
   closeTimeoutMs: boundMs.optional(),
   idleTimeoutMs: boundMs.optional(),
   maxDurationMs: boundMs.optional(),
+  traceContent: z.boolean().default(DEFAULT_TRACE_CONTENT),
   pageDir: z.string().min(1).optional(),
   adminToken: adminToken.optional(),
   allowedHosts: z.array(z.string().min(1)).default([]),
@@ -233,9 +248,11 @@ const KNOWN_OPTIONS: ReadonlySet<string> = new Set([
   'agents',
   'model',
   'store',
+  'artifacts',
   'onSessionEnd',
   'reconnect',
   'onLiveSession',
+  'tracerProvider',
   'auth',
   'authorize',
   'clock',
