@@ -41,6 +41,8 @@ export interface ServeFlags extends AuthFlags, LimitFlags, TlsFlags {
   readonly allowHost?: readonly string[];
   readonly allowOrigins?: readonly string[];
   readonly record?: string;
+  readonly page?: string;
+  readonly artifacts?: string;
   readonly adminToken?: string;
   readonly logLevel: LogLevel;
 }
@@ -111,6 +113,13 @@ export function addServeOptions(command: Command): Command {
     .addOption(
       option('--allow-host <names>', 'host names to answer to besides loopback ones, with commas').argParser(
         (names: string) => names.split(',').map((name) => name.trim()),
+      ),
+    )
+    .addOption(option('--page <folder>', 'a page to serve, a compiled adk-web say, in place of our own'))
+    .addOption(
+      option(
+        '--artifacts <place>',
+        'where artifacts are kept: memory, or a folder (default: beside the sessions)',
       ),
     )
     .addOption(

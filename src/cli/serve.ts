@@ -15,6 +15,8 @@ import { createLogger } from './logger.ts';
 import { graceWarning, platformGrace } from './platform-grace.ts';
 import { recordCalls } from './record-calls.ts';
 import type { ServeFlags } from './serve-options.ts';
+import { openArtifacts } from './artifact-folder.ts';
+import { givenFolder } from './page-option.ts';
 import { openStore } from './session-store.ts';
 import type { OpenedStore } from './session-store.ts';
 import { readTlsPair, renewTlsOnSignal } from './tls-options.ts';
@@ -41,15 +43,17 @@ export async function serve(
   const tracing = await openTracing({ environment: process.env, clock: systemClock, log });
   const model = await modelFromId(flags.model);
   const agents = await appsOf(agentsDir ?? process.env['HOLDFAST_AGENTS_DIR'], log);
-  const pageDir = parts.page ? findPage(log) : undefined;
+  const pageDir = givenFolder(flags.page) ?? (parts.page ? findPage(log) : undefined);
   // An empty variable is one that is not set.
   const recorder =
     flags.record === undefined || flags.record === '' ? undefined : recordCalls(flags.record, log);
   const opened = await openStore(flags.store, log);
+  const artifacts = openArtifacts(flags.artifacts, opened);
   const server = createServer({
     agents,
     model,
     store: opened.store,
+    artifacts: artifacts.store,
     log,
     drainTimeoutMs: flags.drainTimeout * 1_000,
     preDrainDelayMs: flags.preDrainDelay * 1_000,
@@ -83,7 +87,7 @@ export async function serve(
     allowUnauthenticated: flags.insecureNoAuth === true,
     ...(tls === undefined ? {} : { tls }),
   });
-  log.info('sessions are kept', { in: opened.place });
+  log.info('sessions are kept', { in: opened.place, artifacts: artifacts.place });
   process.stdout.write(`Holdfast is listening on ${url}\n`);
   await server.closed;
 }

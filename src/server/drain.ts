@@ -134,11 +134,13 @@ export class Drain {
 
   #refuse(): void {
     if (this.#stage.tag !== 'announced') return;
-    const { scope, calls, drainTimeoutMs } = this.#options;
+    const { scope, calls, preDrainDelayMs, drainTimeoutMs } = this.#options;
     this.#stage = { tag: 'refusing', sinceMs: this.#stage.sinceMs, deadlineMs: this.#now() + drainTimeoutMs };
     calls.whenOver(() => this.#callOver());
     this.#callOver();
     if (calls.size === 0) return;
+    // Without a delay the first line of progress was a moment ago.
+    if (preDrainDelayMs > 0) this.#tellProgress();
     tellAllToGo(scope, calls, Deadline.after(scope.clock, drainTimeoutMs));
     scope.timer('drain timeout', drainTimeoutMs, () => this.#effects.close('shutdown'));
   }
@@ -162,6 +164,7 @@ export class Drain {
     const { tag } = this.#stage;
     if (tag !== 'announced' && tag !== 'refusing') return;
     scope.log.info('draining', { ...this.progress });
+    this.#progress?.cancel();
     this.#progress = scope.timer('drain progress', drainProgressMs, () => this.#tellProgress());
   }
 

@@ -6,6 +6,7 @@ import { InvalidOptionError, Lifetime, systemRandom } from '../kernel/index.ts';
 import type { CloseReport } from '../kernel/index.ts';
 import { isLoopback } from '../protocol/loopback.ts';
 import { parseReconnect } from '../session/reconnect-policy.ts';
+import { MemoryArtifactStore } from '../store/memory-artifacts.ts';
 import { MemorySessionStore } from '../store/memory.ts';
 import { Admission } from './admission.ts';
 import { AdminAccess } from './admin-access.ts';
@@ -29,6 +30,7 @@ import { RuntimeMetrics } from './runtime-metrics.ts';
 import { ReplayBudget } from './replay-budget.ts';
 import { createRoutes } from './routes.ts';
 import type { ServerContext } from './server-context.ts';
+import { SessionTraces } from './session-traces.ts';
 import { SessionTracing } from './session-tracing.ts';
 import { SERVER_CLOSE_TIMEOUT_MS, parseServerLimits } from './server-options.ts';
 import type { ServerOptions } from './server-options.ts';
@@ -126,10 +128,12 @@ export class HoldfastServer implements AsyncDisposable {
       onSessionEnd: options.onSessionEnd,
       onLiveSession: options.onLiveSession,
       store: options.store ?? new MemorySessionStore({ clock: root.clock, random }),
+      artifacts: options.artifacts ?? new MemoryArtifactStore({ clock: root.clock }),
       hosts: new HostCheck(limits.allowedHosts, limits.allowedOrigins),
       listeners,
       access,
       admin,
+      traces: new SessionTraces(random),
       metrics,
       serve: (appName) => servedAgent(apps, appName, model),
       admission: new Admission({ owner: root, limits, calls, drain, refusals }),

@@ -182,6 +182,19 @@ describe('draining a server', () => {
     ]);
   });
 
+  it('D6 tells when it begins to refuse, and not when its next line is due', async () => {
+    await start({ preDrainDelayMs: 4_000, drainProgressMs: 10_000, drainTimeoutMs: 60_000 });
+    await call('a');
+    void test.server.drain();
+    await clock.advance(14_000);
+    const told = lines.filter(({ message }) => message === 'draining').map(({ fields }) => fields);
+    expect(told.map(({ stage, elapsedMs }) => [stage, elapsedMs])).toEqual([
+      ['announced', 0],
+      ['refusing', 4_000],
+      ['refusing', 14_000],
+    ]);
+  });
+
   it('D1 a drain with nothing under way is over at once, and leaves no timer', async () => {
     await start();
     const closed = test.server.drain();
