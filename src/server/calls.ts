@@ -30,6 +30,8 @@ export class Calls {
   /** Who has a stored session and who waits for it, in the order they came; nobody is left out who has not ended. */
   readonly #lines = new Map<string, readonly Call[]>();
   #onEmpty: (() => void) | undefined;
+  /** Things that are no calls here, and are waited for like them. */
+  #held = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -37,6 +39,11 @@ export class Calls {
 
   get size(): number {
     return this.#underWay.size;
+  }
+
+  /** Whether nothing is under way that a drain waits for. */
+  get isEmpty(): boolean {
+    return this.#underWay.size === 0 && this.#held === 0;
   }
 
   /** How long the oldest one has been under way, in milliseconds; 0 when there is none. */
@@ -52,8 +59,20 @@ export class Calls {
     this.#underWay.add(call);
     void call.over.then(() => {
       this.#underWay.delete(call);
-      if (this.#underWay.size === 0) this.#onEmpty?.();
+      if (this.isEmpty) this.#onEmpty?.();
     });
+  }
+
+  /** Has a drain wait for something that is a call of another process. Returns the function that says it is over. */
+  hold(): () => void {
+    this.#held += 1;
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      this.#held -= 1;
+      if (this.isEmpty) this.#onEmpty?.();
+    };
   }
 
   /**
@@ -83,7 +102,7 @@ export class Calls {
     }
   }
 
-  /** Calls `listener` each time the last call ends. One listener; undefined takes it away. */
+  /** Calls `listener` each time the last call, or what else was held, ends. One listener; undefined takes it away. */
   whenEmpty(listener: (() => void) | undefined): void {
     this.#onEmpty = listener;
   }

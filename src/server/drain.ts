@@ -68,7 +68,7 @@ export class Drain {
     if (this.#stage.tag !== 'announced') return;
     const { scope, calls, drainTimeoutMs } = this.#options;
     this.#stage = { tag: 'refusing', sinceMs: this.#stage.sinceMs, deadlineMs: this.#now() + drainTimeoutMs };
-    if (calls.size === 0) {
+    if (calls.isEmpty) {
       this.#close('drained');
       return;
     }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { InvalidOptionError, Lifetime, systemRandom } from '../kernel/index.ts';
@@ -13,8 +14,9 @@ import { Drain } from './drain.ts';
 import { AppNotFoundError, UnavailableError } from './errors.ts';
 import { HostCheck } from './host-check.ts';
 import { listenHttp } from './http-listener.ts';
-import type { ListenAddress } from './http-listener.ts';
+import type { ListenAddress, ListenOptions } from './http-listener.ts';
 import { ServerMetrics } from './metrics.ts';
+import { listenForPeers } from './peer-listener.ts';
 import { createRoutes } from './routes.ts';
 import type { ServerContext } from './server-context.ts';
 import { SERVER_CLOSE_TIMEOUT_MS, parseServerLimits } from './server-options.ts';
@@ -58,6 +60,8 @@ export class HoldfastServer implements AsyncDisposable {
   readonly #root: Lifetime;
   readonly #context: ServerContext;
   readonly #upgrades: LiveUpgrades;
+  /** What it listens with; undefined as long as it does not. */
+  #http: Server | undefined;
 
   constructor(options: ServerOptions) {
     const limits = parseServerLimits(options);
@@ -120,13 +124,45 @@ export class HoldfastServer implements AsyncDisposable {
    * for loopback names are answered, so that no page of a browser can reach it through a name of its own.
    * @throws ListenError when the address cannot be had; ClosedError when the server has ended.
    */
-  async listen(port = 0, host = '127.0.0.1'): Promise<ListenAddress> {
+  async listen(port = 0, host = '127.0.0.1', options: ListenOptions = {}): Promise<ListenAddress> {
     this.#root.throwIfClosing();
     if (isLoopback(host)) this.#context.hosts.restrictToLoopback();
-    const { server, address } = await listenHttp(this.#root, this.requestListener, host, port);
-    server.on('upgrade', (request, socket, head) => this.handleUpgrade(request, socket, head));
+    const { router } = options;
+    const routed: RequestListener = (request, response) => {
+      if (router?.request(request, response) !== true) this.requestListener(request, response);
+    };
+    const { server, address } = await listenHttp(this.#root, routed, host, port, options);
+    server.on('upgrade', (request, socket, head) => {
+      if (router?.upgrade(request, socket, head) !== true) this.handleUpgrade(request, socket, head);
+    });
+    this.#http = server;
     this.#root.log.info('listening', { url: address.url });
     return address;
+  }
+
+  /**
+   * Listens for other processes of the same server too, on a socket in the file system: what comes over it has been routed.
+   * @throws ListenError when it cannot; ClosedError when the server has ended.
+   */
+  async listenForPeers(path: string): Promise<void> {
+    this.#root.throwIfClosing();
+    const server = await listenForPeers(this.#root, this.requestListener, path);
+    server.on('upgrade', (request, socket, head) => this.handleUpgrade(request, socket, head));
+  }
+
+  /** Takes a connection that another process has accepted, with what was read of it: as if it had come to `listen`. */
+  takeConnection(socket: Socket, bytes: Buffer): void {
+    if (this.#http === undefined || this.#root.isClosing) {
+      refuseUpgrade(socket, new UnavailableError('This server is shutting down. Ask again.', 1));
+      return;
+    }
+    socket.unshift(bytes);
+    this.#http.emit('connection', socket);
+  }
+
+  /** Has a drain wait for what goes through this server to another process. Returns the function that says it is over. */
+  hold(): () => void {
+    return this.#context.calls.hold();
   }
 
   /**

@@ -3,6 +3,7 @@ import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Lifetime } from '../kernel/index.ts';
 import { ListenError } from './errors.ts';
+import type { RequestRouter } from './request-router.ts';
 
 /** Where a server can be reached. */
 export interface ListenAddress {
@@ -12,10 +13,17 @@ export interface ListenAddress {
   readonly url: string;
 }
 
+export interface ListenOptions {
+  /** Whether other processes of ours listen on the same port. The system spreads clients over them. Not on every system. */
+  readonly reusePort?: boolean;
+  /** Takes what is for another process. */
+  readonly router?: RequestRouter;
+}
+
 /** How long answers under way may still be written once the server closes; idle connections are closed at once. */
 const LAST_ANSWERS_MS = 250;
 
-const CLOSE_BOUND_MS = 1_000;
+export const HTTP_CLOSE_BOUND_MS = 1_000;
 
 /** An HTTP server of our own, owned by `scope`. @throws ListenError when the address cannot be had. */
 export async function listenHttp(
@@ -23,12 +31,13 @@ export async function listenHttp(
   listener: RequestListener,
   host: string,
   port: number,
+  { reusePort = false }: ListenOptions = {},
 ): Promise<{ server: Server; address: ListenAddress }> {
   const server = createServer(listener);
   scope.own('http server', server, {
     // After the calls: their goodbyes go over this server's sockets.
     phase: 'hooks',
-    boundMs: CLOSE_BOUND_MS,
+    boundMs: HTTP_CLOSE_BOUND_MS,
     close: (held) => closeHttp(held, scope),
     abort: (held) => {
       held.close();
@@ -38,7 +47,7 @@ export async function listenHttp(
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(port, host, () => {
+      server.listen({ port, host, reusePort }, () => {
         server.removeListener('error', reject);
         resolve();
       });
@@ -52,8 +61,8 @@ export async function listenHttp(
   return { server, address: { host, port: actual, url: `http://${hostInUrl(host)}:${actual}` } };
 }
 
-/** A keep-alive connection never ends by itself, so it is not waited for. */
-function closeHttp(server: Server, scope: Lifetime): Promise<void> {
+/** Stops listening. A keep-alive connection never ends by itself, so it is not waited for. */
+export function closeHttp(server: Server, scope: Lifetime): Promise<void> {
   return new Promise((resolve) => {
     const cut = scope.clock.setTimer(LAST_ANSWERS_MS, () => server.closeAllConnections());
     server.close(() => {
@@ -68,7 +77,7 @@ function hostInUrl(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-function listenError(error: unknown, host: string, port: number): ListenError {
+export function listenError(error: unknown, host: string, port: number): ListenError {
   const { code, message } = error as NodeJS.ErrnoException;
   const where = `${hostInUrl(host)}:${port}`;
   switch (code) {

@@ -2,11 +2,11 @@ import { Hono } from 'hono';
 import type { Context } from 'hono';
 import { readContent } from '../protocol/index.ts';
 import type { Content } from '../protocol/index.ts';
-import type { SessionKey } from '../session/index.ts';
 import { BadRequestError, SessionNotFoundError } from './errors.ts';
 import { httpFailureOf } from './http-errors.ts';
-import { booleanField, checkedName, jsonBody, objectField, stringField } from './request-input.ts';
+import { booleanField, jsonBody, objectField } from './request-input.ts';
 import type { JsonBody } from './request-input.ts';
+import { keyOfRun } from './request-keys.ts';
 import type { ServerContext } from './server-context.ts';
 import { TextTurn } from './text-turn.ts';
 
@@ -57,7 +57,7 @@ async function beginTurn(
 ): Promise<TextTurn> {
   context.admit();
   const body = await jsonBody(c);
-  const key = keyOf(body);
+  const key = keyOfRun(body);
   const served = context.serve(key.appName);
   const message = messageOf(body);
   const stateDelta = objectField(body, 'stateDelta', 'state_delta') ?? {};
@@ -72,16 +72,6 @@ async function beginTurn(
   const turn = new TextTurn({ context, kind, key, served, message, stateDelta, streaming, emit });
   context.calls.add(turn);
   return turn;
-}
-
-function keyOf(body: JsonBody): SessionKey {
-  const appName = stringField(body, 'appName', 'app_name');
-  if (appName === undefined) throw new BadRequestError("'appName' is missing.");
-  return {
-    appName,
-    userId: checkedName('user', stringField(body, 'userId', 'user_id')),
-    id: checkedName('session', stringField(body, 'sessionId', 'session_id')),
-  };
 }
 
 function messageOf(body: JsonBody): Content {
