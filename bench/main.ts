@@ -2,6 +2,7 @@ import type { LoadOperations } from './load/main.ts';
 import { describeMachine, machineFacts } from './machine.ts';
 import { measureCapacity } from './parts/capacity.ts';
 import { measureCloses } from './parts/close.ts';
+import { measureCrowd } from './parts/crowd.ts';
 import { measureIdle } from './parts/idle.ts';
 import { measureLongCall } from './parts/long-call.ts';
 import { measureProfile } from './parts/profile.ts';
@@ -10,7 +11,15 @@ import { Program, startedPrograms } from './process/program.ts';
 import type { Load } from './relay-run.ts';
 import { HELP, parseSettings } from './settings.ts';
 import type { PartName, Settings } from './settings.ts';
-import { capacityTable, closeTable, idleTable, longCallTable, profileTable, relayTable } from './tables.ts';
+import {
+  capacityTable,
+  closeTable,
+  crowdTable,
+  idleTable,
+  longCallTable,
+  profileTable,
+  relayTable,
+} from './tables.ts';
 
 interface Part<Row> {
   readonly title: string;
@@ -27,6 +36,7 @@ const PARTS: Readonly<Record<PartName, Part<unknown>>> = {
   relay: part('CPU and latency of the relay', measureRelays, relayTable),
   capacity: part('Sessions one process carries', measureCapacity, capacityTable),
   idle: part('Memory of an idle session', measureIdle, idleTable),
+  crowd: part('A crowd of sessions, a few of which talk', measureCrowd, crowdTable),
   'long-call': part('Heap over a long call', measureLongCall, longCallTable),
   close: part('From close() to no socket', measureCloses, closeTable),
   profile: part('Where the CPU goes (self time, idle left out)', measureProfile, profileTable),

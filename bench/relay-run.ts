@@ -48,9 +48,14 @@ export class RelayRun implements AsyncDisposable {
     return this.#load.ask('connect', this.#target, sessions);
   }
 
-  /** Streams on every connection there is, and measures after `settleMs`. */
-  async measure(sessions: number, settleMs: number, measureMs: number): Promise<StreamFigures> {
-    await this.#load.ask('stream');
+  /** Streams on every connection there is, or on the first `talking` of them, and measures after `settleMs`. */
+  async measure(
+    sessions: number,
+    settleMs: number,
+    measureMs: number,
+    talking?: number,
+  ): Promise<StreamFigures> {
+    await this.#load.ask('stream', talking ?? null);
     await sleep(settleMs);
     await this.#load.ask('clear');
     const [cpuBefore, before] = await Promise.all([this.relay.ask('cpu'), this.#load.ask('read')]);

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { WIRES } from './wires.ts';
 import type { Wire } from './wires.ts';
 
-export const PARTS = ['relay', 'capacity', 'idle', 'long-call', 'close', 'profile'] as const;
+export const PARTS = ['relay', 'capacity', 'idle', 'crowd', 'long-call', 'close', 'profile'] as const;
 export type PartName = (typeof PARTS)[number];
 
 export interface Settings {
@@ -17,6 +17,9 @@ export interface Settings {
   /** Before the first measurement, so that everything hot is compiled. */
   readonly warmMs: number;
   readonly idleSessions: number;
+  /** Sessions of the crowd that say nothing, and those that talk beside them. */
+  readonly crowdIdle: number;
+  readonly crowdTalking: number;
   /** How much sound the long call carries, each way. */
   readonly longCallMinutes: number;
   readonly closes: number;
@@ -33,6 +36,7 @@ Measures the relay of live audio: the server in a process of its own, the load i
   --sessions <list>    sessions of the relay part (default 1,10,100,300)
   --seconds <n>        how long each measurement takes (default 5)
   --idle <n>           idle sessions (default 1000)
+  --crowd <n,m>        sessions of the crowd: idle ones, and talking ones (default 2000,200)
   --minutes <n>        sound of the long call, each way (default 120)
   --step <n>           sessions added at a time while looking for the capacity (default 25)
   --max <n>            sessions at which the search for the capacity ends (default 900)
@@ -53,6 +57,7 @@ export function parseSettings(args: readonly string[]): Settings | 'help' {
       sessions: { type: 'string' },
       seconds: { type: 'string' },
       idle: { type: 'string' },
+      crowd: { type: 'string' },
       minutes: { type: 'string' },
       step: { type: 'string' },
       max: { type: 'string' },
@@ -64,6 +69,7 @@ export function parseSettings(args: readonly string[]): Settings | 'help' {
   if (values.help) return 'help';
   const { quick } = values;
   const measureMs = numberOf('seconds', values.seconds, quick ? 0.2 : 5) * 1_000;
+  const [crowdIdle = '', crowdTalking = ''] = (values.crowd ?? (quick ? '10,4' : '2000,200')).split(',');
   return {
     json: values.json,
     parts: (values.only ?? PARTS.filter((name) => name !== 'profile')).map((name) =>
@@ -77,6 +83,8 @@ export function parseSettings(args: readonly string[]): Settings | 'help' {
     measureMs,
     warmMs: quick ? 100 : 3_000,
     idleSessions: wholeOf('idle', values.idle, quick ? 20 : 1_000),
+    crowdIdle: wholeOf('crowd', crowdIdle, 1),
+    crowdTalking: wholeOf('crowd', crowdTalking, 1),
     longCallMinutes: numberOf('minutes', values.minutes, quick ? 0.1 : 120),
     closes: quick ? 1 : 10,
     capacityStep: wholeOf('step', values.step, quick ? 4 : 25),

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { CapacityRow } from './parts/capacity.ts';
 import type { CloseRow } from './parts/close.ts';
+import type { CrowdRow } from './parts/crowd.ts';
 import type { IdleRow } from './parts/idle.ts';
 import type { LongCallRow } from './parts/long-call.ts';
 import type { ProfileRow } from './parts/profile.ts';
@@ -13,6 +14,7 @@ interface Results {
   readonly relay?: readonly RelayRow[];
   readonly capacity?: readonly CapacityRow[];
   readonly idle?: readonly IdleRow[];
+  readonly crowd?: readonly CrowdRow[];
   readonly 'long-call'?: readonly LongCallRow[];
   readonly close?: readonly CloseRow[];
   readonly profile?: readonly ProfileRow[];
@@ -28,6 +30,7 @@ export function summarize(runs: readonly Results[]): string {
     relaySection(merged(runs, 'relay', ({ wire, relay, sessions }) => `${wire} ${relay} ${sessions}`)),
     capacitySection(merged(runs, 'capacity', ({ wire, relay }) => `${wire} ${relay}`)),
     idleSection(merged(runs, 'idle', ({ wire, relay }) => `${wire} ${relay}`)),
+    crowdSection(merged(runs, 'crowd', ({ wire, relay }) => `${wire} ${relay}`)),
     longCallSection(merged(runs, 'long-call', ({ wire }) => wire)),
     closeSection(merged(runs, 'close', ({ state }) => state)),
     ...(runs.find(({ profile }) => profile !== undefined)?.profile ?? []).map(profileSection),
@@ -91,6 +94,36 @@ function idleSection(groups: readonly (readonly IdleRow[])[]): string {
       median(rows, (row) => row.rssKb).toFixed(1),
       median(rows, (row) => row.heapKb).toFixed(1),
       median(rows, (row) => row.keptKb).toFixed(2),
+    ]),
+  );
+}
+
+function crowdSection(groups: readonly (readonly CrowdRow[])[]): string {
+  const [first] = groups[0] ?? [];
+  return section(
+    `A crowd: ${first?.idleSessions} idle sessions and ${first?.talkingSessions} that talk`,
+    [
+      'wire',
+      'relay',
+      'RSS kB',
+      'heap kB',
+      'idle CPU',
+      'talking CPU',
+      'loop p50 ms',
+      'loop p99 ms',
+      'p99 ms',
+      'CPU',
+    ],
+    groups.map((rows) => [
+      ...named(rows),
+      median(rows, (row) => row.idleRssKb).toFixed(1),
+      median(rows, (row) => row.idleHeapKb).toFixed(1),
+      `${median(rows, (row) => row.idleCpuPercent).toFixed(4)} %`,
+      `${median(rows, (row) => row.talkingCpuPercent).toFixed(2)} %`,
+      median(rows, (row) => row.talkingLoop.p50Ms).toFixed(1),
+      median(rows, (row) => row.talkingLoop.p99Ms).toFixed(1),
+      median(rows, (row) => row.p99Ms).toFixed(1),
+      `${median(rows, (row) => row.relayCpuPercent).toFixed(0)} %`,
     ]),
   );
 }

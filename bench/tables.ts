@@ -1,6 +1,7 @@
 import { BOUND_P99_MS } from './parts/capacity.ts';
 import type { CapacityRow } from './parts/capacity.ts';
 import type { CloseRow } from './parts/close.ts';
+import type { CrowdRow } from './parts/crowd.ts';
 import type { IdleRow } from './parts/idle.ts';
 import type { LongCallRow } from './parts/long-call.ts';
 import type { ProfileRow } from './parts/profile.ts';
@@ -74,6 +75,31 @@ export function idleTable(rows: readonly IdleRow[]): string {
       row.heapKb.toFixed(1),
       row.externalKb.toFixed(1),
       row.keptKb.toFixed(2),
+    ]),
+  );
+}
+
+export function crowdTable(rows: readonly CrowdRow[]): string {
+  const head = ['wire', 'relay', 'idle + talking', 'RSS kB', 'heap kB', 'idle CPU %', 'idle loop p99/max ms'];
+  return formatTable(
+    [...head, 'talking CPU %', 'loop p50/p99/max ms', 'frame p99 ms', 'CPU', 'load CPU', 'arrived', 'left'],
+    rows.map((row) => [
+      row.wire,
+      row.relay,
+      `${row.idleSessions} + ${row.talkingSessions}`,
+      row.idleRssKb.toFixed(1),
+      row.idleHeapKb.toFixed(1),
+      row.idleCpuPercent.toFixed(4),
+      `${row.idleLoop.p99Ms.toFixed(1)}/${row.idleLoop.maxMs.toFixed(1)}`,
+      row.talkingCpuPercent.toFixed(3),
+      [row.talkingLoop.p50Ms, row.talkingLoop.p99Ms, row.talkingLoop.maxMs]
+        .map((ms) => ms.toFixed(1))
+        .join('/'),
+      row.p99Ms.toFixed(2),
+      percent(row.relayCpuPercent),
+      percent(row.loadCpuPercent),
+      `${row.arrivedPercent.toFixed(1)}%`,
+      String(row.left),
     ]),
   );
 }

@@ -14,7 +14,9 @@ function isExecutable(file) {
 }
 
 function findInPath(names) {
-  const folders = (process.env.PATH || '').split(path.delimiter).concat(['/usr/bin', '/usr/local/bin']);
+  const folders = (process.env.PATH || '')
+    .split(path.delimiter)
+    .concat(['/usr/bin', '/usr/local/bin', '/usr/sbin', '/usr/local/sbin']);
   for (const name of names) {
     for (const folder of folders) {
       const file = path.join(folder, name);
@@ -37,6 +39,15 @@ function findScript() {
   return findInPath(['script']);
 }
 
+/** The balancers whose configurations under deploy/ are tested. */
+function findHaproxy() {
+  return findInPath(['haproxy']);
+}
+
+function findNginx() {
+  return findInPath(['nginx']);
+}
+
 /** Each with the Debian package that brings it and the sentence for systems where it cannot be installed. */
 const TEST_PROGRAMS = [
   {
@@ -51,6 +62,24 @@ const TEST_PROGRAMS = [
     debianPackage: 'bsdutils',
     remedy: 'install util-linux (it brings `script`)',
   },
+  {
+    name: 'HAProxy',
+    find: findHaproxy,
+    debianPackage: 'haproxy',
+    remedy: 'install HAProxy 2.4 or later',
+  },
+  {
+    name: 'nginx',
+    find: findNginx,
+    debianPackage: 'nginx',
+    remedy: 'install nginx 1.18 or later',
+  },
 ];
 
-module.exports = { findChromium: findChromium, findScript: findScript, TEST_PROGRAMS: TEST_PROGRAMS };
+module.exports = {
+  findChromium: findChromium,
+  findScript: findScript,
+  findHaproxy: findHaproxy,
+  findNginx: findNginx,
+  TEST_PROGRAMS: TEST_PROGRAMS,
+};

@@ -10,6 +10,7 @@ interface BenchJson {
   readonly relay: readonly Row[];
   readonly capacity: readonly Row[];
   readonly idle: readonly Row[];
+  readonly crowd: readonly (Row & { readonly idleSessions: number; readonly talkingSessions: number })[];
   readonly 'long-call': readonly (Row & { readonly heapKb: readonly number[] })[];
   readonly close: readonly { readonly state: string; readonly overrun: readonly string[] }[];
   readonly programs: readonly { readonly name: string; readonly pid: number; readonly exit?: string }[];
@@ -71,16 +72,20 @@ describe('npm run bench', () => {
   );
 
   it(
-    'finds the capacity, the memory of idle sessions and of a long call, and how long closes take',
+    'finds the capacity, the memory of idle sessions, of a crowd and of a long call, and how long closes take',
     async () => {
       const wire = 'adk-gemini';
-      const parts = ['capacity', 'idle', 'long-call', 'close'].flatMap((part) => ['--only', part]);
-      const results = await json(...parts, '--wire', wire);
+      const parts = ['capacity', 'idle', 'crowd', 'long-call', 'close'].flatMap((part) => ['--only', part]);
+      const results = await json(...parts, '--wire', wire, '--crowd', '12,3');
       const ofWire = everyRelay.filter((name) => name.startsWith(wire));
       expect(results.capacity.map(nameOf)).toEqual(ofWire);
       expect(results.idle.map(nameOf)).toEqual(ofWire);
+      expect(results.crowd.map(nameOf)).toEqual(ofWire);
+      for (const { idleSessions, talkingSessions } of results.crowd) {
+        expect({ idleSessions, talkingSessions }).toEqual({ idleSessions: 12, talkingSessions: 3 });
+      }
       expect(results['long-call'].map(({ heapKb }) => heapKb.length)).toEqual([10]);
-      for (const row of [...results.capacity, ...results.idle, ...results['long-call']]) {
+      for (const row of [...results.capacity, ...results.idle, ...results.crowd, ...results['long-call']]) {
         expect({ name: nameOf(row), left: row.left }).toEqual({ name: nameOf(row), left: 0 });
       }
       expect(results.close.map(({ state }) => state)).toEqual([
@@ -103,10 +108,10 @@ describe('npm run bench', () => {
       expect(table.stdout).toMatch(/wire +relay +sessions +µs\/frame +÷ naive +÷ bare/);
       const help = await run('--help');
       expect(help).toMatchObject({ status: 0, stderr: '' });
-      for (const part of ['relay', 'capacity', 'idle', 'long-call', 'close', 'profile']) {
+      for (const part of ['relay', 'capacity', 'idle', 'crowd', 'long-call', 'close', 'profile']) {
         expect(help.stdout).toContain(part);
       }
-      const wrongs = ['--only nothing', '--sessions 0', '--wire telegraph', '--seconds x'];
+      const wrongs = ['--only nothing', '--sessions 0', '--wire telegraph', '--seconds x', '--crowd 5'];
       for (const wrong of wrongs.map((options) => options.split(' '))) {
         const { status, stdout, stderr } = await run(...wrong);
         expect({ status, stdout }).toEqual({ status: 2, stdout: '' });

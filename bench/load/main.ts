@@ -79,10 +79,13 @@ const operations = {
     provider.manners = manners;
   },
   connect: (target: Target, count: number) => connectTo(target, count),
-  /** Fifty frames a second from every client, and from the provider on every connection it has. */
-  stream(): void {
-    const senders = provider.senders;
-    const talking = Math.max(clients.length, senders.length);
+  /**
+   * Fifty frames a second from every client, and from the provider on every connection it has; with `only`, from that
+   * many of each.
+   */
+  stream(only: number | null): void {
+    const { senders } = provider;
+    const talking = only ?? Math.max(clients.length, senders.length);
     pacer.start(
       Array.from({ length: talking }, (_, index) => [clients[index], senders[index]])
         .flat()

@@ -23,7 +23,7 @@ export async function measureProfile(
   for (const wire of settings.wires) {
     await using run = await RelayRun.start('holdfast', wire, load, providerPort);
     await run.connect(sessions);
-    await load.ask('stream');
+    await load.ask('stream', null);
     await sleep(settings.warmMs);
     await run.relay.ask('startProfile');
     await sleep(settings.measureMs);

@@ -1,5 +1,6 @@
 import { Session } from 'node:inspector/promises';
 import type { Profiler } from 'node:inspector';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 /** CPU time of the whole process so far, its garbage collector's threads included. */
 export function cpuMicros(): number {
@@ -22,6 +23,38 @@ export async function settledMemory(): Promise<Memory> {
   }
   const { rss, heapUsed, external } = process.memoryUsage();
   return { rssBytes: rss, heapBytes: heapUsed, externalBytes: external };
+}
+
+/** How late the event loop was with what was due, in milliseconds. */
+export interface LoopDelay {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
+/** Wakes the loop a hundred times a second: often enough to see a frame that waits, too seldom to be the load. */
+const LOOP_RESOLUTION_MS = 10;
+
+/** Measures the delay of the event loop over a stretch of time. What Node records is the whole step of its timer. */
+export class LoopDelayMeter {
+  #histogram: ReturnType<typeof monitorEventLoopDelay> | undefined;
+
+  start(): void {
+    this.#histogram = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
+    this.#histogram.enable();
+  }
+
+  stop(): LoopDelay {
+    const histogram = this.#histogram;
+    if (histogram === undefined) throw new Error('the delay of the event loop is not being measured');
+    histogram.disable();
+    const late = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e6 - LOOP_RESOLUTION_MS);
+    return {
+      p50Ms: late(histogram.percentile(50)),
+      p99Ms: late(histogram.percentile(99)),
+      maxMs: late(histogram.max),
+    };
+  }
 }
 
 export interface ProfileEntry {

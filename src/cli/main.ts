@@ -4,7 +4,9 @@ import { HoldfastError, InvalidOptionError, describeError } from '../kernel/inde
 import { HOLDFAST_VERSION } from '../server/index.ts';
 import { apiServerCommand } from './api-server.ts';
 import { callCommand } from './call.ts';
+import { drainCommand } from './drain.ts';
 import { emulateCommand } from './emulate.ts';
+import { psCommand } from './ps.ts';
 import { webCommand } from './web.ts';
 
 /** The command line was wrong; running it again cannot help. */
@@ -26,12 +28,16 @@ Examples:
   holdfast web                      serve the console on the embedded echo model
   holdfast api-server agents        serve the agents of a folder
   holdfast call http://127.0.0.1:8000 --text hello
+  holdfast ps http://127.0.0.1:8000       list its calls
+  holdfast drain http://127.0.0.1:8000    let them end, and stop it
 
 Every flag can be set in the environment: --drain-timeout is HOLDFAST_DRAIN_TIMEOUT.`,
     );
   webCommand(program);
   apiServerCommand(program);
   callCommand(program);
+  psCommand(program);
+  drainCommand(program);
   emulateCommand(program);
   passSettingsOn(program);
   return program;

@@ -7,6 +7,7 @@ import {
   DEFAULT_DRAIN_TIMEOUT_MS,
   DEFAULT_MAX_LIVE_SESSIONS,
   DEFAULT_PRE_DRAIN_DELAY_MS,
+  MIN_ADMIN_TOKEN_CHARACTERS,
 } from '../server/index.ts';
 import { LOG_LEVELS } from './logger.ts';
 import { defaultStorePath, parseStore } from './session-store.ts';
@@ -29,6 +30,7 @@ export interface ServeFlags {
   readonly maxSessions: number;
   readonly allowHost?: readonly string[];
   readonly record?: string;
+  readonly adminToken?: string;
   readonly logLevel: LogLevel;
 }
 
@@ -83,6 +85,12 @@ export function addServeOptions(command: Command): Command {
       ),
     )
     .addOption(option('--record <folder>', 'record every call there: a WAV each, user left, agent right'))
+    .addOption(
+      option(
+        '--admin-token <token>',
+        `turns administration on: holdfast ps and drain, /admin/*; at least ${MIN_ADMIN_TOKEN_CHARACTERS} characters`,
+      ),
+    )
     .addOption(
       option('--log-level <level>', 'least level that is logged').choices(LOG_LEVELS).default('info'),
     );

@@ -46,6 +46,8 @@ export async function serve(
     ...(flags.idleTimeout === undefined ? {} : { idleTimeoutMs: flags.idleTimeout * 1_000 }),
     ...(flags.maxDuration === undefined ? {} : { maxDurationMs: flags.maxDuration * 1_000 }),
     ...(flags.allowHost === undefined ? {} : { allowedHosts: flags.allowHost }),
+    // An empty variable is one that is not set.
+    ...(flags.adminToken === undefined || flags.adminToken === '' ? {} : { adminToken: flags.adminToken }),
     ...(pageDir === undefined ? {} : { pageDir }),
     ...(recorder === undefined ? {} : { onLiveSession: recorder }),
   });

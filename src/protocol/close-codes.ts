@@ -11,6 +11,8 @@ export const CLOSE_CODES = {
   replaced: { code: 4001, reason: 'replaced' },
   /** A limit was reached: idle time or duration. */
   limit: { code: 4002, reason: 'limit reached' },
+  /** Somebody who administers the server ended it; the reason may be in their words. */
+  closedByOperator: { code: 4003, reason: 'closed by operator' },
   /** The live session failed; the reason starts with the error's code. */
   failed: { code: 4010, reason: 'failed' },
   /** The client broke the protocol in a way that cannot go on. */

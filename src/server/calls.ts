@@ -1,8 +1,12 @@
 import type { Clock } from '../kernel/index.ts';
 import type { EndReason } from '../session/index.ts';
+import type { CallSnapshot } from './call-snapshot.ts';
 
-/** Why the server ends a call: a newer client took over, it shuts down, or the session is deleted on demand. */
-export type CallEnd = Extract<EndReason, 'replaced' | 'shutdown' | 'user_initiated'>;
+/**
+ * Why the server ends a call: a newer client took over, it shuts down, the session is deleted on demand, or somebody who
+ * administers the server ended it.
+ */
+export type CallEnd = Extract<EndReason, 'replaced' | 'shutdown' | 'user_initiated' | 'closed_by_operator'>;
 
 export type CallKind = 'run_live' | 'run_sse' | 'run';
 
@@ -14,8 +18,10 @@ export interface Call {
   readonly ended: Promise<void>;
   /** Settles, without rejecting, when nothing more is done about it. */
   readonly over: Promise<void>;
-  /** Ends it politely. */
-  end(reason: CallEnd): void;
+  /** Ends it politely. `words` are for its client, in place of those of the reason. */
+  end(reason: CallEnd, words?: string): void;
+  /** How it stands. */
+  snapshot(): CallSnapshot;
   /** Tells the client that the server is going away. */
   goAway(timeLeftMs: number): void;
 }
@@ -52,6 +58,11 @@ export class Calls {
     const nowMs = this.#clock.now();
     for (const call of this.#underWay) oldestMs = Math.max(oldestMs, nowMs - call.startedAtMs);
     return oldestMs;
+  }
+
+  /** How every call stands, the oldest first. */
+  snapshots(): CallSnapshot[] {
+    return [...this.#underWay].map((call) => call.snapshot());
   }
 
   /** Counts a call until nothing more is done about it. */
@@ -94,10 +105,10 @@ export class Calls {
   }
 
   /** Ends every call that has a stored session or waits for it; settles when all have ended. */
-  async endHolders(sessionKey: string, reason: CallEnd): Promise<void> {
+  async endHolders(sessionKey: string, reason: CallEnd, words?: string): Promise<void> {
     // Again for those who came meanwhile: they have joined the line and not the wait.
     for (let line = this.#lines.get(sessionKey); line !== undefined; line = this.#lines.get(sessionKey)) {
-      for (const call of line) call.end(reason);
+      for (const call of line) call.end(reason, words);
       await Promise.all(line.map(({ ended }) => ended));
     }
   }

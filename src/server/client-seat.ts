@@ -61,6 +61,11 @@ export class ClientSeat {
     return this.#client;
   }
 
+  /** Whether its client was told that the server is going away, or will be when it is here. */
+  get isToldToGo(): boolean {
+    return this.#goAwayAtMs !== undefined;
+  }
+
   /** Whether a client could come back to it. */
   get isResumable(): boolean {
     return this.#recovery !== undefined;

@@ -8,7 +8,21 @@ export type DrainStage =
   | { readonly tag: 'announced'; readonly sinceMs: number }
   /** New sessions are refused; those under way go on. */
   | { readonly tag: 'refusing'; readonly sinceMs: number; readonly deadlineMs: number }
-  | { readonly tag: 'closing'; readonly cut: number };
+  /** `sinceMs` is when the drain began, or the close where there was none. */
+  | { readonly tag: 'closing'; readonly sinceMs: number; readonly cut: number };
+
+/** How far a drain has come, as its log line, its metrics and administration tell it (clause D6). Times in milliseconds. */
+export interface DrainProgress {
+  readonly stage: DrainStage['tag'];
+  readonly calls: number;
+  readonly oldestMs: number;
+  /** Since it began. */
+  readonly elapsedMs?: number;
+  /** Until calls are cut; while calls are let finish only. */
+  readonly deadlineInMs?: number;
+  /** How many calls were cut; once it closes only. */
+  readonly cut?: number;
+}
 
 export interface DrainOptions {
   readonly scope: Lifetime;
@@ -45,6 +59,19 @@ export class Drain {
       : 1;
   }
 
+  /** How far it has come, at this moment. */
+  get progress(): DrainProgress {
+    const { calls, preDrainDelayMs, drainTimeoutMs } = this.#options;
+    const stage = this.#stage;
+    const common = { stage: stage.tag, calls: calls.size, oldestMs: Math.round(calls.oldestMs) };
+    if (stage.tag === 'serving') return common;
+    const elapsedMs = Math.round(this.#now() - stage.sinceMs);
+    if (stage.tag === 'closing') return { ...common, elapsedMs, cut: stage.cut };
+    const deadlineMs =
+      stage.tag === 'refusing' ? stage.deadlineMs : stage.sinceMs + preDrainDelayMs + drainTimeoutMs;
+    return { ...common, elapsedMs, deadlineInMs: Math.round(Math.max(0, deadlineMs - this.#now())) };
+  }
+
   begin(): void {
     if (this.#stage.tag !== 'serving') return;
     const { scope, preDrainDelayMs } = this.#options;
@@ -58,7 +85,8 @@ export class Drain {
   end(): number {
     if (this.#stage.tag === 'closing') return this.#stage.cut;
     const cut = this.#options.calls.size;
-    this.#stage = { tag: 'closing', cut };
+    const sinceMs = this.#stage.tag === 'serving' ? this.#now() : this.#stage.sinceMs;
+    this.#stage = { tag: 'closing', sinceMs, cut };
     this.#options.calls.whenEmpty(undefined);
     this.#progress?.cancel();
     return cut;
@@ -78,18 +106,10 @@ export class Drain {
   }
 
   #tellProgress(): void {
-    const { scope, calls, preDrainDelayMs, drainTimeoutMs, drainProgressMs } = this.#options;
-    const stage = this.#stage;
-    if (stage.tag !== 'announced' && stage.tag !== 'refusing') return;
-    const deadlineMs =
-      stage.tag === 'refusing' ? stage.deadlineMs : stage.sinceMs + preDrainDelayMs + drainTimeoutMs;
-    scope.log.info('draining', {
-      stage: stage.tag,
-      calls: calls.size,
-      oldestMs: Math.round(calls.oldestMs),
-      elapsedMs: Math.round(this.#now() - stage.sinceMs),
-      deadlineInMs: Math.round(Math.max(0, deadlineMs - this.#now())),
-    });
+    const { scope, drainProgressMs } = this.#options;
+    const { tag } = this.#stage;
+    if (tag !== 'announced' && tag !== 'refusing') return;
+    scope.log.info('draining', { ...this.progress });
     this.#progress = scope.timer('drain progress', drainProgressMs, () => this.#tellProgress());
   }
 

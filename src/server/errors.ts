@@ -26,6 +26,21 @@ export class ForbiddenHostError extends HoldfastError {
   readonly code = 'HOLDFAST_FORBIDDEN_HOST';
 }
 
+/** Nobody can administer this server: it has no token for that. */
+export class AdminDisabledError extends HoldfastError {
+  readonly code = 'HOLDFAST_ADMIN_DISABLED';
+}
+
+/** A request for administration has no token, or one that does not administer this server. */
+export class AdminDeniedError extends HoldfastError {
+  readonly code = 'HOLDFAST_ADMIN_DENIED';
+}
+
+/** More than one live session is meant, of several users or apps. The message says how to choose. */
+export class AmbiguousSessionError extends HoldfastError {
+  readonly code = 'HOLDFAST_AMBIGUOUS_SESSION';
+}
+
 /** The body of a request is larger than `maxBodyBytes`. */
 export class BodyTooLargeError extends HoldfastError {
   readonly code = 'HOLDFAST_BODY_TOO_LARGE';

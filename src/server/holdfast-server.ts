@@ -7,6 +7,7 @@ import type { CloseReport } from '../kernel/index.ts';
 import { isLoopback } from '../protocol/loopback.ts';
 import { parseReconnect } from '../session/reconnect-policy.ts';
 import { MemorySessionStore } from '../store/memory.ts';
+import { AdminAccess } from './admin-access.ts';
 import { AppRegistry } from './app-registry.ts';
 import type { ServedAgent } from './app-registry.ts';
 import { Calls } from './calls.ts';
@@ -91,8 +92,10 @@ export class HoldfastServer implements AsyncDisposable {
       onLiveSession: options.onLiveSession,
       store: options.store ?? new MemorySessionStore({ clock: root.clock, random }),
       hosts: new HostCheck(limits.allowedHosts),
+      admin: new AdminAccess(limits.adminToken),
       metrics: new ServerMetrics(),
       serve: (appName) => servedAgent(apps, appName, model),
+      end: (verb) => void this[verb](),
       admit: () => this.#admit(),
     };
     this.#upgrades = new LiveUpgrades(this.#context);

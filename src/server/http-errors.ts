@@ -1,13 +1,16 @@
 import type { Context } from 'hono';
 import { HoldfastError, describeError } from '../kernel/index.ts';
 import type { ErrorCode, Logger } from '../kernel/index.ts';
-import { UnavailableError, textForClients } from './errors.ts';
+import { AdminDeniedError, UnavailableError, textForClients } from './errors.ts';
 
-type ErrorStatus = 400 | 403 | 404 | 409 | 413 | 429 | 500 | 502 | 503 | 504;
+type ErrorStatus = 400 | 401 | 403 | 404 | 409 | 413 | 429 | 500 | 502 | 503 | 504;
 
 const STATUS: Readonly<Partial<Record<ErrorCode, ErrorStatus>>> = {
   HOLDFAST_BAD_REQUEST: 400,
   HOLDFAST_FORBIDDEN_HOST: 403,
+  HOLDFAST_ADMIN_DENIED: 401,
+  HOLDFAST_ADMIN_DISABLED: 403,
+  HOLDFAST_AMBIGUOUS_SESSION: 409,
   HOLDFAST_APP_NOT_FOUND: 404,
   HOLDFAST_SESSION_NOT_FOUND: 404,
   HOLDFAST_SESSION_EXISTS: 409,
@@ -44,13 +47,18 @@ export function httpFailureOf(error: unknown): HttpFailure {
   const text = textForClients(error);
   return {
     status: STATUS[error.code] ?? 500,
-    // Whoever asks a server that is going away should ask another one, on another connection.
-    headers:
-      error instanceof UnavailableError
-        ? { 'retry-after': String(error.retryAfterS), connection: 'close' }
-        : {},
+    headers: headersOf(error),
     body: { error: text, detail: text, code: error.code },
   };
+}
+
+function headersOf(error: HoldfastError): Record<string, string> {
+  // Whoever asks a server that is going away should ask another one, on another connection.
+  if (error instanceof UnavailableError) {
+    return { 'retry-after': String(error.retryAfterS), connection: 'close' };
+  }
+  // RFC 9110 11.6.1: a 401 says how to be let in.
+  return error instanceof AdminDeniedError ? { 'www-authenticate': 'Bearer realm="holdfast admin"' } : {};
 }
 
 /** Answers a request whose handler threw. */

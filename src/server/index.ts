@@ -1,7 +1,8 @@
 /** Serving agents over HTTP and WebSockets, by itself or inside a server of your own. */
+export { MAX_ADMIN_TOKEN_CHARACTERS, MIN_ADMIN_TOKEN_CHARACTERS } from './admin-access.ts';
 export { AppRegistry } from './app-registry.ts';
 export type { App } from './app-registry.ts';
-export type { DrainStage } from './drain.ts';
+export type { DrainProgress, DrainStage } from './drain.ts';
 export * from './errors.ts';
 export { HoldfastServer, createServer } from './holdfast-server.ts';
 export type { ServerCloseReport } from './holdfast-server.ts';

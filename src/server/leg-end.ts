@@ -6,7 +6,7 @@ import { textForClients } from './errors.ts';
 
 /** How a client's connection ends, before it is put into the words of a wire (the table of clause E). */
 export type LegEnd =
-  | { readonly tag: 'session'; readonly reason: EndReason }
+  | { readonly tag: 'session'; readonly reason: EndReason; readonly words?: string }
   | { readonly tag: 'failed'; readonly error: unknown }
   | { readonly tag: 'notFound'; readonly message: string }
   | { readonly tag: 'protocolError'; readonly message: string }
@@ -32,7 +32,7 @@ export function wireErrorOf(error: unknown): { readonly code: string; readonly m
 export function adkGoodbye(end: LegEnd): SocketGoodbye {
   switch (end.tag) {
     case 'session':
-      return adkSessionGoodbye(end.reason);
+      return inWords(adkSessionGoodbye(end.reason), end.words);
     case 'failed':
       return failed(ADK_CLOSE_CODES.failed, end.error);
     case 'notFound':
@@ -61,6 +61,7 @@ function adkSessionGoodbye(reason: EndReason): SocketGoodbye {
     case 'aborted':
       return { code: ADK_CLOSE_CODES.failed, reason: words };
     case 'limit':
+    case 'closed_by_operator':
       return { code: ADK_CLOSE_CODES.ended, reason: words };
     case 'user_initiated':
     case 'participant_disconnected':
@@ -75,7 +76,7 @@ function adkSessionGoodbye(reason: EndReason): SocketGoodbye {
 export function holdfastGoodbye(end: LegEnd): SocketGoodbye {
   switch (end.tag) {
     case 'session':
-      return CLOSE_CODES[nameOf(end.reason)];
+      return inWords(CLOSE_CODES[nameOf(end.reason)], end.words);
     case 'failed':
       return failed(CLOSE_CODES.failed.code, end.error);
     case 'notFound':
@@ -93,12 +94,19 @@ export function holdfastGoodbye(end: LegEnd): SocketGoodbye {
   }
 }
 
+/** A goodbye with the words of who ended it, where there are any. */
+function inWords(goodbye: SocketGoodbye, words: string | undefined): SocketGoodbye {
+  return words === undefined ? goodbye : { code: goodbye.code, reason: fitCloseReason(words) };
+}
+
 function nameOf(reason: EndReason): CloseCodeName {
   switch (reason) {
     case 'replaced':
       return 'replaced';
     case 'limit':
       return 'limit';
+    case 'closed_by_operator':
+      return 'closedByOperator';
     case 'shutdown':
       return 'draining';
     case 'error':

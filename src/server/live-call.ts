@@ -5,6 +5,7 @@ import type { RunConfig, SessionCloseReport, SessionKey, StoredSession } from '.
 import type { Content, LiveEvent, ResumeRequest } from '../protocol/index.ts';
 import { acceptClient } from './accept-client.ts';
 import type { ServedAgent } from './app-registry.ts';
+import type { CallSnapshot } from './call-snapshot.ts';
 import { sessionKey } from './calls.ts';
 import type { Call, CallEnd } from './calls.ts';
 import { ClientSeat } from './client-seat.ts';
@@ -93,14 +94,30 @@ export class LiveCall implements Call {
       .then(() => this.#scope.close(this.#reason()));
   }
 
-  end(reason: CallEnd): void {
-    this.#finish({ tag: 'session', reason });
+  end(reason: CallEnd, words?: string): void {
+    this.#finish({ tag: 'session', reason, ...(words === undefined ? {} : { words }) });
     if (this.#session === undefined) void this.#scope.close(reason);
     else void this.#session.close(reason);
   }
 
   goAway(timeLeftMs: number): void {
     this.#seat.goAway(timeLeftMs);
+  }
+
+  snapshot(): CallSnapshot {
+    const session = this.#session;
+    const seated = this.#seat.client?.wire ?? (session === undefined ? this.#options.wire : 'away');
+    return {
+      kind: this.kind,
+      key: this.#options.key,
+      state: session?.state ?? (this.#isOver ? 'closing' : 'starting'),
+      startedAtMs: this.startedAtMs,
+      client: seated,
+      model: session === undefined ? 'none' : session.isConnected ? 'connected' : 'connecting',
+      agent: session?.currentAgent.name,
+      resources: this.#scope.resources(),
+      isToldToGo: this.#seat.isToldToGo,
+    };
   }
 
   /** Whether a client that has lost its connection could go on with this live session. */

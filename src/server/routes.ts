@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { serveStatic } from '@hono/node-server/serve-static';
+import { adminRoutes } from './admin-routes.ts';
 import { BodyTooLargeError } from './errors.ts';
 import { answerError } from './http-errors.ts';
 import { PROMETHEUS_TEXT } from './prometheus.ts';
@@ -57,6 +58,7 @@ export function createRoutes(context: ServerContext): Hono {
       })),
     });
   });
+  app.route('/admin', adminRoutes(context));
   app.route('/', sessionRoutes(context));
   app.route('/', runRoutes(context));
   if (limits.pageDir !== undefined) app.get('*', serveStatic({ root: limits.pageDir }));

@@ -1,5 +1,6 @@
 import type { Lifetime, Random } from '../kernel/index.ts';
 import type { ReconnectOptions, SessionStore } from '../session/index.ts';
+import type { AdminAccess } from './admin-access.ts';
 import type { AppRegistry, ServedAgent } from './app-registry.ts';
 import type { Calls } from './calls.ts';
 import type { Drain } from './drain.ts';
@@ -19,6 +20,8 @@ export interface ServerContext {
   readonly calls: Calls;
   readonly drain: Drain;
   readonly hosts: HostCheck;
+  /** Who may administer it. */
+  readonly admin: AdminAccess;
   readonly metrics: ServerMetrics;
   readonly random: Random;
   /** How lost connections to models are had again. */
@@ -27,6 +30,8 @@ export interface ServerContext {
   readonly onSessionEnd: SessionEndHook | undefined;
   /** Who is told of each live session. */
   readonly onLiveSession: SessionHook | undefined;
+  /** Ends the server as its method of this name does. */
+  end(verb: 'drain' | 'close' | 'abort'): void;
   /** The agent of an app with its model. @throws AppNotFoundError, or what keeps the app from being served. */
   serve(appName: string): ServedAgent;
   /** @throws UnavailableError when no new session is taken: the server drains, closes or is full. */

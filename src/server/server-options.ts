@@ -6,6 +6,11 @@ import type { Agent } from '../session/agent.ts';
 import type { LiveModel } from '../session/live-model.ts';
 import type { ReconnectOptions } from '../session/reconnect-policy.ts';
 import type { SessionStore } from '../session/session-store.ts';
+import {
+  ADMIN_TOKEN_PATTERN,
+  MAX_ADMIN_TOKEN_CHARACTERS,
+  MIN_ADMIN_TOKEN_CHARACTERS,
+} from './admin-access.ts';
 import type { AppRegistry } from './app-registry.ts';
 import { DEFAULT_MAX_REPLAY_BYTES, DEFAULT_MAX_REPLAY_MESSAGES } from './replay-ring.ts';
 import type { SessionEndHook } from './session-end-hook.ts';
@@ -139,6 +144,12 @@ export interface ServerOptions {
   readonly onLiveSession?: SessionHook;
   /** A folder of static files served where no route stands; `/` is its `index.html`. */
   readonly pageDir?: string;
+  /**
+   * Lets who sends it as `Authorization: Bearer <token>` administer the server, at `/admin/*`. From
+   * `MIN_ADMIN_TOKEN_CHARACTERS` to `MAX_ADMIN_TOKEN_CHARACTERS` visible ASCII characters. Default: none, and no
+   * administration.
+   */
+  readonly adminToken?: string;
   /** Host names a request may ask for, besides loopback ones. Given, every other one is refused, wherever we listen. */
   readonly allowedHosts?: readonly string[];
   readonly clock?: Clock;
@@ -149,6 +160,16 @@ export interface ServerOptions {
 const count = z.int().positive();
 const durationMs = z.number().nonnegative();
 const boundMs = z.number().positive();
+
+/** What is wrong with it is told without the token. */
+const adminToken = z
+  .string()
+  .min(
+    MIN_ADMIN_TOKEN_CHARACTERS,
+    `give at least ${MIN_ADMIN_TOKEN_CHARACTERS} characters, such as \`openssl rand -hex 24\` prints`,
+  )
+  .max(MAX_ADMIN_TOKEN_CHARACTERS, `give at most ${MAX_ADMIN_TOKEN_CHARACTERS} characters`)
+  .regex(ADMIN_TOKEN_PATTERN, 'give visible ASCII characters, and no blank');
 
 const settingsSchema = z.object({
   drainTimeoutMs: durationMs.default(DEFAULT_DRAIN_TIMEOUT_MS),
@@ -173,6 +194,7 @@ const settingsSchema = z.object({
   idleTimeoutMs: boundMs.optional(),
   maxDurationMs: boundMs.optional(),
   pageDir: z.string().min(1).optional(),
+  adminToken: adminToken.optional(),
   allowedHosts: z.array(z.string().min(1)).default([]),
 });
 

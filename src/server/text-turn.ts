@@ -5,6 +5,7 @@ import type { AdkEventContext, Content, LiveEvent } from '../protocol/index.ts';
 import { AgentSession } from '../session/index.ts';
 import type { SessionCloseReport, SessionKey, StoredSession } from '../session/index.ts';
 import type { ServedAgent } from './app-registry.ts';
+import type { CallSnapshot } from './call-snapshot.ts';
 import { sessionKey } from './calls.ts';
 import type { Call, CallEnd } from './calls.ts';
 import { ReplacedError, RunTimeoutError, SessionNotFoundError, UnavailableError } from './errors.ts';
@@ -30,6 +31,7 @@ const ERRORS: Readonly<Record<CallEnd, () => HoldfastError>> = {
   replaced: () => new ReplacedError('A newer client took this session over.'),
   shutdown: () => new UnavailableError('The server shut down before the answer came.', 1),
   user_initiated: () => new SessionNotFoundError('The session was deleted before the answer came.'),
+  closed_by_operator: () => new UnavailableError('The answer was ended by an operator of the server.', 1),
 };
 
 /** How often it is looked whether the agent who got the conversation has nothing to say, in milliseconds. */
@@ -90,10 +92,25 @@ export class TextTurn implements Call {
     }
   }
 
-  end(reason: CallEnd): void {
+  end(reason: CallEnd, words?: string): void {
     this.#job.ending();
-    this.#done.reject(ERRORS[reason]());
+    this.#done.reject(words === undefined ? ERRORS[reason]() : new UnavailableError(words, 1));
     void this.#session?.close(reason);
+  }
+
+  snapshot(): CallSnapshot {
+    const session = this.#session;
+    return {
+      kind: this.kind,
+      key: this.#options.key,
+      state: session?.state ?? (this.#holder === undefined ? 'starting' : 'live'),
+      startedAtMs: this.startedAtMs,
+      client: 'http',
+      model: session === undefined ? 'none' : session.isConnected ? 'connected' : 'connecting',
+      agent: session?.currentAgent.name,
+      resources: this.#scope.resources(),
+      isToldToGo: false,
+    };
   }
 
   goAway(_timeLeftMs: number): void {

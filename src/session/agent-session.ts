@@ -285,6 +285,11 @@ export class AgentSession implements AsyncDisposable {
     return this.#leg.isConnected ? 'live' : 'connecting';
   }
 
+  /** Whether its connection to the model is there, also while it ends. */
+  get isConnected(): boolean {
+    return this.#leg.isConnected;
+  }
+
   /** Whether anything new is welcome: false from the first verb on. */
   get isOpen(): boolean {
     return this.#lifetime.isOpen;

@@ -9,6 +9,8 @@ export type EndReason = keyof typeof END_REASONS;
 export const END_REASONS = {
   /** `close()` or `LiveRequestQueue.close()`. */
   user_initiated: true,
+  /** Somebody who administers the server ended it. */
+  closed_by_operator: true,
   /** The client leg went away. */
   participant_disconnected: true,
   /** The loop over `runLive` was left, or its signal fired. */

@@ -59,6 +59,13 @@ function comesBack(call: ServedCall, token: unknown) {
     });
 }
 
+const ADMIN_TOKEN = 'an-admin-token-of-a-test';
+
+function closeAsOperator(url: string): Promise<Response> {
+  const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+  return fetch(`${url}/admin/sessions/s1/close`, { method: 'POST', headers });
+}
+
 export const clientLeg: WayTable = {
   name: 'client-leg',
   columns: ['how it ends', 'the session, else the call', 'the ADK wire', '`holdfast.v1`'],
@@ -105,6 +112,11 @@ export const clientLeg: WayTable = {
     leg({
       name: 'its session is deleted',
       ask: ({ server }) => fetch(`${server.url}/apps/demo/users/u/sessions/s1`, { method: 'DELETE' }),
+    }),
+    leg({
+      name: 'an operator of the server closes it',
+      server: { adminToken: ADMIN_TOKEN },
+      ask: ({ server }) => closeAsOperator(server.url),
     }),
     leg({
       name: 'idle limit, duration limit [L]',

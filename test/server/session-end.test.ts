@@ -392,6 +392,8 @@ describe('the end of a call that takes longer than it may', () => {
   });
 });
 
+const ADMIN_TOKEN = 'an-admin-token-of-a-test';
+
 /** How each reason comes about, and what a client is told of it. */
 interface Ending {
   readonly reason: EndReason;
@@ -433,6 +435,16 @@ const ENDINGS: readonly Ending[] = [
       newer.socket.terminate();
     },
   },
+  {
+    reason: 'closed_by_operator',
+    adk: 1000,
+    holdfast: 4003,
+    how: () =>
+      fetch(`${test.url}/admin/sessions/s1/close`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
+      }),
+  },
   { reason: 'aborted', adk: 1006, holdfast: 1006, how: () => void test.server.abort() },
 ];
 
@@ -441,6 +453,7 @@ describe.each(WIRES)('E every reason reaches the %s wire, the report, the log an
     const started = vi.spyOn(AgentSession.prototype, 'start');
     // What is idle for so long is not what this is about.
     await start({
+      adminToken: ADMIN_TOKEN,
       idleTimeoutMs: 2 * DEFAULT_MAX_DURATION_MS,
       clientSilenceTimeoutMs: 2 * DEFAULT_MAX_DURATION_MS,
     });
