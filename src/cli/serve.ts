@@ -13,12 +13,17 @@ import type { ServeFlags } from './serve-options.ts';
 import { openStore } from './session-store.ts';
 import type { OpenedStore } from './session-store.ts';
 import { SignalLadder, listenToSignals } from './signals.ts';
+import { placeOfThisProcess } from './workers/place.ts';
+import type { WorkerPlace } from './workers/place.ts';
+import { checkShared, serveWithWorkers } from './workers/supervise.ts';
+import { runWorker } from './workers/worker.ts';
+import type { WorkerParts } from './workers/worker.ts';
 
 /** The app that is served when no folder of agents is given. */
 export const DEFAULT_APP = 'default';
 
 /**
- * Serves until a signal ends it, and sets the process's exit code: 0 when nothing was cut, otherwise 1 with a line
+ * Serves until a signal ends it, by itself or with workers, and sets the process's exit code: 0 when nothing was cut, otherwise 1 with a line
  * that says what was (clause D4).
  */
 export async function serve(
@@ -26,6 +31,30 @@ export async function serve(
   flags: ServeFlags,
   parts: { readonly page: boolean },
 ): Promise<void> {
+  const place = placeOfThisProcess();
+  if (place !== undefined) {
+    await runWorker(place, () => prepare(agentsDir, flags, parts, place));
+    return;
+  }
+  if (flags.workers > 1) {
+    await serveWithWorkers(flags);
+    return;
+  }
+  const { server, opened, log } = await prepare(agentsDir, flags, parts);
+  endOnSignals(server, opened);
+  const { url } = await server.listen(flags.port, flags.host);
+  log.info('sessions are kept', { in: opened.place });
+  process.stdout.write(`Holdfast is listening on ${url}\n`);
+  await server.closed;
+}
+
+/** The server that the flags ask for, which does not listen yet; one of several with a `place`. */
+async function prepare(
+  agentsDir: string | undefined,
+  flags: ServeFlags,
+  parts: { readonly page: boolean },
+  place?: WorkerPlace,
+): Promise<WorkerParts> {
   const log = createLogger(flags.logLevel, process.stderr.isTTY);
   const model = await modelFromId(flags.model);
   const agents = await appsOf(agentsDir ?? process.env['HOLDFAST_AGENTS_DIR'], log);
@@ -34,6 +63,7 @@ export async function serve(
   const recorder =
     flags.record === undefined || flags.record === '' ? undefined : recordCalls(flags.record, log);
   const opened = await openStore(flags.store, log);
+  if (place !== undefined) checkShared(opened);
   const server = createServer({
     agents,
     model,
@@ -41,7 +71,7 @@ export async function serve(
     log,
     drainTimeoutMs: flags.drainTimeout * 1_000,
     preDrainDelayMs: flags.preDrainDelay * 1_000,
-    maxLiveSessions: flags.maxSessions,
+    maxLiveSessions: Math.ceil(flags.maxSessions / (place?.count ?? 1)),
     clientGraceMs: Math.round(flags.clientGrace * 1_000),
     ...(flags.idleTimeout === undefined ? {} : { idleTimeoutMs: flags.idleTimeout * 1_000 }),
     ...(flags.maxDuration === undefined ? {} : { maxDurationMs: flags.maxDuration * 1_000 }),
@@ -51,11 +81,7 @@ export async function serve(
     ...(pageDir === undefined ? {} : { pageDir }),
     ...(recorder === undefined ? {} : { onLiveSession: recorder }),
   });
-  endOnSignals(server, opened);
-  const { url } = await server.listen(flags.port, flags.host);
-  log.info('sessions are kept', { in: opened.place });
-  process.stdout.write(`Holdfast is listening on ${url}\n`);
-  await server.closed;
+  return { server, opened, log, host: flags.host };
 }
 
 /** Before anybody is told that the server is there: who reads that may signal at once. */
