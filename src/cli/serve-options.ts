@@ -9,6 +9,8 @@ import {
   DEFAULT_PRE_DRAIN_DELAY_MS,
   MIN_ADMIN_TOKEN_CHARACTERS,
 } from '../server/index.ts';
+import { limitOptions, parseCount } from './limit-flags.ts';
+import type { LimitFlags } from './limit-flags.ts';
 import { LOG_LEVELS } from './logger.ts';
 import { defaultStorePath, parseStore } from './session-store.ts';
 import type { StorePlace } from './session-store.ts';
@@ -23,7 +25,7 @@ export const DEFAULT_WORKERS = 1;
 export const MAX_WORKERS = 256;
 
 /** What `web` and `api-server` are told. Durations are in seconds here, as people write them. */
-export interface ServeFlags {
+export interface ServeFlags extends LimitFlags {
   readonly model: string;
   readonly store: StorePlace;
   readonly host: string;
@@ -47,6 +49,7 @@ export function addServeOptions(command: Command): Command {
     const added = new Option(flags, description);
     return added.env(environmentName(added.attributeName()));
   };
+  for (const added of limitOptions(option)) command.addOption(added);
   return command
     .argument(
       '[agentsDir]',
@@ -117,12 +120,6 @@ function parseSeconds(text: string): number {
   const seconds = Number(text);
   if (text.trim() !== '' && Number.isFinite(seconds) && seconds >= 0) return seconds;
   throw new InvalidArgumentError('Give a number of seconds, 0 or more.');
-}
-
-function parseCount(text: string): number {
-  const count = Number(text);
-  if (Number.isSafeInteger(count) && count >= 1) return count;
-  throw new InvalidArgumentError('Give a whole number of 1 or more.');
 }
 
 /** @throws InvalidArgumentError for what is no number of workers. */

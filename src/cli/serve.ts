@@ -7,6 +7,7 @@ import { modelFromId } from '../models/model-id.ts';
 import { AgentLoadError, AppRegistry, createServer, loadAgents } from '../server/index.ts';
 import type { HoldfastServer, ServerCloseReport } from '../server/index.ts';
 import { Agent } from '../session/index.ts';
+import { limitsOf } from './limit-flags.ts';
 import { createLogger } from './logger.ts';
 import { recordCalls } from './record-calls.ts';
 import type { ServeFlags } from './serve-options.ts';
@@ -73,6 +74,7 @@ async function prepare(
     preDrainDelayMs: flags.preDrainDelay * 1_000,
     maxLiveSessions: Math.ceil(flags.maxSessions / (place?.count ?? 1)),
     clientGraceMs: Math.round(flags.clientGrace * 1_000),
+    ...limitsOf(flags),
     ...(flags.idleTimeout === undefined ? {} : { idleTimeoutMs: flags.idleTimeout * 1_000 }),
     ...(flags.maxDuration === undefined ? {} : { maxDurationMs: flags.maxDuration * 1_000 }),
     ...(flags.allowHost === undefined ? {} : { allowedHosts: flags.allowHost }),

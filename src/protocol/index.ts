@@ -14,5 +14,6 @@ export * from './holdfast-wire-client.ts';
 export * from './holdfast-wire-event.ts';
 export * from './holdfast-wire-server.ts';
 export { readContent } from './wire-content.ts';
-export { DEFAULT_MAX_MESSAGE_BYTES, MAX_JSON_DEPTH, parseJsonObject } from './wire-json.ts';
+export { MAX_JSON_DEPTH, MAX_JSON_VALUES } from './json-scan.ts';
+export { DEFAULT_MAX_MESSAGE_BYTES, parseJsonObject } from './wire-json.ts';
 export type { ParseResult, ParseLimits } from './wire-json.ts';

@@ -1,3 +1,5 @@
+import { jsonExcess } from './json-scan.ts';
+
 /** What a parser of a wire says: the value, or why the message is refused, in words for the one who sent it. */
 export type ParseResult<Value> =
   { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly reason: string };
@@ -13,9 +15,6 @@ export interface ParseLimits {
 /** A picture from a full-HD camera as base64 fits with room to spare, and a thousand of them still fit in memory. */
 export const DEFAULT_MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 
-/** Tool arguments nest a few levels; what nests deeper than this was written to exhaust a stack. */
-export const MAX_JSON_DEPTH = 64;
-
 export function refused(reason: string): { readonly ok: false; readonly reason: string } {
   return { ok: false, reason };
 }
@@ -25,16 +24,19 @@ export function isJsonObject(value: unknown): value is JsonObject {
 }
 
 /**
- * The object a text stands for, bounded in size and depth.
+ * The object a text stands for, bounded in size, depth and number of values before it is parsed.
  *
- * A key named `__proto__` is refused wherever it stands: `JSON.parse` keeps it as a plain field, and the first
- * assignment that copies it would change the prototype of something else.
+ * What could reach a prototype is refused wherever it stands. `JSON.parse` keeps a key named `__proto__` as a plain field,
+ * and the first assignment that copies it would change the prototype of something else; a `constructor` that has a
+ * `prototype` does the same to whoever merges it deeply.
  */
 export function parseJsonObject(text: string, limits: ParseLimits = {}): ParseResult<JsonObject> {
   const maxLength = limits.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
   if (text.length > maxLength) {
     return refused(`The message has ${text.length} characters; at most ${maxLength} are taken.`);
   }
+  const excess = jsonExcess(text);
+  if (excess !== undefined) return refused(excess);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -42,8 +44,10 @@ export function parseJsonObject(text: string, limits: ParseLimits = {}): ParseRe
     return refused('The message is not JSON.');
   }
   if (!isJsonObject(value)) return refused('The message is not a JSON object.');
-  const fault = faultIn(value, 1);
-  return fault === undefined ? { ok: true, value } : refused(fault);
+  const key = pollutingKeyIn(value);
+  return key === undefined
+    ? { ok: true, value }
+    : refused(`The message has a key named '${key}', which is never taken.`);
 }
 
 /** How each type of a wire's messages is read. */
@@ -65,19 +69,21 @@ export function parseMessage<Message extends { readonly type: string }>(
   return readers[type as Message['type']](parsed.value);
 }
 
-function faultIn(value: object, depth: number): string | undefined {
-  if (depth > MAX_JSON_DEPTH) return `The message nests deeper than ${MAX_JSON_DEPTH} levels.`;
+/** The first key that could reach a prototype. The depth of what is looked through is bounded. */
+function pollutingKeyIn(value: object): string | undefined {
   if (Array.isArray(value)) {
     for (const item of value as readonly unknown[]) {
-      const fault = typeof item === 'object' && item !== null ? faultIn(item, depth + 1) : undefined;
-      if (fault !== undefined) return fault;
+      const key = typeof item === 'object' && item !== null ? pollutingKeyIn(item) : undefined;
+      if (key !== undefined) return key;
     }
     return undefined;
   }
   for (const [key, item] of Object.entries(value)) {
-    if (key === '__proto__') return "The message has a key named '__proto__', which is never taken.";
-    const fault = typeof item === 'object' && item !== null ? faultIn(item as object, depth + 1) : undefined;
-    if (fault !== undefined) return fault;
+    if (key === '__proto__') return key;
+    if (typeof item !== 'object' || item === null) continue;
+    if (key === 'constructor' && Object.hasOwn(item as object, 'prototype')) return 'constructor.prototype';
+    const inside = pollutingKeyIn(item as object);
+    if (inside !== undefined) return inside;
   }
   return undefined;
 }

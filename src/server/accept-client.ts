@@ -4,7 +4,7 @@ import { DEFAULT_IDLE_TIMEOUT_MS, DEFAULT_MAX_DURATION_MS } from '../session/ind
 import { AdkClientLeg } from './adk-client-leg.ts';
 import type { ServedAgent } from './app-registry.ts';
 import type { ClientLeg, LegPlace } from './client-leg.ts';
-import type { ClientWire } from './client-seat.ts';
+import type { ClientWire } from './client-wire.ts';
 import { ClientSocket } from './client-socket.ts';
 import type { AcceptedSocket } from './client-socket.ts';
 import { HoldfastClientLeg } from './holdfast-client-leg.ts';

@@ -1,6 +1,6 @@
 import type { SessionKey } from '../session/index.ts';
 import type { CallKind } from './calls.ts';
-import type { ClientWire } from './client-seat.ts';
+import type { ClientWire } from './client-wire.ts';
 
 /** One call at one moment, as administration tells it. Nothing that was said is in it, and no secret. */
 export interface CallSnapshot {

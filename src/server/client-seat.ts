@@ -4,11 +4,10 @@ import type { AgentSession, LiveRequestQueue, SessionKey } from '../session/inde
 import type { ClientLeg, LegOwner, LegPlace, LegWelcome } from './client-leg.ts';
 import { ClientRecovery } from './client-recovery.ts';
 import type { Departure } from './client-socket.ts';
+import type { ClientWire } from './client-wire.ts';
 import type { LegEnd } from './leg-end.ts';
 import { ReplayRing } from './replay-ring.ts';
 import type { ServerContext } from './server-context.ts';
-
-export type ClientWire = 'adk' | 'holdfast.v1';
 
 /** The client of a live session: what it is spoken to with, and what its socket belongs to. */
 export interface SeatedClient {

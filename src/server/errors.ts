@@ -57,6 +57,18 @@ export class UnavailableError extends HoldfastError {
   }
 }
 
+/** A user or an address has reached a bound of its own. Others are served. */
+export class LimitReachedError extends HoldfastError {
+  readonly code = 'HOLDFAST_LIMIT_REACHED';
+  /** After how many seconds to ask again; undefined where waiting alone does not help. */
+  readonly retryAfterS: number | undefined;
+
+  constructor(message: string, retryAfterS?: number) {
+    super(message);
+    this.retryAfterS = retryAfterS;
+  }
+}
+
 /** The server cannot listen where it was told to. */
 export class ListenError extends HoldfastError {
   readonly code = 'HOLDFAST_LISTEN';

@@ -7,10 +7,13 @@ import type { CloseReport } from '../kernel/index.ts';
 import { isLoopback } from '../protocol/loopback.ts';
 import { parseReconnect } from '../session/reconnect-policy.ts';
 import { MemorySessionStore } from '../store/memory.ts';
+import { Admission } from './admission.ts';
 import { AdminAccess } from './admin-access.ts';
 import { AppRegistry } from './app-registry.ts';
 import type { ServedAgent } from './app-registry.ts';
 import { Calls } from './calls.ts';
+import { ClientAddresses } from './client-address.ts';
+import { guardConnections } from './connection-gate.ts';
 import { Drain } from './drain.ts';
 import { AppNotFoundError, UnavailableError } from './errors.ts';
 import { HostCheck } from './host-check.ts';
@@ -18,6 +21,7 @@ import { listenHttp } from './http-listener.ts';
 import type { ListenAddress, ListenOptions } from './http-listener.ts';
 import { ServerMetrics } from './metrics.ts';
 import { listenForPeers } from './peer-listener.ts';
+import { Refusals } from './refusals.ts';
 import { createRoutes } from './routes.ts';
 import type { ServerContext } from './server-context.ts';
 import { SERVER_CLOSE_TIMEOUT_MS, parseServerLimits } from './server-options.ts';
@@ -29,9 +33,6 @@ export interface ServerCloseReport extends CloseReport {
   /** How many calls were under way when it closed, and were cut. */
   readonly cutCalls: number;
 }
-
-/** When a server is full, somebody hangs up within seconds. */
-const FULL_RETRY_AFTER_S = 5;
 
 /**
  * Serves agents over HTTP and WebSockets.
@@ -79,6 +80,7 @@ export class HoldfastServer implements AsyncDisposable {
     });
     const calls = new Calls(root.clock);
     const drain = new Drain({ ...limits, scope: root, calls }, (reason) => this.#close(reason));
+    const refusals = new Refusals(root);
     this.#root = root;
     this.#context = {
       owner: root,
@@ -95,14 +97,18 @@ export class HoldfastServer implements AsyncDisposable {
       admin: new AdminAccess(limits.adminToken),
       metrics: new ServerMetrics(),
       serve: (appName) => servedAgent(apps, appName, model),
+      admission: new Admission({ owner: root, limits, calls, drain, refusals }),
+      refusals,
+      addresses: new ClientAddresses(limits.trustProxy),
       end: (verb) => void this[verb](),
-      admit: () => this.#admit(),
     };
     this.#upgrades = new LiveUpgrades(this.#context);
     const routes = createRoutes(this.#context);
     this.fetch = (request) => routes.fetch(request);
     // A library leaves the globals of its program alone.
-    const listener = getRequestListener(this.fetch, { overrideGlobalObjects: false });
+    const listener = getRequestListener((request, env) => routes.fetch(request, env), {
+      overrideGlobalObjects: false,
+    });
     this.requestListener = (request, response) => void listener(request, response);
     this.closed = root.closed.then((report) => ({ ...report, cutCalls: drain.end() }));
   }
@@ -131,10 +137,15 @@ export class HoldfastServer implements AsyncDisposable {
     this.#root.throwIfClosing();
     if (isLoopback(host)) this.#context.hosts.restrictToLoopback();
     const { router } = options;
+    const { limits, addresses, refusals } = this.#context;
     const routed: RequestListener = (request, response) => {
       if (router?.request(request, response) !== true) this.requestListener(request, response);
     };
-    const { server, address } = await listenHttp(this.#root, routed, host, port, options);
+    const { server, address } = await listenHttp(this.#root, routed, host, port, {
+      ...limits,
+      ...options,
+    });
+    guardConnections(server, { limits, addresses, refusals });
     server.on('upgrade', (request, socket, head) => {
       if (router?.upgrade(request, socket, head) !== true) this.handleUpgrade(request, socket, head);
     });
@@ -230,23 +241,6 @@ export class HoldfastServer implements AsyncDisposable {
     if (!this.#root.isClosing && cut > 0) this.#root.log.warn('calls are cut', { calls: cut, reason });
     calls.endAll('shutdown');
     void this.#root.close(reason);
-  }
-
-  #admit(): void {
-    const { drain, calls, limits } = this.#context;
-    const { tag } = drain.stage;
-    if (tag === 'refusing' || tag === 'closing' || this.#root.isClosing) {
-      throw new UnavailableError(
-        'This server is shutting down. Ask again: another one will answer.',
-        drain.retryAfterS,
-      );
-    }
-    if (calls.size >= limits.maxLiveSessions) {
-      throw new UnavailableError(
-        `This server holds ${limits.maxLiveSessions} live sessions and takes no more.`,
-        FULL_RETRY_AFTER_S,
-      );
-    }
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import { HoldfastError, describeError } from '../kernel/index.ts';
 import type { ErrorCode, Logger } from '../kernel/index.ts';
-import { AdminDeniedError, UnavailableError, textForClients } from './errors.ts';
+import { AdminDeniedError, LimitReachedError, UnavailableError, textForClients } from './errors.ts';
 
 type ErrorStatus = 400 | 401 | 403 | 404 | 409 | 413 | 429 | 500 | 502 | 503 | 504;
 
@@ -16,6 +16,7 @@ const STATUS: Readonly<Partial<Record<ErrorCode, ErrorStatus>>> = {
   HOLDFAST_SESSION_EXISTS: 409,
   HOLDFAST_REPLACED: 409,
   HOLDFAST_BODY_TOO_LARGE: 413,
+  HOLDFAST_LIMIT_REACHED: 429,
   HOLDFAST_QUOTA: 429,
   HOLDFAST_AUTHENTICATION: 502,
   HOLDFAST_INVALID_REQUEST: 502,
@@ -56,6 +57,9 @@ function headersOf(error: HoldfastError): Record<string, string> {
   // Whoever asks a server that is going away should ask another one, on another connection.
   if (error instanceof UnavailableError) {
     return { 'retry-after': String(error.retryAfterS), connection: 'close' };
+  }
+  if (error instanceof LimitReachedError && error.retryAfterS !== undefined) {
+    return { 'retry-after': String(error.retryAfterS) };
   }
   // RFC 9110 11.6.1: a 401 says how to be let in.
   return error instanceof AdminDeniedError ? { 'www-authenticate': 'Bearer realm="holdfast admin"' } : {};

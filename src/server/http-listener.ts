@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Lifetime } from '../kernel/index.ts';
 import { ListenError } from './errors.ts';
 import type { RequestRouter } from './request-router.ts';
+import type { ServerLimits } from './server-options.ts';
 
 /** Where a server can be reached. */
 export interface ListenAddress {
@@ -25,15 +26,42 @@ const LAST_ANSWERS_MS = 250;
 
 export const HTTP_CLOSE_BOUND_MS = 1_000;
 
+/** How often connections are looked through for those that take too long. Node does so twice a minute. */
+const CONNECTIONS_CHECK_MS = 1_000;
+
+/** What of the limits is HTTP's. */
+export type HttpLimits = Pick<
+  ServerLimits,
+  | 'headersTimeoutMs'
+  | 'requestTimeoutMs'
+  | 'keepAliveTimeoutMs'
+  | 'maxHeaderBytes'
+  | 'maxRequestsPerConnection'
+>;
+
 /** An HTTP server of our own, owned by `scope`. @throws ListenError when the address cannot be had. */
 export async function listenHttp(
   scope: Lifetime,
   listener: RequestListener,
   host: string,
   port: number,
-  { reusePort = false }: ListenOptions = {},
+  { reusePort = false, ...limits }: HttpLimits & ListenOptions,
 ): Promise<{ server: Server; address: ListenAddress }> {
-  const server = createServer(listener);
+  const server = createServer(
+    {
+      headersTimeout: limits.headersTimeoutMs,
+      // The head of a request is part of it.
+      requestTimeout: Math.max(limits.requestTimeoutMs, limits.headersTimeoutMs),
+      keepAliveTimeout: limits.keepAliveTimeoutMs,
+      maxHeaderSize: limits.maxHeaderBytes,
+      connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+      // What of a request is not as HTTP has it, a proxy before us may read otherwise than we do.
+      insecureHTTPParser: false,
+      requireHostHeader: true,
+    },
+    listener,
+  );
+  server.maxRequestsPerSocket = limits.maxRequestsPerConnection;
   scope.own('http server', server, {
     // After the calls: their goodbyes go over this server's sockets.
     phase: 'hooks',

@@ -27,6 +27,8 @@ export {
   DEFAULT_SOCKET_CLOSE_TIMEOUT_MS,
   SERVER_CLOSE_TIMEOUT_MS,
 } from './server-options.ts';
+export * from './limit-options.ts';
+export type { TrustProxy } from './client-address.ts';
 export { DEFAULT_MAX_REPLAY_BYTES, DEFAULT_MAX_REPLAY_MESSAGES } from './replay-ring.ts';
 export type { CallKind } from './calls.ts';
 export type { SessionEndContext, SessionEndHook, SessionEndReport } from './session-end-hook.ts';

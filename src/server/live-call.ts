@@ -9,7 +9,8 @@ import type { CallSnapshot } from './call-snapshot.ts';
 import { sessionKey } from './calls.ts';
 import type { Call, CallEnd } from './calls.ts';
 import { ClientSeat } from './client-seat.ts';
-import type { ClientWire, SeatedClient } from './client-seat.ts';
+import type { SeatedClient } from './client-seat.ts';
+import type { ClientWire } from './client-wire.ts';
 import type { AcceptedSocket } from './client-socket.ts';
 import { AppNotFoundError, textForClients } from './errors.ts';
 import { Job } from './job.ts';
@@ -24,6 +25,8 @@ export interface LiveCallOptions {
   readonly runConfig: RunConfig;
   /** Let in to go on with a live session of this server, where no new one is taken. */
   readonly mayOnlyResume: boolean;
+  /** Where its client is, as far as it is known. */
+  readonly address: string | undefined;
 }
 
 /** Told of a live session by the side, until it is taken away. */
@@ -243,7 +246,7 @@ export class LiveCall implements Call {
 
   /** The client has said what it wants: to go on with a live session that is there, or one of its own. */
   #greeted(resume: ResumeRequest | undefined): void {
-    const { context, key, mayOnlyResume } = this.#options;
+    const { context, key, mayOnlyResume, address } = this.#options;
     const { client } = this.#seat;
     const holder = context.calls.holding(sessionKey(key));
     if (client !== undefined && holder instanceof LiveCall) {
@@ -265,7 +268,8 @@ export class LiveCall implements Call {
       }
     }
     try {
-      if (mayOnlyResume) context.admit();
+      // It is counted already, itself.
+      if (mayOnlyResume) context.admission.liveSession({ userId: key.userId, address }, 1);
     } catch (error) {
       this.#finish({ tag: 'unavailable', message: textForClients(error) });
       void this.#scope.close('unavailable');

@@ -3,6 +3,7 @@ import { END_REASONS } from '../session/index.ts';
 import type { AgentSession } from '../session/index.ts';
 import type { CallKind } from './calls.ts';
 import { LabelledCounter, formatMetric } from './prometheus.ts';
+import type { Sample } from './prometheus.ts';
 import type { HookOutcome } from './session-end-hook.ts';
 
 /** What a reconnect came to; `ended`: the session ended before its model was back. */
@@ -78,7 +79,7 @@ export class ServerMetrics {
   }
 
   /** In the text format of Prometheus. */
-  render(liveSessions: number): string {
+  render(liveSessions: number, limitsReached: readonly Sample[] = []): string {
     const swapGap = [
       { suffix: '_sum', value: this.#swapGapMs / 1_000 },
       { suffix: '_count', value: this.#swapGaps },
@@ -155,6 +156,12 @@ export class ServerMetrics {
         'counter',
         'Calls whose end took longer than it may, and was cut short.',
         this.#givenUp.samples,
+      ),
+      formatMetric(
+        'holdfast_limits_reached_total',
+        'counter',
+        'What was refused, dropped or ended because a limit was reached, by limit.',
+        limitsReached,
       ),
       formatMetric(
         'holdfast_session_end_hooks_total',

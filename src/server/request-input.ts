@@ -1,6 +1,14 @@
 import type { Context } from 'hono';
 import { parseJsonObject } from '../protocol/index.ts';
 import { BadRequestError } from './errors.ts';
+import type { ServerContext } from './server-context.ts';
+
+/** Where the client of a request is; undefined where the request did not come over a socket of ours. */
+export function addressOf({ addresses }: ServerContext, c: Context): string | undefined {
+  // What the adapter of node:http hands over; requests through `fetch` have nothing of the kind.
+  const env = c.env as { incoming?: { socket?: { remoteAddress?: string } } } | undefined;
+  return addresses.of(env?.incoming?.socket?.remoteAddress, c.req.header('x-forwarded-for'));
+}
 
 export type JsonBody = Readonly<Record<string, unknown>>;
 
@@ -9,10 +17,10 @@ const MAX_NAME_CHARACTERS = 256;
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for.
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
-/** @throws BadRequestError when a name is missing, too long, or holds control characters. */
+/** @throws BadRequestError when a name is missing, too long, not Unicode, or holds control characters. */
 export function checkedName(what: 'user' | 'session', name: string | undefined): string {
   if (name === undefined || name === '') throw new BadRequestError(`The ${what} id is missing.`);
-  if (name.length <= MAX_NAME_CHARACTERS && !CONTROL.test(name)) return name;
+  if (name.length <= MAX_NAME_CHARACTERS && !CONTROL.test(name) && name.isWellFormed()) return name;
   throw new BadRequestError(
     `A ${what} id has up to ${MAX_NAME_CHARACTERS} characters, none of them a control character.`,
   );

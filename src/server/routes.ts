@@ -4,7 +4,9 @@ import { serveStatic } from '@hono/node-server/serve-static';
 import { adminRoutes } from './admin-routes.ts';
 import { BodyTooLargeError } from './errors.ts';
 import { answerError } from './http-errors.ts';
+import { insideOf } from './page-folder.ts';
 import { PROMETHEUS_TEXT } from './prometheus.ts';
+import { requestShape } from './request-shape.ts';
 import { runRoutes } from './run-routes.ts';
 import type { ServerContext } from './server-context.ts';
 import { sessionRoutes } from './session-routes.ts';
@@ -12,7 +14,7 @@ import { HOLDFAST_VERSION } from './version.ts';
 
 /** Every route but the WebSocket's. */
 export function createRoutes(context: ServerContext): Hono {
-  const { apps, calls, drain, hosts, limits, metrics, owner } = context;
+  const { apps, calls, drain, hosts, limits, metrics, owner, refusals } = context;
   const app = new Hono();
 
   app.onError((error, c) => answerError(error, c, owner.log));
@@ -25,6 +27,7 @@ export function createRoutes(context: ServerContext): Hono {
     return tag === 'serving' ? c.json({ status: 'ready' }) : c.json({ status: 'draining' }, 503);
   });
 
+  app.use(requestShape);
   app.use(async (c, next) => {
     hosts.check(c.req.header('host'), c.req.header('origin'));
     await next();
@@ -34,6 +37,7 @@ export function createRoutes(context: ServerContext): Hono {
     bodyLimit({
       maxSize: limits.maxBodyBytes,
       onError: () => {
+        refusals.note('body_bytes');
         throw new BodyTooLargeError(`The body is larger than ${limits.maxBodyBytes} bytes.`);
       },
     }),
@@ -46,7 +50,9 @@ export function createRoutes(context: ServerContext): Hono {
       language_version: process.versions.node,
     }),
   );
-  app.get('/metrics', (c) => c.body(metrics.render(calls.size), 200, { 'content-type': PROMETHEUS_TEXT }));
+  app.get('/metrics', (c) =>
+    c.body(metrics.render(calls.size, refusals.samples), 200, { 'content-type': PROMETHEUS_TEXT }),
+  );
   app.get('/list-apps', (c) => {
     if (c.req.query('detailed') !== 'true') return c.json(apps.names);
     return c.json({
@@ -61,6 +67,7 @@ export function createRoutes(context: ServerContext): Hono {
   app.route('/admin', adminRoutes(context));
   app.route('/', sessionRoutes(context));
   app.route('/', runRoutes(context));
-  if (limits.pageDir !== undefined) app.get('*', serveStatic({ root: limits.pageDir }));
+  if (limits.pageDir !== undefined)
+    app.get('*', insideOf(limits.pageDir), serveStatic({ root: limits.pageDir }));
   return app;
 }

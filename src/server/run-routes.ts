@@ -4,7 +4,7 @@ import { readContent } from '../protocol/index.ts';
 import type { Content } from '../protocol/index.ts';
 import { BadRequestError, SessionNotFoundError } from './errors.ts';
 import { httpFailureOf } from './http-errors.ts';
-import { booleanField, jsonBody, objectField } from './request-input.ts';
+import { addressOf, booleanField, jsonBody, objectField } from './request-input.ts';
 import type { JsonBody } from './request-input.ts';
 import { keyOfRun } from './request-keys.ts';
 import type { ServerContext } from './server-context.ts';
@@ -55,9 +55,11 @@ async function beginTurn(
   kind: 'run' | 'run_sse',
   emit: (event: string) => void,
 ): Promise<TextTurn> {
-  context.admit();
+  const { admission } = context;
+  admission.anybody();
   const body = await jsonBody(c);
   const key = keyOfRun(body);
+  const visitor = { userId: key.userId, address: addressOf(context, c) };
   const served = context.serve(key.appName);
   const message = messageOf(body);
   const stateDelta = objectField(body, 'stateDelta', 'state_delta') ?? {};
@@ -68,9 +70,10 @@ async function beginTurn(
     );
   }
   // Asked again: the server may have begun to refuse while the body was on its way.
-  context.admit();
+  admission.liveSession(visitor);
   const turn = new TextTurn({ context, kind, key, served, message, stateDelta, streaming, emit });
   context.calls.add(turn);
+  admission.hold(turn, visitor);
   return turn;
 }
 

@@ -1,11 +1,14 @@
 import type { Lifetime, Random } from '../kernel/index.ts';
 import type { ReconnectOptions, SessionStore } from '../session/index.ts';
+import type { Admission } from './admission.ts';
 import type { AdminAccess } from './admin-access.ts';
 import type { AppRegistry, ServedAgent } from './app-registry.ts';
 import type { Calls } from './calls.ts';
+import type { ClientAddresses } from './client-address.ts';
 import type { Drain } from './drain.ts';
 import type { HostCheck } from './host-check.ts';
 import type { ServerMetrics } from './metrics.ts';
+import type { Refusals } from './refusals.ts';
 import type { ServerLimits } from './server-options.ts';
 import type { SessionEndHook } from './session-end-hook.ts';
 import type { SessionHook } from './session-hook.ts';
@@ -34,6 +37,9 @@ export interface ServerContext {
   end(verb: 'drain' | 'close' | 'abort'): void;
   /** The agent of an app with its model. @throws AppNotFoundError, or what keeps the app from being served. */
   serve(appName: string): ServedAgent;
-  /** @throws UnavailableError when no new session is taken: the server drains, closes or is full. */
-  admit(): void;
+  /** Who may begin something new. */
+  readonly admission: Admission;
+  readonly refusals: Refusals;
+  /** Where clients are, through the proxies that are believed. */
+  readonly addresses: ClientAddresses;
 }

@@ -12,6 +12,8 @@ import {
   MIN_ADMIN_TOKEN_CHARACTERS,
 } from './admin-access.ts';
 import type { AppRegistry } from './app-registry.ts';
+import { limitSettings } from './limit-options.ts';
+import type { LimitOptions } from './limit-options.ts';
 import { DEFAULT_MAX_REPLAY_BYTES, DEFAULT_MAX_REPLAY_MESSAGES } from './replay-ring.ts';
 import type { SessionEndHook } from './session-end-hook.ts';
 import type { SessionHook } from './session-hook.ts';
@@ -71,7 +73,7 @@ export const DEFAULT_JOB_CLOSE_TIMEOUT_MS = 20_000;
 export const DEFAULT_SESSION_END_TIMEOUT_MS = 30_000;
 
 /** What `createServer` is given. Every number is validated; every duration is in milliseconds. */
-export interface ServerOptions {
+export interface ServerOptions extends LimitOptions {
   /** What is served: agents by the name of their app, or what `loadAgents` found. */
   readonly agents: Readonly<Record<string, Agent>> | AppRegistry;
   /** The model of agents that bring none. */
@@ -172,6 +174,7 @@ const adminToken = z
   .regex(ADMIN_TOKEN_PATTERN, 'give visible ASCII characters, and no blank');
 
 const settingsSchema = z.object({
+  ...limitSettings,
   drainTimeoutMs: durationMs.default(DEFAULT_DRAIN_TIMEOUT_MS),
   preDrainDelayMs: durationMs.default(DEFAULT_PRE_DRAIN_DELAY_MS),
   drainProgressMs: boundMs.default(DEFAULT_DRAIN_PROGRESS_MS),

@@ -3,7 +3,7 @@ import type { Context } from 'hono';
 import type { SessionKey, StoredSession } from '../session/index.ts';
 import { sessionKey } from './calls.ts';
 import { BadRequestError, SessionNotFoundError } from './errors.ts';
-import { checkedName, jsonBody, objectField, stringField } from './request-input.ts';
+import { addressOf, checkedName, jsonBody, objectField, stringField } from './request-input.ts';
 import type { ServerContext } from './server-context.ts';
 import { sessionJson, sessionSummaryJson } from './session-json.ts';
 
@@ -16,16 +16,19 @@ export function sessionRoutes(context: ServerContext): Hono {
   const routes = new Hono();
 
   const create = async (c: Context, idInPath: string | undefined): Promise<Response> => {
-    context.admit();
+    context.admission.anybody();
     const appName = c.req.param('app') ?? '';
     const agent = apps.get(appName);
+    const userId = checkedName('user', c.req.param('user'));
     const body = await jsonBody(c);
     const id = idInPath ?? stringField(body, 'sessionId', 'session_id');
     const state = objectField(body, 'state');
+    const named = id === undefined ? {} : { id: checkedName('session', id) };
+    await context.admission.newSession(appName, { userId, address: addressOf(context, c) }, store);
     const session = await store.create({
       appName,
-      userId: checkedName('user', c.req.param('user')),
-      ...(id === undefined ? {} : { id: checkedName('session', id) }),
+      userId,
+      ...named,
       ...(state === undefined ? {} : { state: { ...state } }),
     });
     return c.json(sessionJson(session, agent.name));

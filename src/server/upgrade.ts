@@ -4,12 +4,13 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { HOLDFAST_SUBPROTOCOL } from '../protocol/index.ts';
 import type { SessionKey } from '../session/index.ts';
-import { BadRequestError, UnavailableError } from './errors.ts';
+import { BadRequestError, LimitReachedError, UnavailableError } from './errors.ts';
 import { httpFailureOf } from './http-errors.ts';
 import { sessionKey } from './calls.ts';
 import { LiveCall } from './live-call.ts';
-import type { ClientWire } from './client-seat.ts';
+import type { ClientWire } from './client-wire.ts';
 import { parseLiveQuery } from './live-query.ts';
+import { checkRequestShape } from './request-shape.ts';
 import type { ServerContext } from './server-context.ts';
 
 export const RUN_LIVE_PATH = '/run_live';
@@ -66,26 +67,33 @@ export class LiveUpgrades {
   /** @throws what the upgrade is refused for. */
   #admit(request: IncomingMessage): LiveCall {
     const context = this.#context;
+    const { admission, addresses, hosts } = context;
     const { host, origin } = request.headers;
-    context.hosts.check(host, origin);
-    const refusal = refusalOf(context);
-    // A server that takes nothing new has not done with what it has: who may have lost its connection to that is heard.
+    hosts.check(host, origin);
+    checkRequestShape(request.url ?? '', request.rawHeaders.length / 2);
+    const address = addresses.of(request.socket.remoteAddress, request.headers['x-forwarded-for']);
+    admission.upgrade(address);
     const offered = request.headers['sec-websocket-protocol'];
     const wire = wireOf(offered);
     const { key, runConfig } = parseLiveQuery(new URL(request.url ?? '', 'http://localhost').searchParams);
+    const visitor = { userId: key.userId, address };
+    // A server that takes nothing new has not done with what it has: who may have lost its connection to that is heard.
+    const refusal = refusalOf(() => admission.liveSession(visitor));
     if (refusal !== undefined && !(wire === HOLDFAST_SUBPROTOCOL && isResumable(context, key))) throw refusal;
     const mayOnlyResume = refusal !== undefined;
-    return new LiveCall({ context, wire, key, runConfig, mayOnlyResume });
+    const call = new LiveCall({ context, wire, key, runConfig, mayOnlyResume, address });
+    admission.hold(call, visitor);
+    return call;
   }
 }
 
 /** What no new session is taken for; undefined where one is. */
-function refusalOf({ admit }: ServerContext): Error | undefined {
+function refusalOf(admit: () => void): Error | undefined {
   try {
     admit();
     return undefined;
   } catch (error) {
-    if (error instanceof UnavailableError) return error;
+    if (error instanceof UnavailableError || error instanceof LimitReachedError) return error;
     throw error;
   }
 }

@@ -101,6 +101,8 @@ export interface SessionStore extends Journal {
   get(key: SessionKey): Promise<StoredSession | undefined>;
   /** The `MAX_LISTED_SESSIONS` that were changed last; the one that was changed last of all is the last. */
   list(appName: string, userId: string): Promise<readonly SessionSummary[]>;
+  /** How many there are of a user in an app. A store without it has a bound of its own, or none. */
+  count?(appName: string, userId: string): Promise<number>;
   /** Returns whether there was one. */
   delete(key: SessionKey): Promise<boolean>;
   /** Keeps the session as it is now. One that was deleted meanwhile stays deleted. */

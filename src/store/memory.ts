@@ -27,6 +27,8 @@ export interface MemorySessionStoreOptions {
 export class MemorySessionStore implements SessionStore {
   /** By key; a save moves a session to the end, so the first one is the one unchanged for longest. */
   readonly #sessions = new Map<string, StoredSession>();
+  /** How many each user of an app has. */
+  readonly #counts = new Map<string, number>();
   readonly #maxSessions: number;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -63,6 +65,7 @@ export class MemorySessionStore implements SessionStore {
       updatedAtMs: nowMs,
     };
     this.#sessions.set(key, session);
+    this.#counted(session, 1);
     this.#forgetOldest();
     return session;
   }
@@ -77,8 +80,14 @@ export class MemorySessionStore implements SessionStore {
       .slice(-MAX_LISTED_SESSIONS);
   }
 
+  async count(appName: string, userId: string): Promise<number> {
+    return this.#counts.get(userKey({ appName, userId })) ?? 0;
+  }
+
   async delete(key: SessionKey): Promise<boolean> {
-    return this.#sessions.delete(keyOf(key));
+    const wasThere = this.#sessions.delete(keyOf(key));
+    if (wasThere) this.#counted(key, -1);
+    return wasThere;
   }
 
   async save(session: StoredSession): Promise<void> {
@@ -111,9 +120,22 @@ export class MemorySessionStore implements SessionStore {
 
   #forgetOldest(): void {
     if (this.#sessions.size <= this.#maxSessions) return;
-    const [oldest] = this.#sessions.keys();
-    if (oldest !== undefined) this.#sessions.delete(oldest);
+    const [oldest] = this.#sessions;
+    if (oldest === undefined) return;
+    this.#sessions.delete(oldest[0]);
+    this.#counted(oldest[1], -1);
   }
+
+  #counted(user: Pick<SessionKey, 'appName' | 'userId'>, more: number): void {
+    const key = userKey(user);
+    const count = (this.#counts.get(key) ?? 0) + more;
+    if (count > 0) this.#counts.set(key, count);
+    else this.#counts.delete(key);
+  }
+}
+
+function userKey({ appName, userId }: Pick<SessionKey, 'appName' | 'userId'>): string {
+  return JSON.stringify([appName, userId]);
 }
 
 /** JSON keeps the parts apart whatever characters they hold. */

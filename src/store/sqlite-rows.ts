@@ -29,6 +29,7 @@ const STATEMENTS = {
                  LIMIT max(0, (SELECT count(*) FROM sessions) - ?))`,
   find: `SELECT * FROM sessions ${OF_KEY}`,
   list: 'SELECT * FROM sessions WHERE app = ? AND user = ? ORDER BY updated_ms DESC, number DESC LIMIT ?',
+  count: 'SELECT count(*) AS sessions FROM sessions WHERE app = ? AND user = ?',
   delete: `DELETE FROM sessions ${OF_KEY}`,
   touch: `UPDATE sessions SET updated_ms = ? ${OF_KEY} RETURNING number`,
   turns: 'SELECT content FROM turns WHERE session = ? ORDER BY position',
@@ -70,6 +71,10 @@ export class SqliteRows {
   /** The one that was changed last comes first. */
   list(app: string, user: string, limit: number): SessionRow[] {
     return this.#statements.list.all(app, user, limit) as unknown as SessionRow[];
+  }
+
+  count(app: string, user: string): number {
+    return (this.#statements.count.get(app, user) as { sessions: number }).sessions;
   }
 
   /** Returns false when there is none; its turns go with it. */

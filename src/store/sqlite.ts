@@ -111,6 +111,10 @@ export class SqliteSessionStore implements SessionStore, AsyncDisposable {
     );
   }
 
+  async count(appName: string, userId: string): Promise<number> {
+    return this.#guarded(() => this.#rows.count(appName, userId));
+  }
+
   async delete(key: SessionKey): Promise<boolean> {
     return this.#inOne('write', (rows) => rows.delete(key));
   }

@@ -178,6 +178,19 @@ describe.each(kinds)('$name', ({ open }) => {
     expect(sessions[0]).toMatchObject({ ...user, id: '2', state: { id: '2' } });
   });
 
+  it('L count: knows how many sessions a user has in an app, also when some are deleted or forgotten', async () => {
+    const { store } = open({ clock, maxSessions: 3 });
+    for (const id of ['1', '2', '3']) await store.create({ ...user, id });
+    expect(await store.count?.('app', 'user')).toBe(3);
+    await store.delete({ ...user, id: '2' });
+    await store.delete({ ...user, id: 'never there' });
+    expect(await store.count?.('app', 'user')).toBe(2);
+    for (const id of ['4', '5']) await store.create({ ...user, userId: 'other', id });
+    expect(await store.count?.('app', 'user')).toBe(1);
+    expect(await store.count?.('app', 'other')).toBe(2);
+    expect(await store.count?.('other', 'user')).toBe(0);
+  });
+
   it('L list: gives those that were changed last when there are too many', async () => {
     const { store } = open({ clock });
     for (let id = 0; id <= MAX_LISTED_SESSIONS; id += 1) await store.create({ ...user, id: String(id) });

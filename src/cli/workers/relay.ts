@@ -7,7 +7,7 @@ import { httpFailureOf } from '../../server/http-errors.ts';
 import { refuseUpgrade } from '../../server/upgrade.ts';
 import type { Fellows } from './fellows.ts';
 import { socketPathOf } from './place.ts';
-import { rawRequest } from './raw-request.ts';
+import { headerPairs, headersForPeer, rawRequest } from './raw-request.ts';
 
 /** Headers that are between two ends of one connection only (RFC 9110 7.6.1). */
 const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'upgrade', 'expect']);
@@ -45,7 +45,7 @@ export function relayRequest(
     path: request.url ?? '/',
     headers: {},
   });
-  for (const [name, value] of endToEnd(request.rawHeaders)) inner.appendHeader(name, value);
+  for (const [name, value] of endToEnd(headersForPeer(request))) inner.appendHeader(name, value);
   const release = hold();
   scope.own('relayed request', inner, { abort: (held) => void held.destroy() });
   response.on('close', () => {
@@ -56,7 +56,7 @@ export function relayRequest(
   // The other worker is not there, or has gone in the middle.
   inner.on('error', () => answerError(response, noWorkerError()));
   inner.on('response', (answer) => {
-    response.writeHead(answer.statusCode ?? 502, endToEnd(answer.rawHeaders).flat());
+    response.writeHead(answer.statusCode ?? 502, endToEnd(headerPairs(answer.rawHeaders)).flat());
     answer.on('error', () => response.destroy());
     answer.pipe(response);
   });
@@ -93,7 +93,7 @@ export function pipeUpgrade(
   worker.on('connect', () => {
     isConnected = true;
     worker.setNoDelay(true);
-    worker.write(rawRequest(request), 'latin1');
+    worker.write(rawRequest(request, headersForPeer(request)));
     if (head.byteLength > 0) worker.write(head);
     worker.pipe(client);
     client.pipe(worker);
@@ -110,11 +110,6 @@ export function pipeUpgrade(
   });
 }
 
-function endToEnd(rawHeaders: readonly string[]): [string, string][] {
-  const pairs: [string, string][] = [];
-  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] ?? '';
-    if (!HOP_BY_HOP.has(name.toLowerCase())) pairs.push([name, rawHeaders[index + 1] ?? '']);
-  }
-  return pairs;
+function endToEnd(pairs: readonly [string, string][]): [string, string][] {
+  return pairs.filter(([name]) => !HOP_BY_HOP.has(name.toLowerCase()));
 }

@@ -7,7 +7,7 @@ import { keyOfPath, keyOfRunText, keyOfUpgrade } from '../../server/request-keys
 import type { RequestRouter } from '../../server/request-router.ts';
 import type { SessionKey } from '../../session/index.ts';
 import type { Fellows } from './fellows.ts';
-import { rawRequest } from './raw-request.ts';
+import { headerPairs, rawRequest } from './raw-request.ts';
 import { pipeUpgrade, relayRequest } from './relay.ts';
 import { slotOf } from './slots.ts';
 import type { SupervisorLink } from './supervisor-link.ts';
@@ -53,8 +53,8 @@ export class WorkerRouter implements RequestRouter {
     const slot = slotOf(key, fellows.place.count);
     socket.on('error', (error) => scope.log.debug('upgrade socket error', { error: error.message }));
     if (supervisor.isThere && socket instanceof Socket) {
-      const bytes = Buffer.concat([Buffer.from(rawRequest(request), 'latin1'), head]).toString('base64');
-      supervisor.pass({ tag: 'client', slot, bytes }, socket);
+      const bytes = Buffer.concat([rawRequest(request, headerPairs(request.rawHeaders)), head]);
+      supervisor.pass({ tag: 'client', slot, bytes: bytes.toString('base64') }, socket);
     } else {
       pipeUpgrade(request, socket, head, { fellows, slot, scope, hold });
     }

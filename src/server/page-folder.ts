@@ -1,0 +1,26 @@
+import { realpath } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import type { MiddlewareHandler } from 'hono';
+
+/**
+ * Lets through what stands in `folder`, by its real path: a link in it that leads out of it leads nowhere. What a path may
+ * look like is checked by who serves the files.
+ */
+export function insideOf(folder: string): MiddlewareHandler {
+  return async (c, next) => {
+    if (!(await isInside(folder, c.req.path))) return c.notFound();
+    await next();
+    return undefined;
+  };
+}
+
+async function isInside(folder: string, path: string): Promise<boolean> {
+  try {
+    const root = await realpath(folder);
+    const found = await realpath(join(root, path));
+    return found === root || found.startsWith(root + sep);
+  } catch {
+    // There is none, or its name is none.
+    return false;
+  }
+}
