@@ -17,6 +17,7 @@ import { SignalLadder, listenToSignals } from './signals.ts';
 import { placeOfThisProcess } from './workers/place.ts';
 import type { WorkerPlace } from './workers/place.ts';
 import { checkShared, serveWithWorkers } from './workers/supervise.ts';
+import { workerLogger } from './workers/worker-log.ts';
 import { runWorker } from './workers/worker.ts';
 import type { WorkerParts } from './workers/worker.ts';
 
@@ -56,7 +57,8 @@ async function prepare(
   parts: { readonly page: boolean },
   place?: WorkerPlace,
 ): Promise<WorkerParts> {
-  const log = createLogger(flags.logLevel, process.stderr.isTTY);
+  const ownLog = createLogger(flags.logLevel, process.stderr.isTTY);
+  const log = place === undefined ? ownLog : workerLogger(ownLog, place.slot);
   const model = await modelFromId(flags.model);
   const agents = await appsOf(agentsDir ?? process.env['HOLDFAST_AGENTS_DIR'], log);
   const pageDir = parts.page ? findPage(log) : undefined;

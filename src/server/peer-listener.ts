@@ -40,9 +40,12 @@ export async function listenForPeers(
     });
   } catch (error) {
     scope.release(server);
-    throw new ListenError(`The workers cannot speak to each other over ${path}: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw new ListenError(
+      `The workers cannot speak to each other over ${path}: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
+    );
   }
   server.on('error', (error) => scope.log.error('http server error', { error: error.message }));
   return server;

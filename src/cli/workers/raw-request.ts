@@ -4,7 +4,10 @@ import { CLIENT_ADDRESS_HEADER } from '../../server/peer-listener.ts';
 type Pairs = readonly (readonly [name: string, value: string])[];
 
 /** The head of a request as it came over the wire, to be read again by another process. */
-export function rawRequest({ method = 'GET', url = '/', httpVersion }: IncomingMessage, headers: Pairs): Buffer {
+export function rawRequest(
+  { method = 'GET', url = '/', httpVersion }: IncomingMessage,
+  headers: Pairs,
+): Buffer {
   const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`);
   return Buffer.from(`${method} ${url} HTTP/${httpVersion}\r\n${lines.join('')}\r\n`, 'latin1');
 }

@@ -10,7 +10,15 @@ import { socketPathOf } from './place.ts';
 import { headerPairs, headersForPeer, rawRequest } from './raw-request.ts';
 
 /** Headers that are between two ends of one connection only (RFC 9110 7.6.1). */
-const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'upgrade', 'expect']);
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'upgrade',
+  'expect',
+]);
 
 /** A worker that has ended is replaced within this time, most often. */
 export const WORKER_RETRY_AFTER_S = 1;

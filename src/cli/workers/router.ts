@@ -10,6 +10,7 @@ import type { Fellows } from './fellows.ts';
 import { headerPairs, rawRequest } from './raw-request.ts';
 import { pipeUpgrade, relayRequest } from './relay.ts';
 import { slotOf } from './slots.ts';
+import { stopReading } from './stop-reading.ts';
 import type { SupervisorLink } from './supervisor-link.ts';
 import { WholeAnswers } from './whole-answers.ts';
 
@@ -52,7 +53,7 @@ export class WorkerRouter implements RequestRouter {
     if (key === undefined || this.#isOurs(key)) return false;
     const slot = slotOf(key, fellows.place.count);
     socket.on('error', (error) => scope.log.debug('upgrade socket error', { error: error.message }));
-    if (supervisor.isThere && socket instanceof Socket) {
+    if (supervisor.isThere && socket instanceof Socket && stopReading(socket)) {
       const bytes = Buffer.concat([rawRequest(request, headerPairs(request.rawHeaders)), head]);
       supervisor.pass({ tag: 'client', slot, bytes: bytes.toString('base64') }, socket);
     } else {

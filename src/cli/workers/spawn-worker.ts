@@ -4,6 +4,7 @@ import { Socket } from 'node:net';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { PLACE_VARIABLE } from './place.ts';
 import type { WorkerPlace } from './place.ts';
+import { stopReading } from './stop-reading.ts';
 import type { SpawnWorker, WorkerProcess } from './worker-slot.ts';
 
 /**
@@ -53,7 +54,8 @@ function processOf(child: ChildProcess): WorkerProcess {
   };
 }
 
-/** A socket is an object with errors of its own for as long as it is on its way. */
+/** A socket is an object with errors of its own for as long as it is on its way, and is not ours to read. */
 function guarded(socket: Socket): Socket {
+  stopReading(socket);
   return socket.on('error', () => socket.destroy());
 }

@@ -75,7 +75,11 @@ export class WholeAnswers {
    */
   async #ready(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { fellows, supervisor } = this.#options;
-    const answers = await fellows.askAll({ method: 'GET', path: '/ready', headers: headersOf(request.headers) });
+    const answers = await fellows.askAll({
+      method: 'GET',
+      path: '/ready',
+      headers: headersOf(request.headers),
+    });
     const ready = answers.filter((answer) => answer?.status === 200).length;
     const workers = { workers: fellows.place.count, ready };
     if (ready > 0 && supervisor.isThere) answerJson(response, 200, { status: 'ready', ...workers });
@@ -134,7 +138,9 @@ export class WholeAnswers {
     // Everybody is told before we are: who has no call ends within moments of hearing it.
     if (verb !== undefined && supervisor.isThere) await supervisor.tell({ tag: 'verb', verb });
     else if (verb !== undefined) {
-      const others = before.flatMap((answer) => (answer === undefined || answer.slot === slot ? [] : answer.slot));
+      const others = before.flatMap((answer) =>
+        answer === undefined || answer.slot === slot ? [] : answer.slot,
+      );
       await Promise.all(others.map((other) => fellows.ask(other, question)));
     }
     const answer = await fellows.ask(slot, question);

@@ -199,11 +199,13 @@ export class WorkerGroup implements LadderTarget {
     this.#stage = 'ended';
     this.#bound?.cancel();
     const error = this.#error;
-    const died = this.#slots.filter(({ closing }) => closing === undefined).map(({ slot }) => `worker ${slot}`);
+    const died = this.#slots
+      .filter(({ closing }) => closing === undefined)
+      .map(({ slot }) => `worker ${slot}`);
     const cutCalls = this.#slots.reduce((sum, { closing }) => sum + (closing?.cutCalls ?? 0), 0);
     this.#started.reject(new WorkersFailedError('The workers ended before they served.', 1));
-    void this.#scope.close('ended').then(() =>
-      this.#closed.resolve({ cutCalls, died, ...(error === undefined ? {} : { error }) }),
-    );
+    void this.#scope
+      .close('ended')
+      .then(() => this.#closed.resolve({ cutCalls, died, ...(error === undefined ? {} : { error }) }));
   }
 }

@@ -1,4 +1,4 @@
-import { rmdirSync } from 'node:fs';
+import { rmSync, rmdirSync } from 'node:fs';
 import { Lifetime, systemClock } from '../../kernel/index.ts';
 import type { Logger } from '../../kernel/index.ts';
 import type { HoldfastServer } from '../../server/index.ts';
@@ -72,7 +72,10 @@ class Worker {
     });
     void server.closed.then(({ cutCalls, reason }) => this.#end(cutCalls, reason));
     void link.lost.then(() => this.#alone());
-    await server.listenForPeers(socketPathOf(this.#place, this.#place.slot));
+    const path = socketPathOf(this.#place, this.#place.slot);
+    // That of a worker which was killed is still there, and there is one worker of a slot at a time.
+    rmSync(path, { force: true });
+    await server.listenForPeers(path);
     await link.tell({ tag: 'prepared' });
     const port = await this.#port.promise;
     const fellows = new Fellows(this.#place, this.#scope);
