@@ -113,6 +113,7 @@ function crowdSection(groups: readonly (readonly CrowdRow[])[]): string {
       'loop p99 ms',
       'p99 ms',
       'CPU',
+      'RSS MB',
     ],
     groups.map((rows) => [
       ...named(rows),
@@ -124,6 +125,7 @@ function crowdSection(groups: readonly (readonly CrowdRow[])[]): string {
       median(rows, (row) => row.talkingLoop.p99Ms).toFixed(1),
       median(rows, (row) => row.p99Ms).toFixed(1),
       `${median(rows, (row) => row.relayCpuPercent).toFixed(0)} %`,
+      median(rows, (row) => row.rssMb).toFixed(0),
     ]),
   );
 }

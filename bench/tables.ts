@@ -82,7 +82,17 @@ export function idleTable(rows: readonly IdleRow[]): string {
 export function crowdTable(rows: readonly CrowdRow[]): string {
   const head = ['wire', 'relay', 'idle + talking', 'RSS kB', 'heap kB', 'idle CPU %', 'idle loop p99/max ms'];
   return formatTable(
-    [...head, 'talking CPU %', 'loop p50/p99/max ms', 'frame p99 ms', 'CPU', 'load CPU', 'arrived', 'left'],
+    [
+      ...head,
+      'talking CPU %',
+      'loop p50/p99/max ms',
+      'frame p99 ms',
+      'CPU',
+      'load CPU',
+      'RSS MB',
+      'arrived',
+      'left',
+    ],
     rows.map((row) => [
       row.wire,
       row.relay,
@@ -98,6 +108,7 @@ export function crowdTable(rows: readonly CrowdRow[]): string {
       row.p99Ms.toFixed(2),
       percent(row.relayCpuPercent),
       percent(row.loadCpuPercent),
+      row.rssMb.toFixed(0),
       `${row.arrivedPercent.toFixed(1)}%`,
       String(row.left),
     ]),

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { HEADER_BYTES } from '../wires.ts';
+import { DOWN_BYTES, HEADER_BYTES } from '../wires.ts';
 import type { ClientWire } from '../wires.ts';
 import type { Arrivals } from './arrivals.ts';
 import { dataAt } from './canned-frames.ts';
@@ -12,6 +12,10 @@ import { FrameReader, OPCODE, encodeFrame } from './ws-frames.ts';
 /** What is shorter than this is no frame of audio but a message about the session. */
 const SHORTEST_AUDIO_BYTES = 900;
 const HANDSHAKE_BOUND_MS = 20_000;
+
+/** A second of frames. */
+const FRAMES_BETWEEN_PLAYOUTS = 50;
+const BYTES_PER_SAMPLE = 2;
 
 /** All clients read into the same bytes: they read one after the other, and keep none of them. */
 const readBuffer = Buffer.alloc(65_536);
@@ -25,6 +29,8 @@ export interface ClientOptions {
   readonly path: string;
   readonly wire: ClientWire;
   readonly frame: CannedFrame;
+  /** Whether it tells what it has heard, as clients of `holdfast.v1` do. */
+  readonly tellsPlayout: boolean;
   readonly arrivals: Arrivals;
 }
 
@@ -40,6 +46,7 @@ export class Client implements Sender {
   #head: string | undefined = '';
   #isLeaving = false;
   #now = 0;
+  #heardFrames = 0;
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -78,6 +85,13 @@ export class Client implements Sender {
     return this.#gone.promise.finally(() => clearTimeout(bound));
   }
 
+  #tellPlayout(): void {
+    if (!this.#options.tellsPlayout || this.#socket.destroyed) return;
+    const positionSamples = (this.#heardFrames * DOWN_BYTES) / BYTES_PER_SAMPLE;
+    const message = JSON.stringify({ type: 'playout', positionSamples });
+    this.#socket.write(encodeFrame(OPCODE.text, Buffer.from(message), true));
+  }
+
   #read(chunk: Buffer): boolean {
     if (this.#head !== undefined) this.#readHead(chunk);
     else {
@@ -111,6 +125,8 @@ export class Client implements Sender {
       this.#socket.write(encodeFrame(OPCODE.pong, bytes.subarray(start, end), true));
     } else if (opcode === OPCODE.binary) {
       arrivals.add(readStampBytes(bytes, start + HEADER_BYTES, undefined), this.#now);
+      this.#heardFrames += 1;
+      if (this.#heardFrames % FRAMES_BETWEEN_PLAYOUTS === 0) this.#tellPlayout();
     } else if (wire === 'adk' && end - start > SHORTEST_AUDIO_BYTES) {
       arrivals.add(readStampText(bytes, dataAt(bytes, start, end), undefined), this.#now);
     } else {

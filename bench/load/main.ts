@@ -47,7 +47,14 @@ async function connectOne({ port, wire, hasSessions }: Target): Promise<Client> 
   const id = `s${madeSessions}`;
   if (hasSessions) await createSession(port, id);
   const path = `/run_live?app_name=bench&user_id=load&session_id=${id}`;
-  const client = new Client({ port, path, wire: wire.client, frame: frames[wire.client], arrivals });
+  const client = new Client({
+    port,
+    path,
+    wire: wire.client,
+    frame: frames[wire.client],
+    tellsPlayout: hasSessions && wire.client === 'binary',
+    arrivals,
+  });
   await client.ready;
   return client;
 }

@@ -13,7 +13,8 @@ export function apiServerCommand(program: Command): void {
 Examples:
   holdfast api-server agents --port 8080
   holdfast api-server agents --store sqlite:/var/lib/holdfast/sessions.sqlite
-  holdfast api-server agents --host 0.0.0.0 --allow-host agents.example.org --drain-timeout 600 --pre-drain-delay 5`,
+  HOLDFAST_AUTH_TOKEN=… holdfast api-server agents --host 0.0.0.0 --allow-host agents.example.org
+  holdfast api-server agents --drain-timeout 600 --pre-drain-delay 5`,
     )
     .action((agentsDir: string | undefined, flags: ServeFlags) => serve(agentsDir, flags, { page: false }));
 }

@@ -124,6 +124,10 @@ export class CallRun {
       this.record.model = model;
     });
     this.#client.on('audio', (audio) => this.#hear(audio));
+    this.#client.on('audioDropped', ({ samples }) => {
+      const message = `${samples} samples were dropped: they were not read in time.`;
+      this.record.faults.push({ code: 'HOLDFAST_AUDIO_DROPPED', message });
+    });
     this.#client.on('event', (event) => this.#note(event));
     this.#client.on('error', (fault) => this.record.faults.push(fault));
     this.#client.on('returned', (back) => this.#returned(back));

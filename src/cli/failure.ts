@@ -1,4 +1,4 @@
-import { HoldfastError, InvalidOptionError, describeError } from '../kernel/index.ts';
+import { HoldfastError, InvalidOptionError, describeError, redactText } from '../kernel/index.ts';
 
 /** The command line was wrong; running it again cannot help. */
 export const EXIT_USAGE = 2;
@@ -17,7 +17,7 @@ export function failureOf(error: unknown): Failure {
     text:
       error instanceof HoldfastError
         ? describeError(error).replaceAll(/\s*\n\s*/g, ' ')
-        : String((error as Error).stack ?? error),
+        : redactText(String((error as Error).stack ?? error)),
     exitCode: error instanceof InvalidOptionError ? EXIT_USAGE : EXIT_FAILED,
   };
 }

@@ -9,11 +9,14 @@ import {
   DEFAULT_PRE_DRAIN_DELAY_MS,
   MIN_ADMIN_TOKEN_CHARACTERS,
 } from '../server/index.ts';
+import { addAuthOptions } from './auth-options.ts';
+import type { AuthFlags } from './auth-options.ts';
 import { limitOptions, parseCount } from './limit-flags.ts';
 import type { LimitFlags } from './limit-flags.ts';
 import { LOG_LEVELS } from './logger.ts';
 import { defaultStorePath, parseStore } from './session-store.ts';
 import type { StorePlace } from './session-store.ts';
+import { heedSwitchedOff } from './switches.ts';
 
 /** The port the ADK's own servers use, so that clients of theirs find this one. */
 export const DEFAULT_PORT = 8_000;
@@ -25,7 +28,7 @@ export const DEFAULT_WORKERS = 1;
 export const MAX_WORKERS = 256;
 
 /** What `web` and `api-server` are told. Durations are in seconds here, as people write them. */
-export interface ServeFlags extends LimitFlags {
+export interface ServeFlags extends AuthFlags, LimitFlags {
   readonly model: string;
   readonly store: StorePlace;
   readonly host: string;
@@ -49,6 +52,9 @@ export function addServeOptions(command: Command): Command {
     const added = new Option(flags, description);
     return added.env(environmentName(added.attributeName()));
   };
+  addAuthOptions(command, option, parseSeconds).hook('preAction', (_program, action) =>
+    heedSwitchedOff(action),
+  );
   for (const added of limitOptions(option)) command.addOption(added);
   return command
     .argument(

@@ -7,6 +7,8 @@ import { modelFromId } from '../models/model-id.ts';
 import { AgentLoadError, AppRegistry, createServer, loadAgents } from '../server/index.ts';
 import type { HoldfastServer, ServerCloseReport } from '../server/index.ts';
 import { Agent } from '../session/index.ts';
+import { authenticatorsOf } from './auth-options.ts';
+import { registerEnvironmentSecrets } from './environment-secrets.ts';
 import { limitsOf } from './limit-flags.ts';
 import { createLogger } from './logger.ts';
 import { recordCalls } from './record-calls.ts';
@@ -42,9 +44,9 @@ export async function serve(
     await serveWithWorkers(flags);
     return;
   }
-  const { server, opened, log } = await prepare(agentsDir, flags, parts);
+  const { server, opened, log, allowUnauthenticated } = await prepare(agentsDir, flags, parts);
   endOnSignals(server, opened);
-  const { url } = await server.listen(flags.port, flags.host);
+  const { url } = await server.listen(flags.port, flags.host, { allowUnauthenticated });
   log.info('sessions are kept', { in: opened.place });
   process.stdout.write(`Holdfast is listening on ${url}\n`);
   await server.closed;
@@ -57,8 +59,10 @@ async function prepare(
   parts: { readonly page: boolean },
   place?: WorkerPlace,
 ): Promise<WorkerParts> {
+  registerEnvironmentSecrets(process.env);
   const ownLog = createLogger(flags.logLevel, process.stderr.isTTY);
   const log = place === undefined ? ownLog : workerLogger(ownLog, place.slot);
+  const auth = authenticatorsOf(flags);
   const model = await modelFromId(flags.model);
   const agents = await appsOf(agentsDir ?? process.env['HOLDFAST_AGENTS_DIR'], log);
   const pageDir = parts.page ? findPage(log) : undefined;
@@ -80,12 +84,14 @@ async function prepare(
     ...(flags.idleTimeout === undefined ? {} : { idleTimeoutMs: flags.idleTimeout * 1_000 }),
     ...(flags.maxDuration === undefined ? {} : { maxDurationMs: flags.maxDuration * 1_000 }),
     ...(flags.allowHost === undefined ? {} : { allowedHosts: flags.allowHost }),
+    auth,
+    openMetrics: flags.openMetrics === true,
     // An empty variable is one that is not set.
     ...(flags.adminToken === undefined || flags.adminToken === '' ? {} : { adminToken: flags.adminToken }),
     ...(pageDir === undefined ? {} : { pageDir }),
     ...(recorder === undefined ? {} : { onLiveSession: recorder }),
   });
-  return { server, opened, log, host: flags.host };
+  return { server, opened, log, host: flags.host, allowUnauthenticated: flags.insecureNoAuth === true };
 }
 
 /** Before anybody is told that the server is there: who reads that may signal at once. */

@@ -52,7 +52,7 @@ export class AdkClientWire implements ClientWire {
       return;
     }
     for (const reading of read.value) {
-      if (reading.type === 'error') deliver(reading);
+      if (reading.type !== 'event') deliver(reading);
       else if (reading.event.type === 'audio') {
         const { audio, positionSamples } = reading.event;
         const { samples, rateHz } = audio;

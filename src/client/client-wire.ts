@@ -1,4 +1,11 @@
-import type { LiveEvent, LiveRequest, ResumeRequest, ServerHello, TakenInput } from '../protocol/index.ts';
+import type {
+  AudioDropped,
+  LiveEvent,
+  LiveRequest,
+  ResumeRequest,
+  ServerHello,
+  TakenInput,
+} from '../protocol/index.ts';
 
 /** The agent's voice, as a client gets it. */
 export interface ReceivedAudio {
@@ -26,6 +33,7 @@ export type Incoming =
   | { readonly type: 'event'; readonly event: Exclude<LiveEvent, { readonly type: 'audio' }> }
   | { readonly type: 'audio'; readonly audio: ReceivedAudio }
   | { readonly type: 'goAway'; readonly goAway: ServerGoAway }
+  | { readonly type: 'audioDropped'; readonly dropped: AudioDropped }
   | { readonly type: 'taken'; readonly taken: TakenInput }
   | { readonly type: 'error'; readonly error: WireFault };
 

@@ -88,6 +88,11 @@ export class HoldfastClientWire implements ClientWire {
         deliver({ type: 'taken', taken: { positionSamples, messages } });
         break;
       }
+      case 'audioDropped': {
+        const { positionSamples, samples } = message;
+        deliver({ type: 'audioDropped', dropped: { positionSamples, samples } });
+        break;
+      }
       case 'pong':
         break;
     }

@@ -9,7 +9,14 @@ import {
 } from '../kernel/index.ts';
 import type { CloseReport } from '../kernel/index.ts';
 import { DEFAULT_INPUT_RATE_HZ, HOLDFAST_SUBPROTOCOL, textContent } from '../protocol/index.ts';
-import type { Content, LiveEvent, LiveEventOf, LiveRequest, ServerHello } from '../protocol/index.ts';
+import type {
+  AudioDropped,
+  Content,
+  LiveEvent,
+  LiveEventOf,
+  LiveRequest,
+  ServerHello,
+} from '../protocol/index.ts';
 import { AdkClientWire } from './adk-client-wire.ts';
 import { ABNORMAL_CLOSURE, platformWebSocket } from './client-socket.ts';
 import type { ClientEnd, ClientReturn, ClientState } from './client-state.ts';
@@ -40,6 +47,8 @@ export type LiveClientEvents = {
    */
   connection: [connection: LiveEventOf<'connection'>];
   audio: [audio: ReceivedAudio];
+  /** A piece of the agent's audio will not come, because this client did not read in time what came before it. */
+  audioDropped: [dropped: AudioDropped];
   /** The server will close this connection; `holdfast.v1` only. */
   goAway: [goAway: ServerGoAway];
   /** A message was refused; the session goes on. */
@@ -374,6 +383,10 @@ export class LiveClient implements AsyncDisposable {
         break;
       case 'event':
         this.#receiveEvent(incoming.event);
+        break;
+      case 'audioDropped':
+        this.#receivedSamples = incoming.dropped.positionSamples + incoming.dropped.samples;
+        this.#events.emit('audioDropped', incoming.dropped);
         break;
       case 'goAway':
         this.#events.emit('goAway', incoming.goAway);

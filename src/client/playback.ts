@@ -1,5 +1,6 @@
 import { Lifetime } from '../kernel/index.ts';
 import type { CloseReport } from '../kernel/index.ts';
+import type { AudioDropped } from '../protocol/index.ts';
 import type { ReceivedAudio } from './client-wire.ts';
 import { browserAudio, loadWorklet } from './web-audio.ts';
 import type { BrowserWorkletNode } from './web-audio.ts';
@@ -73,6 +74,7 @@ registerProcessor('holdfast-playback', class extends AudioWorkletProcessor {
  * ```ts
  * const playback = await Playback.start({ onPlayout: (position) => client.reportPlayout(position) });
  * client.on('audio', (audio) => playback.play(audio));
+ * client.on('audioDropped', (dropped) => playback.skip(dropped));
  * client.on('event', (event) => {
  *   if (event.type === 'interrupted') playback.interrupt(event.positionSamples);
  * });
@@ -99,8 +101,13 @@ export class Playback implements AsyncDisposable {
   }
 
   /** Queues audio behind what is playing. */
-  play({ samples, positionSamples }: ReceivedAudio): void {
+  play({ samples, positionSamples }: Pick<ReceivedAudio, 'samples' | 'positionSamples'>): void {
     if (this.#lifetime.isOpen) this.#worklet.port.postMessage({ samples, position: positionSamples });
+  }
+
+  /** Plays on behind a piece that will not come: what was queued before it, then what comes after it. */
+  skip({ positionSamples, samples }: AudioDropped): void {
+    this.play({ samples: new Int16Array(0), positionSamples: positionSamples + samples });
   }
 
   /**

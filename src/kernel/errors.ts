@@ -1,3 +1,5 @@
+import { redactText } from './redact-text.ts';
+
 /** A stable, searchable name for one kind of failure. Every code is listed in `docs/errors.md`. */
 export type ErrorCode = `HOLDFAST_${string}`;
 
@@ -62,13 +64,14 @@ export function withWrittenFrames<Kind>(error: Kind): Kind {
 }
 
 /**
- * The text of anything that was thrown, for reports and log lines. It never throws: it is what every guard calls when
+ * The text of anything that was thrown, for reports, log lines and clients: without the secrets that others like to quote in
+ * their errors. It never throws: it is what every guard calls when
  * foreign code has failed, and a foreign error may fail whoever looks at it.
  */
 export function describeError(error: unknown): string {
   try {
-    if (error instanceof Error) return `${error.message === '' ? error.name : error.message}`;
-    if (typeof error === 'string') return error;
+    if (error instanceof Error) return redactText(`${error.message === '' ? error.name : error.message}`);
+    if (typeof error === 'string') return redactText(error);
   } catch {
     // Its kind is all that can be told of it.
   }

@@ -26,14 +26,17 @@ export {
   withWrittenFrames,
 } from './errors.ts';
 export type { ErrorCode } from './errors.ts';
+export { registerSecret } from './known-secrets.ts';
 export { DEFAULT_CLOSE_TIMEOUT_MS, Lifetime } from './lifetime.ts';
 export type { ChildOptions, LifetimeOptions, RootOptions } from './lifetime.ts';
 export type { Ending, LifetimeState } from './lifetime-state.ts';
-export { guardLogger, silentLogger } from './log.ts';
+export { guardLogger, isEnabled, silentLogger, withFields } from './log.ts';
 export type { LogFields, Logger, LogLevel } from './log.ts';
 export { Mailbox } from './mailbox.ts';
 export { randomId, seededRandom, systemRandom } from './random.ts';
 export type { Random } from './random.ts';
+export { redactText } from './redact-text.ts';
+export { redact, redactingLogger } from './redact.ts';
 export { RetryExhaustedError, retry, retryDelayMs } from './retry.ts';
 export type { RetryOptions, RetryPolicy } from './retry.ts';
 export { isThenable } from './thenable.ts';

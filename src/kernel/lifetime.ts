@@ -16,8 +16,8 @@ import { DrainWait } from './drain-wait.ts';
 import { ClosedError, InvalidOptionError, describeError, withoutFrames } from './errors.ts';
 import { OPEN, endingOf } from './lifetime-state.ts';
 import type { Ending, InnerState, LifetimeState } from './lifetime-state.ts';
-import { guardLogger, silentLogger } from './log.ts';
-import type { Logger } from './log.ts';
+import { guardLogger, isEnabled, silentLogger, withFields } from './log.ts';
+import type { LogFields, Logger } from './log.ts';
 import { OWNED_TIMER_STEP, OwnedTimer } from './owned-timer.ts';
 import { asPromise } from './thenable.ts';
 
@@ -29,6 +29,8 @@ export interface LifetimeOptions {
   readonly closeTimeoutMs?: number;
   /** Where the pair `closing` / `closed` is logged. Default `debug`: one pair for every socket is too much to read. */
   readonly logLevel?: 'debug' | 'info';
+  /** What stands on every line that this owner, or one inside it, logs. Default: what stands on its parent's. */
+  readonly logFields?: LogFields;
 }
 
 export interface RootOptions extends LifetimeOptions {
@@ -86,7 +88,8 @@ export class Lifetime implements AsyncDisposable {
 
   /** An owner that nobody owns: a server, a client, a test. */
   static root(options: RootOptions): Lifetime {
-    const log = guardLogger(options.log ?? silentLogger);
+    const guarded = guardLogger(options.log ?? silentLogger);
+    const log = options.logFields === undefined ? guarded : withFields(guarded, options.logFields);
     return new Lifetime(options.name, options.clock ?? systemClock, log, options);
   }
 
@@ -98,7 +101,8 @@ export class Lifetime implements AsyncDisposable {
   child(name: string, options: ChildOptions = {}): Lifetime {
     this.throwIfClosing();
     const { phase, boundMs = Infinity, drain } = options;
-    const child = new Lifetime(name, this.clock, this.log, options, this);
+    const log = options.logFields === undefined ? this.log : withFields(this.log, options.logFields);
+    const child = new Lifetime(name, this.clock, log, options, this);
     const step: NestedStep<Lifetime> = { phase, boundMs, drain, ...Lifetime.#childStep };
     return this.own(name, child, step);
   }
@@ -371,7 +375,9 @@ export class Lifetime implements AsyncDisposable {
   }
 
   #logPair(message: 'closing' | 'closed', { reason, error }: Ending, fields: Record<string, unknown>): void {
-    this.log[this.#options.logLevel ?? 'debug'](message, {
+    const level = this.#options.logLevel ?? 'debug';
+    if (!isEnabled(this.log, level)) return;
+    this.log[level](message, {
       owner: this.path,
       reason,
       ...(error === undefined ? {} : { error: describeError(error) }),

@@ -6,12 +6,45 @@ export type LogFields = Readonly<Record<string, unknown>>;
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 /** Where log lines go. One line an event, the message constant, what varies in the fields. */
-export type Logger = Readonly<Record<LogLevel, (message: string, fields?: LogFields) => void>>;
+export type Logger = Readonly<Record<LogLevel, (message: string, fields?: LogFields) => void>> & {
+  /** Whether lines of this level go anywhere; those that do not are not made. Without it, all of them do. */
+  readonly isEnabled?: (level: LogLevel) => boolean;
+};
 
 const nothing = (): void => undefined;
 
 /** The default of everything that takes a logger: a library says nothing unless asked. */
-export const silentLogger: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+export const silentLogger: Logger = {
+  debug: nothing,
+  info: nothing,
+  warn: nothing,
+  error: nothing,
+  isEnabled: () => false,
+};
+
+/** Whether lines of this level go anywhere. */
+export function isEnabled(log: Logger, level: LogLevel): boolean {
+  return log.isEnabled?.(level) ?? true;
+}
+
+/**
+ * The same logger with fields that stand on every line: whose line it is. A line's own fields come after them, and win. They
+ * are put together for lines that are written, and for no others.
+ */
+export function withFields(log: Logger, bound: LogFields): Logger {
+  const write =
+    (level: LogLevel) =>
+    (message: string, fields?: LogFields): void => {
+      if (isEnabled(log, level)) log[level](message, fields === undefined ? bound : { ...bound, ...fields });
+    };
+  return {
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    isEnabled: (level) => isEnabled(log, level),
+  };
+}
 
 /** The same logger, unable to break who logs: what a call throws, or rejects with, is dropped (clause C8). */
 export function guardLogger(log: Logger): Logger {
@@ -26,5 +59,18 @@ export function guardLogger(log: Logger): Logger {
         // A logger that throws has nowhere left to say so.
       }
     };
-  return { debug: guard('debug'), info: guard('info'), warn: guard('warn'), error: guard('error') };
+  const isOn = (level: LogLevel): boolean => {
+    try {
+      return isEnabled(log, level);
+    } catch {
+      return true;
+    }
+  };
+  return {
+    debug: guard('debug'),
+    info: guard('info'),
+    warn: guard('warn'),
+    error: guard('error'),
+    isEnabled: isOn,
+  };
 }

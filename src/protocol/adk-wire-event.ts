@@ -1,5 +1,6 @@
 import { connectionOnWire } from './connection-fields.ts';
 import type { Content } from './content.ts';
+import type { AudioDropped } from './holdfast-wire-server.ts';
 import type { LiveEvent, LiveEventOf, LiveEventStamp, Usage } from './live-event.ts';
 
 /** What every ADK event of one live session has in common. */
@@ -38,12 +39,27 @@ export function encodeAdkEvent(event: LiveEvent, context: AdkEventContext): stri
     : JSON.stringify({ ...stampOf(event, context), ...body, actions: EMPTY_ACTIONS });
 }
 
-/** An error as one ADK event. */
-export function encodeAdkError(
-  error: AdkError,
-  stamp: Omit<LiveEventStamp, 'turn' | 'seq'> & { readonly id: string },
+/** What stands on a message that is no event of the live session, but the server's own. */
+export type AdkAsideStamp = Omit<LiveEventStamp, 'turn' | 'seq'> & { readonly id: string };
+
+/** What was dropped of the agent's audio, as one ADK event, where other clients do not look. */
+export function encodeAdkDropped(
+  dropped: AudioDropped & { readonly durationMs: number },
+  stamp: AdkAsideStamp,
   context: AdkEventContext,
 ): string {
+  return JSON.stringify({
+    id: stamp.id,
+    invocationId: context.invocationId,
+    author: stamp.author,
+    timestamp: stamp.atMs / 1_000,
+    ...ours({ type: 'audioDropped', ...dropped }),
+    actions: EMPTY_ACTIONS,
+  });
+}
+
+/** An error as one ADK event. */
+export function encodeAdkError(error: AdkError, stamp: AdkAsideStamp, context: AdkEventContext): string {
   return JSON.stringify({
     id: stamp.id,
     invocationId: context.invocationId,

@@ -3,15 +3,18 @@ import { rateOfMimeType } from './audio-chunk.ts';
 import type { AudioChunk } from './audio-chunk.ts';
 import type { AdkError } from './adk-wire-event.ts';
 import type { Content, FunctionCall, FunctionResponse, Part } from './content.ts';
+import { readDropped } from './holdfast-wire-server.ts';
+import type { AudioDropped } from './holdfast-wire-server.ts';
 import { readWireEvent } from './holdfast-wire-event.ts';
 import type { LiveEvent, LiveEventBody, LiveEventStamp, Usage } from './live-event.ts';
 import { readContent } from './wire-content.ts';
 import { isJsonObject, parseJsonObject } from './wire-json.ts';
 import type { JsonObject, ParseLimits, ParseResult } from './wire-json.ts';
 
-/** What an ADK event is read as: events of a live session, and errors. */
+/** What an ADK event is read as: events of a live session, audio that was dropped on the way, and errors. */
 export type AdkReading =
   | { readonly type: 'event'; readonly event: LiveEvent }
+  | { readonly type: 'audioDropped'; readonly dropped: AudioDropped }
   | { readonly type: 'error'; readonly error: AdkError };
 
 /** What plays of audio without a rate is 24 kHz, as every client of this wire assumes. */
@@ -47,6 +50,8 @@ export class AdkEventReader {
       if (body.type === 'turnComplete') this.#turn += 1;
       return { type: 'event', event: { ...body, ...stamp } };
     });
+    const dropped = oursOf(event)?.['type'] === 'audioDropped' ? readDropped(oursOf(event)) : undefined;
+    if (dropped !== undefined) readings.push({ type: 'audioDropped', dropped: this.#skip(dropped) });
     const error = errorOf(event);
     if (error !== undefined) readings.push({ type: 'error', error });
     return { ok: true, value: readings };
@@ -92,6 +97,13 @@ export class AdkEventReader {
     if (calls.length > 0) bodies.push({ type: 'toolCall', calls });
     if (others.length > 0) bodies.push({ type: 'content', content: { role: content.role, parts: others } });
     return bodies;
+  }
+
+  /** The place of what was dropped in what this reader counts. */
+  #skip({ samples }: AudioDropped): AudioDropped {
+    const positionSamples = this.#positionSamples;
+    this.#positionSamples += samples;
+    return { positionSamples, samples };
   }
 
   #audioBody(audio: AudioChunk): LiveEventBody {

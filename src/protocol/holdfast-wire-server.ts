@@ -30,6 +30,13 @@ export interface TakenInput {
   readonly messages: number;
 }
 
+/** A piece of the agent's audio that is not sent, because the client has not read what was sent before it. */
+export interface AudioDropped {
+  /** Its first sample. */
+  readonly positionSamples: number;
+  readonly samples: number;
+}
+
 /** The first message of a server. */
 export interface ServerHello {
   readonly type: 'hello';
@@ -67,6 +74,8 @@ export type ServerMessage =
   | { readonly type: 'error'; readonly code: string; readonly message: string }
   /** So much of what the client said has arrived, and need not be kept by it any more. */
   | ({ readonly type: 'taken' } & TakenInput)
+  /** A piece of the agent's audio will not come, in the place where it would have come. */
+  | ({ readonly type: 'audioDropped' } & AudioDropped)
   | { readonly type: 'pong'; readonly id?: number };
 
 export type ServerMessageType = ServerMessage['type'];
@@ -102,6 +111,12 @@ const READERS: MessageReaders<ServerMessage> = {
     return taken === undefined
       ? refused("'taken' must have whole numbers as 'positionSamples' and 'messages'.")
       : { ok: true, value: { type: 'taken', ...taken } };
+  },
+  audioDropped: (value) => {
+    const dropped = readDropped(value);
+    return dropped === undefined
+      ? refused("'audioDropped' must have whole numbers as 'positionSamples' and 'samples'.")
+      : { ok: true, value: { type: 'audioDropped', ...dropped } };
   },
   pong: ({ id }) => {
     if (id === undefined) return { ok: true, value: { type: 'pong' } };
@@ -166,6 +181,13 @@ function readTaken(value: unknown): TakenInput | undefined {
   if (!isJsonObject(value)) return undefined;
   const { positionSamples, messages } = value;
   return isCount(positionSamples) && isCount(messages) ? { positionSamples, messages } : undefined;
+}
+
+/** Undefined when it is something else. */
+export function readDropped(value: unknown): AudioDropped | undefined {
+  if (!isJsonObject(value)) return undefined;
+  const { positionSamples, samples } = value;
+  return isCount(positionSamples) && isCount(samples) ? { positionSamples, samples } : undefined;
 }
 
 function readFormat(value: unknown): WireAudioFormat | undefined {

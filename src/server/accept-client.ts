@@ -25,16 +25,18 @@ export interface AcceptOptions {
 /** Makes of an accepted socket a client in the words of its wire. What it says is kept from here on. */
 export function acceptClient(accepted: AcceptedSocket, place: LegPlace, options: AcceptOptions): ClientLeg {
   const { context, wire, served, clock } = options;
-  const { limits, random } = context;
+  const { limits, metrics, random, refusals } = context;
   const goodbyeOf = wire === 'adk' ? adkGoodbye : holdfastGoodbye;
   const goodbye = goodbyeOf({ tag: 'session', reason: 'shutdown' });
-  const socket = new ClientSocket(accepted, place.scope, limits, goodbye);
+  const socket = new ClientSocket(accepted, place.scope, { limits, refusals, goodbye });
+  const dropped = (ms: number): void => metrics.audioDropped(ms);
   const inputRateHz = served?.model.capabilities.inputRateHz ?? RATE_WITHOUT_MODEL_HZ;
   if (place.recovery === undefined) {
     return new AdkClientLeg({
       socket,
       place,
       clock,
+      dropped,
       invocationId: `e-${randomId(random)}`,
       agentName: served?.agent.name ?? 'holdfast',
       inputRateHz,
@@ -43,6 +45,7 @@ export function acceptClient(accepted: AcceptedSocket, place: LegPlace, options:
   return new HoldfastClientLeg({
     socket,
     place: { ...place, recovery: place.recovery },
+    dropped,
     inputRateHz,
     helloTimeoutMs: limits.helloTimeoutMs,
     limits: {

@@ -1,7 +1,15 @@
 import type { Clock } from '../kernel/index.ts';
 import { describeError } from '../kernel/index.ts';
-import { encodeAdkError, encodeAdkEvent, parseAdkRequest } from '../protocol/index.ts';
-import type { AdkError, AdkEventContext, AudioChunk, LiveEvent, LiveRequest } from '../protocol/index.ts';
+import { encodeAdkDropped, encodeAdkError, encodeAdkEvent, parseAdkRequest } from '../protocol/index.ts';
+import type {
+  AdkAsideStamp,
+  AdkError,
+  AdkEventContext,
+  AudioChunk,
+  AudioDropped,
+  LiveEvent,
+  LiveRequest,
+} from '../protocol/index.ts';
 import { SampleRateError } from '../speech/index.ts';
 import { ClientInput } from './client-leg.ts';
 import type { ClientLeg, LegOwner, LegPlace, LegWelcome } from './client-leg.ts';
@@ -19,6 +27,8 @@ export interface AdkClientLegOptions {
   readonly agentName: string;
   /** The rate the model hears: audio of other rates is resampled, because clients declare what they like. */
   readonly inputRateHz: number;
+  /** Told of the agent's audio that was dropped, in milliseconds. */
+  dropped(ms: number): void;
 }
 
 /** The socket has refused what is too large. */
@@ -33,11 +43,16 @@ export class AdkClientLeg implements ClientLeg {
   #owner: LegOwner;
   #input: ClientInput;
   readonly #audio: InputAudio;
-  #errors = 0;
+  readonly #dropped: (ms: number) => void;
+  /** The rate of the agent's audio, once there is some. */
+  #outputRateHz = 0;
+  /** Errors and other messages that are no event of the session. */
+  #asides = 0;
 
   constructor(options: AdkClientLegOptions) {
-    const { socket, place, clock, invocationId, agentName, inputRateHz } = options;
+    const { socket, place, clock, invocationId, agentName, inputRateHz, dropped } = options;
     this.#socket = socket;
+    this.#dropped = dropped;
     this.#clock = clock;
     this.#context = { invocationId };
     this.#author = agentName;
@@ -47,6 +62,7 @@ export class AdkClientLeg implements ClientLeg {
     socket.listen({
       text: (text) => this.#text(text),
       binary: () => this.#input.refuse('Binary frames are not part of this wire; send JSON text.'),
+      dropped: (each) => this.#tellDropped(each),
       broken: (end) => this.#owner.broken(end),
       gone: (departure) => this.#owner.gone(departure),
     });
@@ -64,7 +80,11 @@ export class AdkClientLeg implements ClientLeg {
 
   event(event: LiveEvent): void {
     const encoded = encodeAdkEvent(event, this.#context);
-    if (encoded !== undefined) this.#socket.send(encoded);
+    if (encoded === undefined) return;
+    if (event.type === 'audio') {
+      this.#outputRateHz = event.audio.rateHz;
+      this.#socket.sendAudio(encoded, event.positionSamples, event.audio.sampleCount);
+    } else this.#socket.send(encoded);
   }
 
   goAway(_timeLeftMs: number): void {
@@ -107,10 +127,20 @@ export class AdkClientLeg implements ClientLeg {
     }
   }
 
+  #tellDropped(dropped: AudioDropped): string {
+    const durationMs = (dropped.samples * 1_000) / this.#outputRateHz;
+    this.#dropped(durationMs);
+    return encodeAdkDropped({ ...dropped, durationMs }, this.#aside('dropped'), this.#context);
+  }
+
   #sendError(error: AdkError): void {
-    this.#errors += 1;
-    const id = `${this.#context.invocationId}-error-${this.#errors}`;
-    const stamp = { id, atMs: this.#clock.wallTime(), author: this.#author };
-    this.#socket.send(encodeAdkError(error, stamp, this.#context));
+    this.#socket.send(encodeAdkError(error, this.#aside('error'), this.#context));
+  }
+
+  /** The stamp of a message that is no event of the session. */
+  #aside(what: string): AdkAsideStamp {
+    this.#asides += 1;
+    const id = `${this.#context.invocationId}-${what}-${this.#asides}`;
+    return { id, atMs: this.#clock.wallTime(), author: this.#author };
   }
 }

@@ -50,7 +50,7 @@ export function adminRoutes(context: ServerContext): Hono {
       id,
       chosen(calls.snapshots(), c).filter(({ key: { id: own } }) => own === id),
     );
-    owner.log.info('session closed by operator', { session: id, app: key.appName, user: key.userId });
+    owner.log.info('session closed by operator', { session: id, app: key.appName });
     await calls.endHolders(
       sessionKey(key),
       'closed_by_operator',

@@ -1,6 +1,6 @@
 import type { Lifetime, Timer } from '../kernel/index.ts';
 import type { LiveEvent, ResumeRequest } from '../protocol/index.ts';
-import type { AgentSession, LiveRequestQueue, SessionKey } from '../session/index.ts';
+import type { AgentSession, LiveRequestQueue } from '../session/index.ts';
 import type { ClientLeg, LegOwner, LegPlace, LegWelcome } from './client-leg.ts';
 import { ClientRecovery } from './client-recovery.ts';
 import type { Departure } from './client-socket.ts';
@@ -18,7 +18,6 @@ export interface SeatedClient {
 
 export interface ClientSeatOptions {
   readonly context: ServerContext;
-  readonly key: SessionKey;
   /** Owns the sockets of its clients. */
   readonly owner: Lifetime;
   /** Where what a client says goes. */
@@ -79,7 +78,7 @@ export class ClientSeat {
   take(wire: ClientWire, take: (place: LegPlace) => ClientLeg): SeatedClient {
     const { context, owner, queue } = this.#options;
     // With the room to terminate a peer that does not answer, and after what the live session still says.
-    const scope = owner.child('client', { phase: 'hooks' });
+    const scope = owner.child('client', { phase: 'hooks', logFields: { leg: 'client' } });
     const isHere = (): boolean => this.#client?.scope === scope;
     const legOwner: LegOwner = {
       ready: (resume) => this.#options.greeted(resume),
@@ -92,7 +91,7 @@ export class ClientSeat {
         if (isHere()) this.#broken(end);
       },
     };
-    if (wire === 'adk') this.#recovery = undefined;
+    if (wire === 'adk') this.#letGo();
     else this.#recovery ??= new ClientRecovery(context.random, this.#newRing());
     const client = { wire, scope, leg: take({ owner: legOwner, queue, scope, recovery: this.#recovery }) };
     this.#client = client;
@@ -108,13 +107,13 @@ export class ClientSeat {
 
   /** A client joins the live session: the one it belongs to, with its token, or another one. */
   join({ leg, wire }: SeatedClient, resume: ResumeRequest | undefined): void {
-    const { context, key, owner } = this.#options;
+    const { context, owner } = this.#options;
     const before = this.#client;
     this.#client = undefined;
     before?.leg.end(REPLACED);
     void before?.scope.close('replaced');
     this.#endGrace('returned');
-    if (resume === undefined) this.#recovery = undefined;
+    if (resume === undefined) this.#letGo();
     this.take(wire, (place) => {
       leg.moveTo(place);
       return leg;
@@ -128,10 +127,8 @@ export class ClientSeat {
     } else {
       this.#recovery?.ring.beginAt({ seq: this.#lastSeq, positionSamples: playout?.sentSamples ?? 0 });
     }
-    owner.log.info('client joined', {
-      session: key.id,
-      ...(missed === undefined ? {} : { recovered: missed.isComplete }),
-    });
+    const told = missed === undefined ? {} : { recovered: missed.isComplete };
+    owner.log.info('client joined', { leg: 'client', wire, ...told });
     if (this.#welcome !== undefined) {
       const agentName = session?.currentAgent.name ?? this.#welcome.agentName;
       leg.welcome({ ...this.#welcome, agentName, ...(missed === undefined ? {} : { missed }) });
@@ -166,6 +163,12 @@ export class ClientSeat {
 
   /** Lets go of what was kept. */
   forget(): void {
+    this.#letGo();
+  }
+
+  /** What was kept for a client that can come back no longer. */
+  #letGo(): void {
+    this.#recovery?.ring.close();
     this.#recovery = undefined;
   }
 
@@ -176,6 +179,7 @@ export class ClientSeat {
       clientGraceMs === 0
         ? { maxBytes: 0, maxMessages: 0 }
         : { maxBytes: maxReplayBytes, maxMessages: maxReplayMessages },
+      this.#options.context.replayBudget,
     );
   }
 
@@ -198,8 +202,8 @@ export class ClientSeat {
 
   /** Nobody listens for a while, and the client that vanished may come back. */
   #wait(session: AgentSession, clientGraceMs: number): void {
-    const { context, key, owner } = this.#options;
-    owner.log.info('client vanished, waiting for it', { session: key.id, clientGraceMs });
+    const { context, owner } = this.#options;
+    owner.log.info('client vanished, waiting for it', { leg: 'client', clientGraceMs });
     session.playout.pause();
     this.#grace = owner.timer('client grace', clientGraceMs, () => {
       this.#endGrace('expired');

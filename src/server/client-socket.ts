@@ -2,8 +2,11 @@ import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import type { Lifetime, Timer } from '../kernel/index.ts';
 import { CLOSE_CODES } from '../protocol/index.ts';
+import type { AudioDropped } from '../protocol/index.ts';
+import { Allowance } from './allowance.ts';
 import type { LegEnd, SocketGoodbye } from './leg-end.ts';
-import { serverFrame } from './server-frame.ts';
+import { OutputQueue } from './output-queue.ts';
+import type { LimitKind, Refusals } from './refusals.ts';
 import type { ServerLimits } from './server-options.ts';
 
 /**
@@ -17,6 +20,8 @@ export interface ClientSocketSink {
   text(text: string): void;
   /** Valid during the call only, unless it is copied. */
   binary(bytes: Uint8Array): void;
+  /** Audio did not leave, because the client does not keep up. Returns what it is told of it. */
+  dropped(dropped: AudioDropped): string;
   /** The connection cannot go on: the client broke a bound. The socket is still open, to be closed with a reason. */
   broken(end: LegEnd): void;
   /** The client is gone. */
@@ -29,7 +34,7 @@ const ABNORMAL_CLOSURE = 1006;
 /** Who does not read and has not been heard of for this long is not slow but gone: a microphone says something all the time. */
 const SLOW_OR_GONE_MS = 5_000;
 
-/** How far above the rate a burst may go: seconds of it that are saved up while a client says little. */
+/** How far above a rate a burst may go: seconds of it that are saved up while a client says little. */
 const BURST_SECONDS = 2;
 
 /** Pings go out this many times within the time a client may be silent. */
@@ -39,6 +44,12 @@ const PINGS_PER_SILENCE = 3;
 export interface AcceptedSocket {
   readonly webSocket: WebSocket;
   readonly stream: Duplex;
+}
+
+export interface ClientSocketOptions {
+  readonly limits: ServerLimits;
+  readonly refusals: Refusals;
+  readonly goodbye: SocketGoodbye;
 }
 
 /**
@@ -51,31 +62,56 @@ export class ClientSocket {
   /** What the client is told when the scope closes. */
   goodbye: SocketGoodbye;
   readonly #socket: WebSocket;
-  /** Messages are written to it whole, between the control frames of the WebSocket: both write without waiting. */
+  /** Writes messages whole to the stream, between the control frames of the WebSocket: both write without waiting. */
+  readonly #output: OutputQueue;
   readonly #stream: Duplex;
   #scope: Lifetime;
   readonly #limits: ServerLimits;
+  readonly #refusals: Refusals;
   #sink: ClientSocketSink | undefined;
+  /** The same, also when it is not told any more what the client says. */
+  #lastSink: ClientSocketSink | undefined;
   /** The next ping, or the end of a client that answered none. */
   #ping: Timer | undefined;
+  /** Runs from when audio was dropped until nothing waits any more, or the client is given up. */
+  #slow: Timer | undefined;
+  #slowAtMs = 0;
+  #isGivenUp = false;
+  /** A ping that is answered when the client reads again. */
+  #unanswered: Buffer | undefined;
   #departure: Departure = 'vanished';
-  #allowance: number;
-  #allowanceAtMs: number;
+  readonly #messages: Allowance;
+  readonly #bytes: Allowance;
   #heardAtMs: number;
 
-  constructor(accepted: AcceptedSocket, scope: Lifetime, limits: ServerLimits, goodbye: SocketGoodbye) {
+  constructor(accepted: AcceptedSocket, scope: Lifetime, options: ClientSocketOptions) {
+    const { limits, refusals, goodbye } = options;
     const { webSocket: socket, stream } = accepted;
     this.#socket = socket;
     this.#stream = stream;
     this.#scope = scope;
     this.#limits = limits;
     this.goodbye = goodbye;
-    this.#allowance = limits.maxMessagesPerSecond * BURST_SECONDS;
-    this.#allowanceAtMs = scope.clock.now();
-    this.#heardAtMs = this.#allowanceAtMs;
-    socket.on('pong', () => {
-      this.#heardAtMs = scope.clock.now();
+    this.#refusals = refusals;
+    const { maxMessagesPerSecond, maxBytesPerSecond, maxMessageBytes } = limits;
+    const nowMs = scope.clock.now();
+    this.#heardAtMs = nowMs;
+    this.#messages = new Allowance(maxMessagesPerSecond, maxMessagesPerSecond * BURST_SECONDS, nowMs);
+    // One message is taken whole, however large it may be.
+    this.#bytes = new Allowance(
+      maxBytesPerSecond,
+      maxBytesPerSecond * BURST_SECONDS + maxMessageBytes,
+      nowMs,
+    );
+    this.#output = new OutputQueue({
+      stream,
+      maxBytes: limits.maxBufferedBytes,
+      words: (dropped) => this.#words(dropped),
+      full: (what) => this.#full(what),
+      empty: () => this.#caughtUp(),
     });
+    socket.on('ping', (data: Buffer) => this.#pinged(data));
+    socket.on('pong', (data: Buffer) => void this.#isTaken(data.byteLength));
     socket.on('message', (data, isBinary) => this.#message(data, isBinary));
     socket.on('close', (code) => {
       if (code !== ABNORMAL_CLOSURE && code !== CLOSE_CODES.reconnecting.code) this.#departure = 'left';
@@ -92,26 +128,33 @@ export class ClientSocket {
   /** Hands the socket over from the scope it belongs to. */
   moveTo(scope: Lifetime): void {
     this.#ping?.cancel();
+    this.#slow?.cancel();
     this.#scope.release(this.#socket);
     this.#scope = scope;
     this.#belongTo(scope);
+    if (this.#slow !== undefined) this.#armSlow(scope.clock.now() - this.#slowAtMs);
   }
 
   /** Says who is told from now on. Before it is set nothing is read from the wire twice, and nothing is lost. */
   listen(sink: ClientSocketSink): void {
     this.#sink = sink;
+    this.#lastSink = sink;
     if (this.#socket.readyState >= this.#socket.CLOSING) sink.gone(this.#departure);
   }
 
-  /** Sends a text or binary message. A client that does not read is given up. */
+  /** Sends a message that is not dropped, however slow the client is. */
   send(data: string | Uint8Array): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
-    if (this.#socket.bufferedAmount > this.#limits.maxBufferedBytes) {
-      if (this.#scope.clock.now() - this.#heardAtMs >= SLOW_OR_GONE_MS) this.#socket.terminate();
-      else this.#broken({ tag: 'slowClient' });
-      return;
-    }
-    this.#stream.write(serverFrame(data));
+    if (this.#mayWrite) this.#output.send(data);
+  }
+
+  /** Sends a message of audio, `samples` from `positionSamples` on, which is dropped where too much waits before it. */
+  sendAudio(data: string | Uint8Array, positionSamples: number, samples: number): void {
+    if (this.#mayWrite) this.#output.sendAudio(data, positionSamples, samples);
+  }
+
+  /** Who was given up is sent nothing more: it would only wait. */
+  get #mayWrite(): boolean {
+    return this.#socket.readyState === this.#socket.OPEN && !this.#isGivenUp;
   }
 
   #belongTo(scope: Lifetime): void {
@@ -119,7 +162,10 @@ export class ClientSocket {
       phase: 'hooks',
       boundMs: this.#limits.socketCloseTimeoutMs,
       stop: () => undefined,
-      close: (held) => sayGoodbye(held, this.goodbye),
+      close: (held) => {
+        this.#output.release();
+        return sayGoodbye(held, this.goodbye);
+      },
       abort: (held) => held.terminate(),
     });
     this.#armPing();
@@ -127,15 +173,11 @@ export class ClientSocket {
 
   #message(data: RawData, isBinary: boolean): void {
     if (this.#sink === undefined) return;
-    if (!this.#takeAllowance()) {
-      const rate = this.#limits.maxMessagesPerSecond;
-      this.#broken({ tag: 'protocolError', message: `more than ${rate} messages a second` });
-      return;
-    }
     const bytes = data as Buffer;
+    if (!this.#isTaken(bytes.byteLength)) return;
     if (bytes.byteLength > this.#limits.maxMessageBytes) {
       const message = `a message of ${bytes.byteLength} bytes; at most ${this.#limits.maxMessageBytes} are taken`;
-      this.#broken({ tag: 'tooLarge', message });
+      this.#broken('message_bytes', { tag: 'tooLarge', message });
     } else if (isBinary) {
       this.#sink.binary(bytes);
     } else {
@@ -149,6 +191,7 @@ export class ClientSocket {
     this.#ping = this.#scope.timer('client ping', clientSilenceTimeoutMs / PINGS_PER_SILENCE, () => {
       const silentMs = this.#scope.clock.now() - this.#heardAtMs;
       if (silentMs >= clientSilenceTimeoutMs) {
+        this.#refusals.note('silent_client');
         this.#scope.log.info('client vanished', { silentMs: Math.round(silentMs) });
         this.#socket.terminate();
         return;
@@ -158,19 +201,87 @@ export class ClientSocket {
     });
   }
 
-  /** One message of the rate; false when it is used up. */
-  #takeAllowance(): boolean {
+  /** One message of the rates; false when one of them is used up, and the client is told so. */
+  #isTaken(bytes: number): boolean {
     const nowMs = this.#scope.clock.now();
-    const rate = this.#limits.maxMessagesPerSecond;
-    const earned = ((nowMs - this.#allowanceAtMs) * rate) / 1_000;
-    this.#allowanceAtMs = nowMs;
     this.#heardAtMs = nowMs;
-    this.#allowance = Math.min(rate * BURST_SECONDS, this.#allowance + earned) - 1;
-    return this.#allowance >= 0;
+    const { maxMessagesPerSecond, maxBytesPerSecond } = this.#limits;
+    if (!this.#messages.take(1, nowMs)) {
+      const message = `more than ${maxMessagesPerSecond} messages a second`;
+      this.#broken('messages_per_second', { tag: 'protocolError', message });
+      return false;
+    }
+    if (!this.#bytes.take(bytes, nowMs)) {
+      const message = `more than ${maxBytesPerSecond} bytes a second`;
+      this.#broken('bytes_per_second', { tag: 'protocolError', message });
+      return false;
+    }
+    return true;
+  }
+
+  /** The library would answer each of a flood of pings, and keep what the client does not read. */
+  #pinged(data: Buffer): void {
+    if (!this.#isTaken(data.byteLength) || this.#socket.readyState !== this.#socket.OPEN) return;
+    if (this.#stream.writableNeedDrain) {
+      // RFC 6455 5.5.3: the last of several pings may be the one that is answered.
+      if (this.#unanswered === undefined && this.#output.bytes === 0)
+        this.#stream.once('drain', () => this.#answerPing());
+      this.#unanswered = data;
+    } else this.#socket.pong(data);
+  }
+
+  #answerPing(): void {
+    const data = this.#unanswered;
+    this.#unanswered = undefined;
+    if (data !== undefined && this.#socket.readyState === this.#socket.OPEN) this.#socket.pong(data);
+  }
+
+  #words(dropped: AudioDropped): string {
+    return this.#lastSink?.dropped(dropped) ?? '';
+  }
+
+  /** More waits for the client than is kept for it. */
+  #full(what: 'audio dropped' | 'nothing to drop'): void {
+    if (what === 'nothing to drop') {
+      this.#giveUp();
+    } else if (this.#slow === undefined) {
+      this.#refusals.note('output_bytes');
+      this.#slowAtMs = this.#scope.clock.now();
+      this.#armSlow(0);
+    }
+  }
+
+  #armSlow(sinceMs: number): void {
+    const leftMs = Math.max(0, this.#limits.slowClientTimeoutMs - sinceMs);
+    this.#slow = this.#scope.isClosing
+      ? undefined
+      : this.#scope.timer('slow client', leftMs, () => this.#giveUp());
+  }
+
+  #caughtUp(): void {
+    this.#slow?.cancel();
+    this.#slow = undefined;
+    this.#answerPing();
+  }
+
+  /** It does not read. If it was not heard of either it is gone, and may come back; otherwise it is too slow. */
+  #giveUp(): void {
+    this.#slow?.cancel();
+    this.#slow = undefined;
+    if (this.#isGivenUp) return;
+    this.#isGivenUp = true;
+    this.#refusals.note('slow_client');
+    if (this.#scope.clock.now() - this.#heardAtMs >= SLOW_OR_GONE_MS) this.#socket.terminate();
+    else this.#tellBroken({ tag: 'slowClient' });
+  }
+
+  #broken(limit: LimitKind, end: LegEnd): void {
+    if (this.#sink !== undefined) this.#refusals.note(limit);
+    this.#tellBroken(end);
   }
 
   /** Tells the leg once, and listens no more: what still comes from this client does not matter. */
-  #broken(end: LegEnd): void {
+  #tellBroken(end: LegEnd): void {
     const sink = this.#sink;
     this.#sink = undefined;
     sink?.broken(end);

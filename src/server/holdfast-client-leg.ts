@@ -15,6 +15,7 @@ import type { ClientRecovery } from './client-recovery.ts';
 import type { ClientSocket } from './client-socket.ts';
 import { holdfastGoodbye, wireErrorOf } from './leg-end.ts';
 import type { LegEnd } from './leg-end.ts';
+import type { WireMessage } from './replay-ring.ts';
 
 /** A leg of this wire always has something that its client may come back with. */
 export type HoldfastPlace = LegPlace & { readonly recovery: ClientRecovery };
@@ -25,6 +26,8 @@ export interface HoldfastClientLegOptions {
   /** The rate of the client's binary frames, as `hello` tells it. */
   readonly inputRateHz: number;
   readonly helloTimeoutMs: number;
+  /** Told of the agent's audio that was dropped, in milliseconds. */
+  dropped(ms: number): void;
   /** What the client is told to keep to. */
   readonly limits: SessionLimits;
 }
@@ -46,6 +49,8 @@ export class HoldfastClientLeg implements ClientLeg {
   #input: ClientInput;
   #recovery: ClientRecovery;
   #phase: Phase = 'greeting';
+  /** The rate of the agent's audio, as the client is told it. */
+  #outputRateHz = 0;
   #helloTimer: Timer | undefined;
   /** A goAway that came before the client could be told. */
   #pendingGoAwayMs: number | undefined;
@@ -63,6 +68,10 @@ export class HoldfastClientLeg implements ClientLeg {
     socket.listen({
       text: (text) => this.#text(text),
       binary: (bytes) => this.#binary(bytes),
+      dropped: (dropped) => {
+        this.#options.dropped((dropped.samples * 1_000) / this.#outputRateHz);
+        return encodeServerMessage({ type: 'audioDropped', ...dropped });
+      },
       broken: (end) => this.#owner.broken(end),
       gone: (departure) => this.#owner.gone(departure),
     });
@@ -78,6 +87,7 @@ export class HoldfastClientLeg implements ClientLeg {
   welcome({ sessionId, appName, agentName, modelId, inputRateHz, outputRateHz, missed }: LegWelcome): void {
     const { tokens, ring, input } = this.#recovery;
     this.#phase = missed === undefined ? 'welcomed' : 'back';
+    this.#outputRateHz = outputRateHz;
     this.#socket.send(
       encodeServerMessage({
         type: 'hello',
@@ -96,13 +106,15 @@ export class HoldfastClientLeg implements ClientLeg {
         seq: missed?.seq ?? ring.lastSeq,
       }),
     );
-    for (const message of missed?.messages ?? []) this.#socket.send(message);
+    for (const message of missed?.messages ?? []) this.#again(message);
     if (this.#pendingGoAwayMs !== undefined) this.goAway(this.#pendingGoAwayMs);
   }
 
   event(event: LiveEvent): void {
     const message = this.#recovery.keep(event);
-    if (message !== undefined) this.#socket.send(message);
+    if (message === undefined) return;
+    if (event.type !== 'audio') this.#socket.send(message);
+    else this.#socket.sendAudio(message, event.positionSamples, event.audio.sampleCount);
   }
 
   goAway(timeLeftMs: number): void {
@@ -121,6 +133,13 @@ export class HoldfastClientLeg implements ClientLeg {
 
   get #isWelcomed(): boolean {
     return this.#phase === 'welcomed' || this.#phase === 'back';
+  }
+
+  /** Sends what the client has missed: also of that audio is dropped where it does not read. */
+  #again(message: WireMessage): void {
+    const frame = typeof message === 'string' ? undefined : decodeAudioFrame(message);
+    if (frame === undefined) this.#socket.send(message);
+    else this.#socket.sendAudio(message, frame.positionSamples, frame.pcm.byteLength / BYTES_PER_SAMPLE);
   }
 
   #inputOf({ queue }: LegPlace): ClientInput {

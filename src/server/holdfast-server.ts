@@ -11,6 +11,7 @@ import { Admission } from './admission.ts';
 import { AdminAccess } from './admin-access.ts';
 import { AppRegistry } from './app-registry.ts';
 import type { ServedAgent } from './app-registry.ts';
+import { Access, InsecureListenError } from './auth/index.ts';
 import { Calls } from './calls.ts';
 import { ClientAddresses } from './client-address.ts';
 import { guardConnections } from './connection-gate.ts';
@@ -18,10 +19,11 @@ import { Drain } from './drain.ts';
 import { AppNotFoundError, UnavailableError } from './errors.ts';
 import { HostCheck } from './host-check.ts';
 import { listenHttp } from './http-listener.ts';
-import type { ListenAddress, ListenOptions } from './http-listener.ts';
+import type { ListenAddress, SharedListening } from './http-listener.ts';
 import { ServerMetrics } from './metrics.ts';
 import { listenForPeers } from './peer-listener.ts';
 import { Refusals } from './refusals.ts';
+import { ReplayBudget } from './replay-budget.ts';
 import { createRoutes } from './routes.ts';
 import type { ServerContext } from './server-context.ts';
 import { SERVER_CLOSE_TIMEOUT_MS, parseServerLimits } from './server-options.ts';
@@ -32,6 +34,14 @@ import { LiveUpgrades, RUN_LIVE_PATH, refuseUpgrade } from './upgrade.ts';
 export interface ServerCloseReport extends CloseReport {
   /** How many calls were under way when it closed, and were cut. */
   readonly cutCalls: number;
+}
+
+export interface ListenOptions extends SharedListening {
+  /**
+   * Listen on an address that others reach, without `auth`: whoever reaches it may use it. For a server that is kept from
+   * strangers by something else, such as a proxy that asks who they are. Default false.
+   */
+  readonly allowUnauthenticated?: boolean;
 }
 
 /**
@@ -79,7 +89,16 @@ export class HoldfastServer implements AsyncDisposable {
       ...(log === undefined ? {} : { log }),
     });
     const calls = new Calls(root.clock);
+    const metrics = new ServerMetrics();
     const drain = new Drain({ ...limits, scope: root, calls }, (reason) => this.#close(reason));
+    const access = new Access({
+      owner: root,
+      authenticators: [options.auth ?? []].flat(),
+      authorize: options.authorize,
+      refused: (reason) => metrics.authFailed(reason),
+    });
+    const admin = new AdminAccess(limits.adminToken);
+    if (access.isRequired) admin.alsoBy((authorization) => access.administers(authorization));
     const refusals = new Refusals(root);
     this.#root = root;
     this.#context = {
@@ -94,11 +113,13 @@ export class HoldfastServer implements AsyncDisposable {
       onLiveSession: options.onLiveSession,
       store: options.store ?? new MemorySessionStore({ clock: root.clock, random }),
       hosts: new HostCheck(limits.allowedHosts),
-      admin: new AdminAccess(limits.adminToken),
-      metrics: new ServerMetrics(),
+      access,
+      admin,
+      metrics,
       serve: (appName) => servedAgent(apps, appName, model),
       admission: new Admission({ owner: root, limits, calls, drain, refusals }),
       refusals,
+      replayBudget: new ReplayBudget(limits.maxTotalReplayBytes, () => refusals.note('replay_bytes')),
       addresses: new ClientAddresses(limits.trustProxy),
       end: (verb) => void this[verb](),
     };
@@ -106,6 +127,7 @@ export class HoldfastServer implements AsyncDisposable {
     const routes = createRoutes(this.#context);
     this.fetch = (request) => routes.fetch(request);
     // A library leaves the globals of its program alone.
+    // With what it came over beneath it: who asks has an address.
     const listener = getRequestListener((request, env) => routes.fetch(request, env), {
       overrideGlobalObjects: false,
     });
@@ -131,10 +153,12 @@ export class HoldfastServer implements AsyncDisposable {
   /**
    * Listens with an HTTP server of its own. Port 0 takes a free one. On a loopback address (the default) only requests
    * for loopback names are answered, so that no page of a browser can reach it through a name of its own.
-   * @throws ListenError when the address cannot be had; ClosedError when the server has ended.
+   * @throws InsecureListenError on another address without `auth`, unless it is allowed; ListenError when the address
+   * cannot be had; ClosedError when the server has ended.
    */
   async listen(port = 0, host = '127.0.0.1', options: ListenOptions = {}): Promise<ListenAddress> {
     this.#root.throwIfClosing();
+    this.#refuseToBeOpen(host, options);
     if (isLoopback(host)) this.#context.hosts.restrictToLoopback();
     const { router } = options;
     const { limits, addresses, refusals } = this.#context;
@@ -233,6 +257,18 @@ export class HoldfastServer implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close().then(() => undefined);
+  }
+
+  #refuseToBeOpen(host: string, { allowUnauthenticated = false }: ListenOptions): void {
+    if (isLoopback(host) || this.#context.access.isRequired) return;
+    if (!allowUnauthenticated) {
+      throw new InsecureListenError(
+        `On '${host}' everybody who reaches this machine could use the server, and its models' money. ` +
+          'Give it --auth-token or --jwks-url (`auth` in code), or listen on 127.0.0.1. Where something in front of it ' +
+          'asks who comes, say --insecure-no-auth (`allowUnauthenticated` in code).',
+      );
+    }
+    this.#root.log.warn('everybody who reaches this address may use the server', { host });
   }
 
   #close(reason: 'drained' | 'shutdown'): void {

@@ -1,12 +1,15 @@
 import type { Context } from 'hono';
 import { HoldfastError, describeError } from '../kernel/index.ts';
 import type { ErrorCode, Logger } from '../kernel/index.ts';
+import { AuthUnavailableError, ForbiddenError, UnauthorizedError } from './auth/index.ts';
 import { AdminDeniedError, LimitReachedError, UnavailableError, textForClients } from './errors.ts';
 
 type ErrorStatus = 400 | 401 | 403 | 404 | 409 | 413 | 429 | 500 | 502 | 503 | 504;
 
 const STATUS: Readonly<Partial<Record<ErrorCode, ErrorStatus>>> = {
   HOLDFAST_BAD_REQUEST: 400,
+  HOLDFAST_UNAUTHORIZED: 401,
+  HOLDFAST_FORBIDDEN: 403,
   HOLDFAST_FORBIDDEN_HOST: 403,
   HOLDFAST_ADMIN_DENIED: 401,
   HOLDFAST_ADMIN_DISABLED: 403,
@@ -25,6 +28,7 @@ const STATUS: Readonly<Partial<Record<ErrorCode, ErrorStatus>>> = {
   HOLDFAST_RECONNECT_EXHAUSTED: 502,
   HOLDFAST_OVERLOADED: 503,
   HOLDFAST_UNAVAILABLE: 503,
+  HOLDFAST_AUTH_UNAVAILABLE: 503,
   HOLDFAST_QUEUE_FULL: 503,
   HOLDFAST_CLOSED: 503,
   HOLDFAST_CONNECT_TIMEOUT: 504,
@@ -53,7 +57,8 @@ export function httpFailureOf(error: unknown): HttpFailure {
   };
 }
 
-function headersOf(error: HoldfastError): Record<string, string> {
+/** What an error says beside its body: when to ask again, and with what. */
+function headersOf(error: HoldfastError): Readonly<Record<string, string>> {
   // Whoever asks a server that is going away should ask another one, on another connection.
   if (error instanceof UnavailableError) {
     return { 'retry-after': String(error.retryAfterS), connection: 'close' };
@@ -62,7 +67,27 @@ function headersOf(error: HoldfastError): Record<string, string> {
     return { 'retry-after': String(error.retryAfterS) };
   }
   // RFC 9110 11.6.1: a 401 says how to be let in.
-  return error instanceof AdminDeniedError ? { 'www-authenticate': 'Bearer realm="holdfast admin"' } : {};
+  if (error instanceof AdminDeniedError) return { 'www-authenticate': 'Bearer realm="holdfast admin"' };
+  if (error instanceof AuthUnavailableError) return { 'retry-after': String(error.retryAfterS) };
+  if (error instanceof UnauthorizedError) return { 'www-authenticate': challengeOf(error) };
+  if (error instanceof ForbiddenError) {
+    return { 'www-authenticate': 'Bearer realm="holdfast", error="insufficient_scope"' };
+  }
+  return {};
+}
+
+/** RFC 6750, 3: who has brought nothing is told no error, who has brought something bad is told which. */
+function challengeOf({ reason }: UnauthorizedError): string {
+  const realm = 'Bearer realm="holdfast"';
+  switch (reason) {
+    case 'missing':
+      return realm;
+    case 'malformed':
+    case 'token_in_url':
+      return `${realm}, error="invalid_request"`;
+    default:
+      return `${realm}, error="invalid_token"`;
+  }
 }
 
 /** Answers a request whose handler threw. */

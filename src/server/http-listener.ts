@@ -14,7 +14,7 @@ export interface ListenAddress {
   readonly url: string;
 }
 
-export interface ListenOptions {
+export interface SharedListening {
   /** Whether other processes of ours listen on the same port. The system spreads clients over them. Not on every system. */
   readonly reusePort?: boolean;
   /** Takes what is for another process. */
@@ -45,7 +45,7 @@ export async function listenHttp(
   listener: RequestListener,
   host: string,
   port: number,
-  { reusePort = false, ...limits }: HttpLimits & ListenOptions,
+  { reusePort = false, ...limits }: HttpLimits & SharedListening,
 ): Promise<{ server: Server; address: ListenAddress }> {
   const server = createServer(
     {

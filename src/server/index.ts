@@ -2,10 +2,44 @@
 export { MAX_ADMIN_TOKEN_CHARACTERS, MIN_ADMIN_TOKEN_CHARACTERS } from './admin-access.ts';
 export { AppRegistry } from './app-registry.ts';
 export type { App } from './app-registry.ts';
+export {
+  AUTH_FAILURE_REASONS,
+  AuthUnavailableError,
+  DEFAULT_AUTHORIZE_TIMEOUT_MS,
+  DEFAULT_CLOCK_TOLERANCE_S,
+  DEFAULT_KEYS_COOLDOWN_MS,
+  DEFAULT_KEYS_MAX_AGE_MS,
+  DEFAULT_KEYS_MAX_STALE_MS,
+  DEFAULT_KEYS_TIMEOUT_MS,
+  DEFAULT_TOKEN_CHECK_TIMEOUT_MS,
+  ForbiddenError,
+  InsecureListenError,
+  MAX_TOKEN_CHARACTERS,
+  MIN_SECRET_BYTES,
+  MIN_TOKEN_CHARACTERS,
+  PUBLIC_KEY_ALGORITHMS,
+  SECRET_ALGORITHMS,
+  UnauthorizedError,
+  bearerTokens,
+  jwt,
+} from './auth/index.ts';
+export type {
+  Action,
+  ActionTarget,
+  AuthFailureReason,
+  Authenticator,
+  AuthorizeHook,
+  AuthorizeRequest,
+  BearerToken,
+  Grant,
+  Identity,
+  JwtOptions,
+  TokenCheck,
+} from './auth/index.ts';
 export type { DrainProgress, DrainStage } from './drain.ts';
 export * from './errors.ts';
 export { HoldfastServer, createServer } from './holdfast-server.ts';
-export type { ServerCloseReport } from './holdfast-server.ts';
+export type { ListenOptions, ServerCloseReport } from './holdfast-server.ts';
 export type { ListenAddress } from './http-listener.ts';
 export { AGENT_FILES, DEFAULT_AGENT_LOAD_TIMEOUT_MS, loadAgents } from './load-agents.ts';
 export type { LoadAgentsOptions } from './load-agents.ts';
@@ -21,6 +55,7 @@ export {
   DEFAULT_MAX_BUFFERED_BYTES,
   DEFAULT_MAX_LIVE_SESSIONS,
   DEFAULT_MAX_MESSAGES_PER_SECOND,
+  DEFAULT_OPEN_METRICS,
   DEFAULT_PRE_DRAIN_DELAY_MS,
   DEFAULT_RUN_TIMEOUT_MS,
   DEFAULT_SESSION_END_TIMEOUT_MS,

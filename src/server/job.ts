@@ -49,11 +49,14 @@ export class Job {
 
   /** @throws ClosedError when the server has begun to close. */
   constructor(options: JobOptions) {
-    const { context, name } = options;
+    const { context, kind, name, key } = options;
     const { owner } = context;
     this.#options = options;
     this.#owner = owner;
-    this.scope = owner.child(name, { closeTimeoutMs: SERVER_CLOSE_TIMEOUT_MS });
+    this.scope = owner.child(name, {
+      closeTimeoutMs: SERVER_CLOSE_TIMEOUT_MS,
+      logFields: { session: key.id, app: key.appName, kind },
+    });
     this.startedAtMs = owner.clock.now();
     this.ended = this.#ended.promise;
     this.over = this.#over.promise;
@@ -102,11 +105,10 @@ export class Job {
   #giveUp(): void {
     if (this.#stage !== 'ending') return;
     this.#stage = 'given up';
-    const { context, kind, key, name } = this.#options;
+    const { context, kind, name } = this.#options;
     const { jobCloseTimeoutMs } = context.limits;
-    this.#owner.log.error('call given up', {
+    this.scope.log.error('call given up', {
       call: name,
-      session: key.id,
       afterMs: jobCloseTimeoutMs,
       held: this.scope.resources(),
     });
@@ -177,11 +179,11 @@ export class Job {
 
   #hookEnded(outcome: HookOutcome, error?: unknown): void {
     if (this.#stage !== 'hook') return;
-    const { context, key } = this.#options;
+    const { context } = this.#options;
     context.metrics.hookEnded(outcome);
-    const told = { session: key.id, ...(error === undefined ? {} : { error: describeError(error) }) };
-    if (outcome === 'failed') this.#owner.log.error('end-of-session hook failed', told);
-    if (outcome === 'overran') this.#owner.log.warn('end-of-session hook overran', told);
+    const told = error === undefined ? {} : { error: describeError(error) };
+    if (outcome === 'failed') this.scope.log.error('end-of-session hook failed', told);
+    if (outcome === 'overran') this.scope.log.warn('end-of-session hook overran', told);
     this.#isOver();
   }
 

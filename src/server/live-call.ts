@@ -5,6 +5,7 @@ import type { RunConfig, SessionCloseReport, SessionKey, StoredSession } from '.
 import type { Content, LiveEvent, ResumeRequest } from '../protocol/index.ts';
 import { acceptClient } from './accept-client.ts';
 import type { ServedAgent } from './app-registry.ts';
+import type { Identity } from './auth/index.ts';
 import type { CallSnapshot } from './call-snapshot.ts';
 import { sessionKey } from './calls.ts';
 import type { Call, CallEnd } from './calls.ts';
@@ -23,6 +24,8 @@ export interface LiveCallOptions {
   readonly wire: ClientWire;
   readonly key: SessionKey;
   readonly runConfig: RunConfig;
+  /** Who was let in; undefined on a server that does not ask. */
+  readonly identity: Identity | undefined;
   /** Let in to go on with a live session of this server, where no new one is taken. */
   readonly mayOnlyResume: boolean;
   /** Where its client is, as far as it is known. */
@@ -65,7 +68,6 @@ export class LiveCall implements Call {
     this.#scope = this.#job.scope;
     this.#seat = new ClientSeat({
       context,
-      key,
       owner: this.#scope,
       queue: this.#queue,
       session: () => this.#session,
@@ -250,7 +252,7 @@ export class LiveCall implements Call {
     const { client } = this.#seat;
     const holder = context.calls.holding(sessionKey(key));
     if (client !== undefined && holder instanceof LiveCall) {
-      const found = holder.#found(resume);
+      const found = holder.#found(resume, this.#options.identity);
       if (found === 'joins') {
         this.#seat.leave();
         holder.#seat.join(client, resume);
@@ -259,9 +261,7 @@ export class LiveCall implements Call {
       }
       if (found === 'refused') {
         context.metrics.clientReturned('refused');
-        this.#scope.log.info('client refused: its token is not that of the live session', {
-          session: key.id,
-        });
+        this.#scope.log.info('client refused: its token is not that of the live session', { leg: 'client' });
         this.#finish({ tag: 'resumeRefused' });
         void this.#scope.close('resume refused');
         return;
@@ -280,11 +280,13 @@ export class LiveCall implements Call {
   }
 
   /** What a client finds here that comes with or without a token: this live session, no admission to it, or none. */
-  #found(resume: ResumeRequest | undefined): 'joins' | 'refused' | 'none' {
+  #found(resume: ResumeRequest | undefined, identity: Identity | undefined): 'joins' | 'refused' | 'none' {
     // One that is ending is not disturbed either: the new one waits for it.
     if (this.#isOver || this.#session?.isOpen === false) return 'none';
     if (resume !== undefined) {
-      const isTheirs = this.#session !== undefined && this.#seat.accepts(resume.token);
+      // The token alone does not do: it comes from who was let in a moment ago, and that has to be the same one (H4).
+      const isSame = identity?.subject === this.#options.identity?.subject;
+      const isTheirs = this.#session !== undefined && this.#seat.accepts(resume.token) && isSame;
       return isTheirs ? 'joins' : 'refused';
     }
     const { closeOnDisconnect } = this.#options.context.limits;

@@ -5,6 +5,8 @@ import type { CallKind } from './calls.ts';
 import { LabelledCounter, formatMetric } from './prometheus.ts';
 import type { Sample } from './prometheus.ts';
 import type { HookOutcome } from './session-end-hook.ts';
+import { AUTH_FAILURE_REASONS } from './auth/errors.ts';
+import type { AuthFailureReason } from './auth/errors.ts';
 
 /** What a reconnect came to; `ended`: the session ended before its model was back. */
 type Outcome = 'resumed' | 'reseeded' | 'exhausted' | 'ended';
@@ -34,6 +36,7 @@ export class ServerMetrics {
   #handleRejections = 0;
   #replayedMs = 0;
   #audioGapMs = 0;
+  #droppedMs = 0;
   #swapGapMs = 0;
   #swapGaps = 0;
   readonly #reconnects = new LabelledCounter(
@@ -44,6 +47,7 @@ export class ServerMetrics {
   readonly #graces = new LabelledCounter(GRACES.map((outcome) => ({ outcome })));
   readonly #givenUp = new LabelledCounter(KINDS.map((kind) => ({ kind })));
   readonly #hooks = new LabelledCounter(HOOKS.map((outcome) => ({ outcome })));
+  readonly #authFailures = new LabelledCounter(AUTH_FAILURE_REASONS.map((reason) => ({ reason })));
   readonly #closed = new LabelledCounter(Object.keys(END_REASONS).map((reason) => ({ reason })));
 
   /** Counts a live session from before its start to its end. It is not held: its listeners end with it. */
@@ -68,6 +72,11 @@ export class ServerMetrics {
     this.#graces.add({ outcome });
   }
 
+  /** Audio did not leave for a client that does not keep up. */
+  audioDropped(ms: number): void {
+    this.#droppedMs += ms;
+  }
+
   /** The end of a call took longer than it may. */
   gaveUp(kind: CallKind): void {
     this.#givenUp.add({ kind });
@@ -76,6 +85,11 @@ export class ServerMetrics {
   /** The end-of-session hook has run. */
   hookEnded(outcome: HookOutcome): void {
     this.#hooks.add({ outcome });
+  }
+
+  /** Somebody was not let in. */
+  authFailed(reason: AuthFailureReason): void {
+    this.#authFailures.add({ reason });
   }
 
   /** In the text format of Prometheus. */
@@ -158,6 +172,12 @@ export class ServerMetrics {
         this.#givenUp.samples,
       ),
       formatMetric(
+        'holdfast_client_audio_dropped_seconds_total',
+        'counter',
+        'Audio of agents that was dropped for clients which do not keep up.',
+        this.#droppedMs / 1_000,
+      ),
+      formatMetric(
         'holdfast_limits_reached_total',
         'counter',
         'What was refused, dropped or ended because a limit was reached, by limit.',
@@ -168,6 +188,12 @@ export class ServerMetrics {
         'counter',
         'What came of the end-of-session hook.',
         this.#hooks.samples,
+      ),
+      formatMetric(
+        'holdfast_auth_failures_total',
+        'counter',
+        'Requests and upgrades that were not let in, by why.',
+        this.#authFailures.samples,
       ),
     ].join('');
   }

@@ -1,14 +1,16 @@
 import { realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
+import { serveStatic } from '@hono/node-server/serve-static';
 import type { MiddlewareHandler } from 'hono';
 
 /**
- * Lets through what stands in `folder`, by its real path: a link in it that leads out of it leads nowhere. What a path may
- * look like is checked by who serves the files.
+ * Serves what stands in `folder`, by its real path: a link in it that leads out of it leads nowhere. What a path may look
+ * like is checked by who serves the files; what there is no file for is left to the routes that follow.
  */
-export function insideOf(folder: string): MiddlewareHandler {
+export function pageFiles(folder: string): MiddlewareHandler {
+  const serve = serveStatic({ root: folder });
   return async (c, next) => {
-    if (!(await isInside(folder, c.req.path))) return c.notFound();
+    if (await isInside(folder, c.req.path)) return serve(c, next);
     await next();
     return undefined;
   };

@@ -20,6 +20,7 @@ export type LimitKind =
   | 'message_bytes'
   | 'messages_per_second'
   | 'bytes_per_second'
+  | 'output_bytes'
   | 'slow_client'
   | 'silent_client'
   | 'replay_bytes'
@@ -42,6 +43,7 @@ const LIMITS: readonly LimitKind[] = [
   'message_bytes',
   'messages_per_second',
   'bytes_per_second',
+  'output_bytes',
   'slow_client',
   'silent_client',
   'replay_bytes',

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { isCollected } from '../../test/support/garbage.ts';
 import { AudioChunk, decodeAudioFrame, encodeAudioFrame } from '../protocol/index.ts';
+import { ReplayBudget } from './replay-budget.ts';
 import { ReplayRing } from './replay-ring.ts';
 import type { WireMessage } from './replay-ring.ts';
 
@@ -85,6 +87,31 @@ describe('ReplayRing', () => {
     expect(ring.bytes).toBe(100 * 66);
   });
 
+  it('L H2 ring: keeps a frame, and not the memory around it', async () => {
+    const ring = new ReplayRing(LARGE);
+    const push = (): WeakRef<object> => {
+      const pool = new Uint8Array(100_000);
+      const frame = pool.subarray(40_000, 40_008 + 960);
+      frame.set(encodeAudioFrame('output', 0, new Uint8Array(960).fill(7)));
+      ring.push(1, frame, 480);
+      return new WeakRef(pool.buffer);
+    };
+    expect(await isCollected(push())).toBe(true);
+    const { messages } = ring.missedBy({ seq: 0, positionSamples: 0 });
+    expect(read(messages)).toEqual([[0, 480]]);
+  });
+
+  it('H2 ring: gives copies, which later frames do not write into', () => {
+    const ring = filled([480]);
+    const [first] = ring.missedBy({ seq: 0, positionSamples: 0 }).messages;
+    const before = Uint8Array.from(first as Uint8Array);
+    ring.heard(480);
+    for (let seq = 2; seq < 100; seq += 1) {
+      ring.push(seq, encodeAudioFrame('output', (seq - 1) * 480, new Uint8Array(960).fill(seq)), seq * 480);
+    }
+    expect(Uint8Array.from(first as Uint8Array)).toEqual(before);
+  });
+
   it('H2 ring: what there never was is not known', () => {
     const ring = filled(ITEMS);
     expect(missed(ring, 7, 0)).toEqual({ isComplete: false, seq: 6, messages: [] });
@@ -97,5 +124,49 @@ describe('ReplayRing', () => {
     ring.push(41, 'next');
     expect(missed(ring, 40, 9_600)).toEqual({ isComplete: true, seq: 40, messages: ['next'] });
     expect(missed(ring, 39, 9_600).isComplete).toBe(false);
+  });
+});
+
+describe('what all rings keep together', () => {
+  const message = 'x'.repeat(1_000);
+
+  it('L rings: the one that keeps most makes room, and the others keep what they have', () => {
+    let full = 0;
+    const budget = new ReplayBudget(200_000, () => (full += 1));
+    const limits = { maxBytes: 150_000, maxMessages: 1_000 };
+    const [hoarder, others] = [
+      new ReplayRing(limits, budget),
+      [1, 2, 3, 4].map(() => new ReplayRing(limits, budget)),
+    ];
+    for (let seq = 1; seq <= 60; seq += 1) hoarder.push(seq, message);
+    for (const ring of others) for (let seq = 1; seq <= 20; seq += 1) ring.push(seq, message);
+    expect(full).toBeGreaterThan(0);
+    expect(budget.bytes).toBeLessThanOrEqual(200_000);
+    expect(others.map(({ messages }) => messages)).toEqual([20, 20, 20, 20]);
+    expect(hoarder.messages).toBeLessThan(60);
+    expect(hoarder.missedBy({ seq: 0, positionSamples: 0 }).isComplete).toBe(false);
+    expect(others[0]?.missedBy({ seq: 0, positionSamples: 0 }).isComplete).toBe(true);
+  });
+
+  it('L rings: what is acknowledged, and what is let go of, is given back to the last byte', () => {
+    const budget = new ReplayBudget(1_000_000);
+    const rings = [1, 2, 3].map(() => new ReplayRing(undefined, budget));
+    for (const ring of rings) for (let seq = 1; seq <= 20; seq += 1) ring.push(seq, message);
+    expect(budget.bytes).toBe(rings.reduce((sum, { bytes }) => sum + bytes, 0));
+    rings[0]?.acknowledged(20);
+    rings[1]?.shrinkTo(0);
+    rings[2]?.acknowledged(10);
+    expect(budget).toMatchObject({ bytes: rings[2]?.bytes, rings: 1 });
+    rings[2]?.close();
+    rings[2]?.push(21, message);
+    expect(budget).toMatchObject({ bytes: 0, rings: 0 });
+  });
+
+  it('L rings: one message that is larger than everything is not kept', () => {
+    const budget = new ReplayBudget(100);
+    const ring = new ReplayRing(undefined, budget);
+    ring.push(1, message);
+    expect(budget).toMatchObject({ bytes: 0, rings: 0 });
+    expect(ring.missedBy({ seq: 0, positionSamples: 0 })).toMatchObject({ isComplete: false, messages: [] });
   });
 });

@@ -1,4 +1,7 @@
 import { BYTES_PER_SAMPLE, decodeAudioFrame, encodeAudioFrame } from '../protocol/index.ts';
+import { BlockPool, lastPieceStart } from '../session/block-pool.ts';
+import type { Block } from '../session/block-pool.ts';
+import type { ReplayBudget } from './replay-budget.ts';
 
 /** A message of `holdfast.v1` as it goes over the wire. */
 export type WireMessage = string | Uint8Array;
@@ -36,7 +39,9 @@ export interface Missed {
 
 interface Kept {
   readonly seq: number;
-  readonly message: WireMessage;
+  /** The text of an event, or the block that a frame of audio was copied into. */
+  readonly held: string | Block;
+  readonly start: number;
   /** Of audio: how many samples there are with the end of this frame. */
   readonly endSamples: number | undefined;
   readonly bytes: number;
@@ -48,10 +53,13 @@ const ENTRY_BYTES = 64;
 /**
  * What a client was sent last, in its order, to be sent again when it comes back (clauses H2, L).
  *
- * It knows the last message that it has let go of, and so whether a client has missed more than is left.
+ * Frames of audio are copied: they are small pieces of memory that others are cut from too. It knows the last message that it
+ * has let go of, and so whether a client has missed more than is left.
  */
 export class ReplayRing {
   readonly #limits: ReplayLimits;
+  readonly #budget: ReplayBudget | undefined;
+  readonly #blocks = new BlockPool();
   #kept: Kept[] = [];
   /** Where the oldest message stands. */
   #head = 0;
@@ -60,11 +68,14 @@ export class ReplayRing {
   #sentSamples = 0;
   #goneSeq = 0;
   #goneSamples = 0;
+  #isClosed = false;
 
   constructor(
     limits: ReplayLimits = { maxBytes: DEFAULT_MAX_REPLAY_BYTES, maxMessages: DEFAULT_MAX_REPLAY_MESSAGES },
+    budget?: ReplayBudget,
   ) {
     this.#limits = limits;
+    this.#budget = budget;
   }
 
   /** The last event there was. */
@@ -87,12 +98,15 @@ export class ReplayRing {
   }
 
   push(seq: number, message: WireMessage, endSamples?: number): void {
-    const size = typeof message === 'string' ? message.length * 2 : message.byteLength;
-    const bytes = size + ENTRY_BYTES;
-    this.#kept.push({ seq, message, endSamples, bytes });
-    this.#bytes += bytes;
+    const isText = typeof message === 'string';
+    const bytes = ENTRY_BYTES + (isText ? message.length * 2 : message.byteLength);
+    const held = isText ? message : this.#blocks.keep(message);
+    const start = typeof held === 'string' ? 0 : lastPieceStart(held, message.length);
+    this.#kept.push({ seq, held, start, endSamples, bytes });
     this.#lastSeq = seq;
     this.#sentSamples = endSamples ?? this.#sentSamples;
+    this.#changeBytes(bytes);
+    if (this.#isClosed) this.shrinkTo(0);
     while (this.#bytes > this.#limits.maxBytes || this.messages > this.#limits.maxMessages) this.#drop();
   }
 
@@ -127,6 +141,22 @@ export class ReplayRing {
     return { isComplete, seq: isComplete ? seq : Math.max(seq, this.#goneSeq), messages };
   }
 
+  /** Nobody comes back to it any more: it lets go of everything, and keeps nothing from here on. */
+  close(): void {
+    this.#isClosed = true;
+    this.shrinkTo(0);
+  }
+
+  /** Lets go of the oldest until no more than this is left. */
+  shrinkTo(bytes: number): void {
+    while (this.#bytes > bytes) this.#drop();
+  }
+
+  #changeBytes(by: number): void {
+    this.#bytes += by;
+    this.#budget?.changed(this, by);
+  }
+
   get #oldest(): Kept | undefined {
     return this.#kept[this.#head];
   }
@@ -136,9 +166,11 @@ export class ReplayRing {
     if (oldest === undefined) return;
     if (oldest.endSamples === undefined) this.#goneSeq = oldest.seq;
     else this.#goneSamples = oldest.endSamples;
-    this.#bytes -= oldest.bytes;
+    this.#changeBytes(-oldest.bytes);
+    if (typeof oldest.held !== 'string') this.#blocks.letGo(oldest.held);
     this.#kept[this.#head] = GONE;
     this.#head += 1;
+    if (this.messages === 0) this.#blocks.rest();
     // Moving the tail down once half the array is spent keeps both the work and the memory constant on average.
     if (this.#head * 2 < this.#kept.length) return;
     this.#kept = this.#kept.slice(this.#head);
@@ -147,15 +179,19 @@ export class ReplayRing {
 }
 
 /** Stands where a message stood, so that the array does not hold it. */
-const GONE: Kept = { seq: 0, message: '', endSamples: undefined, bytes: 0 };
+const GONE: Kept = { seq: 0, held: '', start: 0, endSamples: undefined, bytes: 0 };
 
-function eventAfter({ seq, message }: Kept, lastSeq: number): WireMessage | undefined {
-  return seq > lastSeq ? message : undefined;
+function eventAfter({ seq, held }: Kept, lastSeq: number): WireMessage | undefined {
+  return seq > lastSeq && typeof held === 'string' ? held : undefined;
 }
 
 /** The rest of a frame of which the client has the beginning. */
-function audioFrom({ message, endSamples = 0 }: Kept, fromSamples: number): WireMessage | undefined {
-  if (endSamples <= fromSamples || typeof message === 'string') return undefined;
+function audioFrom(
+  { held, start, bytes, endSamples = 0 }: Kept,
+  fromSamples: number,
+): WireMessage | undefined {
+  if (endSamples <= fromSamples || typeof held === 'string') return undefined;
+  const message = held.bytes.slice(start, start + bytes - ENTRY_BYTES);
   const frame = decodeAudioFrame(message);
   if (frame === undefined || frame.positionSamples >= fromSamples) return message;
   const known = fromSamples - frame.positionSamples;

@@ -1,11 +1,13 @@
 import { Hono } from 'hono';
+import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import { serveStatic } from '@hono/node-server/serve-static';
+import { accessRoutes, askerOf, grants, identityOf } from './auth/index.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { BodyTooLargeError } from './errors.ts';
 import { answerError } from './http-errors.ts';
-import { insideOf } from './page-folder.ts';
+import { pageFiles } from './page-folder.ts';
 import { PROMETHEUS_TEXT } from './prometheus.ts';
+import { requestLog } from './request-log.ts';
 import { requestShape } from './request-shape.ts';
 import { runRoutes } from './run-routes.ts';
 import type { ServerContext } from './server-context.ts';
@@ -14,9 +16,10 @@ import { HOLDFAST_VERSION } from './version.ts';
 
 /** Every route but the WebSocket's. */
 export function createRoutes(context: ServerContext): Hono {
-  const { apps, calls, drain, hosts, limits, metrics, owner, refusals } = context;
+  const { access, addresses, apps, calls, drain, hosts, limits, metrics, owner, refusals } = context;
   const app = new Hono();
 
+  app.use(requestLog(owner));
   app.onError((error, c) => answerError(error, c, owner.log));
   app.notFound((c) => c.json({ error: 'Not found', detail: 'Not found', code: 'HOLDFAST_NOT_FOUND' }, 404));
 
@@ -32,6 +35,12 @@ export function createRoutes(context: ServerContext): Hono {
     hosts.check(c.req.header('host'), c.req.header('origin'));
     await next();
   });
+  const tellMetrics = (c: Context): Response =>
+    c.body(metrics.render(calls.size, refusals.samples), 200, { 'content-type': PROMETHEUS_TEXT });
+  if (limits.openMetrics) app.get('/metrics', tellMetrics);
+  // The page is open: what it asks for is not.
+  if (limits.pageDir !== undefined) app.get('*', pageFiles(limits.pageDir));
+
   app.post(
     '*',
     bodyLimit({
@@ -43,6 +52,16 @@ export function createRoutes(context: ServerContext): Hono {
     }),
   );
 
+  // Asks for itself who comes; whom it refuses is noted with all others.
+  app.use('/admin/*', async (c, next) => {
+    await next();
+    access.failures.note(c.error, askerOf(c, addresses));
+  });
+  app.route('/admin', adminRoutes(context));
+
+  // Every route below this line is closed.
+  app.route('/', accessRoutes(access, addresses));
+
   app.get('/version', (c) =>
     c.json({
       version: HOLDFAST_VERSION,
@@ -50,24 +69,23 @@ export function createRoutes(context: ServerContext): Hono {
       language_version: process.versions.node,
     }),
   );
-  app.get('/metrics', (c) =>
-    c.body(metrics.render(calls.size, refusals.samples), 200, { 'content-type': PROMETHEUS_TEXT }),
-  );
+  app.get('/metrics', tellMetrics);
   app.get('/list-apps', (c) => {
-    if (c.req.query('detailed') !== 'true') return c.json(apps.names);
+    const identity = identityOf(c);
+    const isTheirs = (name: string): boolean => identity === undefined || grants(identity.apps, name);
+    if (c.req.query('detailed') !== 'true') return c.json(apps.names.filter(isTheirs));
     return c.json({
-      apps: apps.agents.map(({ name, agent }) => ({
-        name,
-        rootAgentName: agent.name,
-        description: agent.description,
-        language: 'javascript',
-      })),
+      apps: apps.agents
+        .filter(({ name }) => isTheirs(name))
+        .map(({ name, agent }) => ({
+          name,
+          rootAgentName: agent.name,
+          description: agent.description,
+          language: 'javascript',
+        })),
     });
   });
-  app.route('/admin', adminRoutes(context));
   app.route('/', sessionRoutes(context));
   app.route('/', runRoutes(context));
-  if (limits.pageDir !== undefined)
-    app.get('*', insideOf(limits.pageDir), serveStatic({ root: limits.pageDir }));
   return app;
 }

@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import type { Context } from 'hono';
 import { readContent } from '../protocol/index.ts';
 import type { Content } from '../protocol/index.ts';
+import { askerOf, identityOf } from './auth/index.ts';
 import { BadRequestError, SessionNotFoundError } from './errors.ts';
 import { httpFailureOf } from './http-errors.ts';
 import { addressOf, booleanField, jsonBody, objectField } from './request-input.ts';
@@ -59,6 +60,12 @@ async function beginTurn(
   admission.anybody();
   const body = await jsonBody(c);
   const key = keyOfRun(body);
+  const { appName, userId, id: sessionId } = key;
+  await context.access.permit(askerOf(c, context.addresses), identityOf(c), kind, {
+    appName,
+    userId,
+    sessionId,
+  });
   const visitor = { userId: key.userId, address: addressOf(context, c) };
   const served = context.serve(key.appName);
   const message = messageOf(body);

@@ -3,12 +3,14 @@ import type { ReconnectOptions, SessionStore } from '../session/index.ts';
 import type { Admission } from './admission.ts';
 import type { AdminAccess } from './admin-access.ts';
 import type { AppRegistry, ServedAgent } from './app-registry.ts';
+import type { Access } from './auth/index.ts';
 import type { Calls } from './calls.ts';
 import type { ClientAddresses } from './client-address.ts';
 import type { Drain } from './drain.ts';
 import type { HostCheck } from './host-check.ts';
 import type { ServerMetrics } from './metrics.ts';
 import type { Refusals } from './refusals.ts';
+import type { ReplayBudget } from './replay-budget.ts';
 import type { ServerLimits } from './server-options.ts';
 import type { SessionEndHook } from './session-end-hook.ts';
 import type { SessionHook } from './session-hook.ts';
@@ -23,6 +25,8 @@ export interface ServerContext {
   readonly calls: Calls;
   readonly drain: Drain;
   readonly hosts: HostCheck;
+  /** Who may speak to this server. */
+  readonly access: Access;
   /** Who may administer it. */
   readonly admin: AdminAccess;
   readonly metrics: ServerMetrics;
@@ -40,6 +44,8 @@ export interface ServerContext {
   /** Who may begin something new. */
   readonly admission: Admission;
   readonly refusals: Refusals;
+  /** What is kept for all clients that may come back. */
+  readonly replayBudget: ReplayBudget;
   /** Where clients are, through the proxies that are believed. */
   readonly addresses: ClientAddresses;
 }

@@ -12,6 +12,7 @@ import {
   MIN_ADMIN_TOKEN_CHARACTERS,
 } from './admin-access.ts';
 import type { AppRegistry } from './app-registry.ts';
+import type { Authenticator, AuthorizeHook } from './auth/index.ts';
 import { limitSettings } from './limit-options.ts';
 import type { LimitOptions } from './limit-options.ts';
 import { DEFAULT_MAX_REPLAY_BYTES, DEFAULT_MAX_REPLAY_MESSAGES } from './replay-ring.ts';
@@ -71,6 +72,9 @@ export const DEFAULT_JOB_CLOSE_TIMEOUT_MS = 20_000;
 
 /** What comes after a call is a summary by a language model and a write to somebody's database: seconds, each with a retry. */
 export const DEFAULT_SESSION_END_TIMEOUT_MS = 30_000;
+
+/** How much a server has to do is told to who may know it; a scraper can bring a token. */
+export const DEFAULT_OPEN_METRICS = false;
 
 /** What `createServer` is given. Every number is validated; every duration is in milliseconds. */
 export interface ServerOptions extends LimitOptions {
@@ -154,6 +158,15 @@ export interface ServerOptions extends LimitOptions {
   readonly adminToken?: string;
   /** Host names a request may ask for, besides loopback ones. Given, every other one is refused, wherever we listen. */
   readonly allowedHosts?: readonly string[];
+  /**
+   * How it is known who asks: `bearerTokens([…])`, `jwt({…})`, or several. Given, every route but the probes and the page
+   * is closed to who brings no token. Without it everybody is let in, and only loopback is listened on.
+   */
+  readonly auth?: Authenticator | readonly Authenticator[];
+  /** A word of your own on who may do what. What it throws denies. */
+  readonly authorize?: AuthorizeHook;
+  /** Whether `/metrics` is answered to who brings no token. Default `DEFAULT_OPEN_METRICS`. */
+  readonly openMetrics?: boolean;
   readonly clock?: Clock;
   readonly random?: Random;
   readonly log?: Logger;
@@ -199,6 +212,7 @@ const settingsSchema = z.object({
   pageDir: z.string().min(1).optional(),
   adminToken: adminToken.optional(),
   allowedHosts: z.array(z.string().min(1)).default([]),
+  openMetrics: z.boolean().default(DEFAULT_OPEN_METRICS),
 });
 
 /** The end of a call is given up when every bound in it has passed, and not before. */
@@ -216,6 +230,8 @@ const KNOWN_OPTIONS: ReadonlySet<string> = new Set([
   'onSessionEnd',
   'reconnect',
   'onLiveSession',
+  'auth',
+  'authorize',
   'clock',
   'random',
   'log',

@@ -2,12 +2,17 @@ import type { IncomingMessage } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
+import { isThenable } from '../kernel/index.ts';
 import { HOLDFAST_SUBPROTOCOL } from '../protocol/index.ts';
 import type { SessionKey } from '../session/index.ts';
+import { askerOfUpgrade } from './auth/index.ts';
+import type { Asker, Identity } from './auth/index.ts';
 import { BadRequestError, LimitReachedError, UnavailableError } from './errors.ts';
 import { httpFailureOf } from './http-errors.ts';
+import type { HttpFailure } from './http-errors.ts';
 import { sessionKey } from './calls.ts';
 import { LiveCall } from './live-call.ts';
+import type { LiveCallOptions } from './live-call.ts';
 import type { ClientWire } from './client-wire.ts';
 import { parseLiveQuery } from './live-query.ts';
 import { checkRequestShape } from './request-shape.ts';
@@ -21,6 +26,9 @@ export const RUN_LIVE_PATH = '/run_live';
  */
 const OVERSIZE_FACTOR = 2;
 
+/** What a client that was let in asks for. */
+type AskedCall = Pick<LiveCallOptions, 'wire' | 'key' | 'runConfig' | 'identity' | 'address'>;
+
 /** Turns upgrades of `/run_live` into live calls. */
 export class LiveUpgrades {
   readonly #context: ServerContext;
@@ -31,6 +39,8 @@ export class LiveUpgrades {
     this.#sockets = new WebSocketServer({
       noServer: true,
       clientTracking: false,
+      // Pings are answered as far as the client reads the answers.
+      autoPong: false,
       // Audio does not compress, and a compressor costs each session 290 kB and half as much CPU again.
       perMessageDeflate: false,
       maxPayload: context.limits.maxMessageBytes * OVERSIZE_FACTOR,
@@ -47,11 +57,44 @@ export class LiveUpgrades {
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { log } = this.#context.owner;
     socket.on('error', (error) => log.debug('upgrade socket error', { error: error.message }));
+    let asked: AskedCall | Promise<AskedCall>;
+    try {
+      asked = this.#vet(request);
+    } catch (error) {
+      this.#refuse(socket, error);
+      return;
+    }
+    if (isThenable(asked)) void this.#whenVetted(asked, request, socket, head);
+    else this.#accept(asked, request, socket, head);
+  }
+
+  /** Who asks is looked at: the socket belongs to the server meanwhile, and is destroyed when that closes. */
+  async #whenVetted(
+    vetting: Promise<AskedCall>,
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+  ): Promise<void> {
+    const { owner } = this.#context;
+    // Also where the server has closed by now, and nobody waits for it.
+    vetting.catch(() => undefined);
+    try {
+      owner.own('upgrade that is looked at', socket, { stop: (held) => void held.destroy() });
+      const asked = await vetting;
+      owner.release(socket);
+      if (!socket.destroyed) this.#accept(asked, request, socket, head);
+    } catch (error) {
+      owner.release(socket);
+      this.#refuse(socket, error);
+    }
+  }
+
+  #accept(asked: AskedCall, request: IncomingMessage, socket: Duplex, head: Buffer): void {
     let call: LiveCall;
     try {
-      call = this.#admit(request);
+      call = this.#admit(asked);
     } catch (error) {
-      refuseUpgrade(socket, error);
+      this.#refuse(socket, error);
       return;
     }
     // Counted from here on: a drain that begins during the handshake waits for it (clause D5).
@@ -64,24 +107,54 @@ export class LiveUpgrades {
     });
   }
 
-  /** @throws what the upgrade is refused for. */
-  #admit(request: IncomingMessage): LiveCall {
-    const context = this.#context;
-    const { admission, addresses, hosts } = context;
+  #refuse(socket: Duplex, error: unknown): void {
+    const { status, body } = refuseUpgrade(socket, error);
+    this.#context.owner.log.debug('upgrade refused', { status, code: body.code });
+  }
+
+  /** What an upgrade asks for, and who does: with what that one may. @throws what the upgrade is refused for. */
+  #vet(request: IncomingMessage): AskedCall | Promise<AskedCall> {
+    const { hosts, access, admission, addresses } = this.#context;
     const { host, origin } = request.headers;
     hosts.check(host, origin);
     checkRequestShape(request.url ?? '', request.rawHeaders.length / 2);
-    const address = addresses.of(request.socket.remoteAddress, request.headers['x-forwarded-for']);
-    admission.upgrade(address);
-    const offered = request.headers['sec-websocket-protocol'];
-    const wire = wireOf(offered);
-    const { key, runConfig } = parseLiveQuery(new URL(request.url ?? '', 'http://localhost').searchParams);
+    const asker = askerOfUpgrade(request, addresses);
+    // Before a token is looked at: who tries one after the other is slowed down.
+    admission.upgrade(asker.address);
+    // Who is not known is told nothing of what it has asked for.
+    const identity = access.identify(asker);
+    return isThenable(identity)
+      ? identity.then((who) => this.#read(request, asker, who))
+      : this.#read(request, asker, identity);
+  }
+
+  #read(
+    request: IncomingMessage,
+    asker: Asker,
+    identity: Identity | undefined,
+  ): AskedCall | Promise<AskedCall> {
+    const wire = wireOf(request.headers['sec-websocket-protocol']);
+    const { key, runConfig } = parseLiveQuery(asker.query);
+    const { appName, userId, id: sessionId } = key;
+    const asked = { wire, key, runConfig, identity, address: asker.address };
+    const permission = this.#context.access.permit(asker, identity, 'run_live', {
+      appName,
+      userId,
+      sessionId,
+    });
+    return isThenable(permission) ? permission.then(() => asked) : asked;
+  }
+
+  /** @throws UnavailableError, LimitReachedError when it is not taken now. */
+  #admit(asked: AskedCall): LiveCall {
+    const context = this.#context;
+    const { admission } = context;
+    const { wire, key, address } = asked;
     const visitor = { userId: key.userId, address };
     // A server that takes nothing new has not done with what it has: who may have lost its connection to that is heard.
     const refusal = refusalOf(() => admission.liveSession(visitor));
     if (refusal !== undefined && !(wire === HOLDFAST_SUBPROTOCOL && isResumable(context, key))) throw refusal;
-    const mayOnlyResume = refusal !== undefined;
-    const call = new LiveCall({ context, wire, key, runConfig, mayOnlyResume, address });
+    const call = new LiveCall({ context, ...asked, mayOnlyResume: refusal !== undefined });
     admission.hold(call, visitor);
     return call;
   }
@@ -119,8 +192,9 @@ function pathOf(url: string | undefined): string {
 }
 
 /** Answers an upgrade with an HTTP error and ends the connection. */
-export function refuseUpgrade(socket: Duplex, error: unknown): void {
-  const { status, headers, body } = httpFailureOf(error);
+export function refuseUpgrade(socket: Duplex, error: unknown): HttpFailure {
+  const failure = httpFailureOf(error);
+  const { status, headers, body } = failure;
   const text = JSON.stringify(body);
   const fields = {
     ...headers,
@@ -132,4 +206,5 @@ export function refuseUpgrade(socket: Duplex, error: unknown): void {
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${text}`, () =>
     socket.destroy(),
   );
+  return failure;
 }

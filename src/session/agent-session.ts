@@ -6,6 +6,7 @@ import {
   describeError,
   systemClock,
   systemRandom,
+  withFields,
   withWrittenFrames,
 } from '../kernel/index.ts';
 import type { ChildOptions, Clock, CloseReport, ClosingStep, Listener } from '../kernel/index.ts';
@@ -47,13 +48,16 @@ import { Output } from './session-output.ts';
 import type { SessionOutput } from './session-output.ts';
 import type { SpeechHandle } from './speech-handle.ts';
 import type { GenerateReplyOptions, SayOptions } from './speech-requests.ts';
-import { DEFAULT_CONNECT_TIMEOUT_MS, SupervisedLeg } from './supervised-leg.ts';
+import { DEFAULT_CONNECT_TIMEOUT_MS, SupervisedLeg, legFields } from './supervised-leg.ts';
 import type { Recovered } from './supervised-leg.ts';
 import { newSession } from './session-store.ts';
 import type { StoredSession } from './session-store.ts';
 import { ToolExchange } from './tool-exchange.ts';
 import type { UserData } from './tool.ts';
 import { Toolsets } from './toolsets.ts';
+
+/** What the leg to the model is called. */
+const MODEL_LEG = 'model leg';
 
 export type AgentSessionState = 'new' | 'connecting' | 'live' | 'draining' | 'closing' | 'closed';
 
@@ -135,7 +139,7 @@ export class AgentSession implements AsyncDisposable {
     });
 
     const name = `session ${this.session.id}`;
-    const lifetime = lifetimeOf(options, name, clock);
+    const lifetime = lifetimeOf(options, name, this.session, clock);
     this.#lifetime = lifetime;
     this.#path = lifetime.path;
     lifetime.own('request queue', this.queue, {
@@ -165,7 +169,8 @@ export class AgentSession implements AsyncDisposable {
     this.#conversation = new Conversation(session.history, tell, playout);
     const output = new Output({ owner: lifetime, conversation: this.#conversation, playout, emit });
     this.output = output;
-    this.#story = new ConnectionStory({ clock: lifetime.clock, log: lifetime.log, owner: this.#path, emit });
+    const legLog = withFields(lifetime.log, legFields(MODEL_LEG));
+    this.#story = new ConnectionStory({ clock: lifetime.clock, log: legLog, owner: this.#path, emit });
     this.#story.handleUpdated(session.resumption?.handle);
     const resumption = new Resumption(model, session.resumption, session.history.length, (stored) => {
       session.resumption = stored;
@@ -199,7 +204,7 @@ export class AgentSession implements AsyncDisposable {
       changed: () => this.#journal?.changed(),
     });
     this.#leg = new SupervisedLeg({
-      name: 'model leg',
+      name: MODEL_LEG,
       port: model,
       owner: lifetime,
       connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
@@ -612,9 +617,14 @@ async function setUp(
 function lifetimeOf(
   { owner, log, closeTimeoutMs }: AgentSessionOptions,
   name: string,
+  { id, appName }: StoredSession,
   clock: Clock,
 ): Lifetime {
-  const common = { closeTimeoutMs: closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS, logLevel: 'info' } as const;
+  const common = {
+    closeTimeoutMs: closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS,
+    logLevel: 'info',
+    logFields: { session: id, app: appName },
+  } as const;
   if (owner !== undefined) return owner.child(name, { ...common, drain: (child) => child.closed });
   return Lifetime.root({ name, clock, ...(log === undefined ? {} : { log }), ...common });
 }

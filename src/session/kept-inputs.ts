@@ -1,5 +1,7 @@
 import { AudioChunk } from '../protocol/index.ts';
 import type { LiveRequest } from '../protocol/index.ts';
+import { BlockPool, lastPieceStart } from './block-pool.ts';
+import type { Block } from './block-pool.ts';
 
 /** What of a client's requests is handed to a model. */
 export type ClientInput = Exclude<LiveRequest, { readonly type: 'close' }>;
@@ -9,9 +11,6 @@ const PICTURE_MS = 1_000;
 
 /** Quieter than this (−42 dB below full scale) is a room and not a voice. */
 export const AUDIBLE_SAMPLE = 256;
-
-/** Half a second of the usual 16 kHz: what a caller who says nothing holds fits in one of them. */
-const BLOCK_BYTES = 16_384;
 
 /** A power of two, as all capacities are: the places of a ring are then a mask. */
 const FIRST_CAPACITY = 16;
@@ -25,13 +24,6 @@ const [SENT_AS, FLAGS, START, BYTES, RATE_HZ, NARROW_COLUMNS] = [0, 1, 2, 3, 4, 
 
 // What FLAGS holds. Whether audio can be heard is looked at once, when it is first asked for.
 const [AUDIO, IMAGE, SENT, PACKED, LISTENED, AUDIBLE] = [1, 2, 4, 8, 16, 32];
-
-/** Samples of audio, one piece after the other. It is used again when none of its pieces is kept any more. */
-interface Block {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  used: number;
-  pieces: number;
-}
 
 /**
  * Inputs in order, in as few objects as can be: a caller who talks without an answer leaves fifty a second, of hundreds of
@@ -49,8 +41,7 @@ export class KeptInputs {
   #wide = new Float64Array(0);
   #narrow = new Int32Array(0);
   #held: (ClientInput | Block | undefined)[] = [];
-  #block: Block | undefined;
-  #spare: Block | undefined;
+  readonly #blocks = new BlockPool();
 
   get length(): number {
     return this.#length;
@@ -130,16 +121,12 @@ export class KeptInputs {
     const held = this.#held[place];
     if (held === undefined || 'bytes' in held || held.type !== 'audio') return;
     const { pcm, rateHz } = held.audio;
-    const block = this.#blockFor(pcm.length);
+    const block = this.#blocks.keep(pcm);
     const row = place * NARROW_COLUMNS;
-    this.#narrow[row + START] = block.used;
+    this.#narrow[row + START] = lastPieceStart(block, pcm.length);
     this.#narrow[row + BYTES] = pcm.length;
     this.#narrow[row + RATE_HZ] = rateHz;
     this.#narrow[row + FLAGS] = (this.#narrow[row + FLAGS] ?? 0) | PACKED;
-    block.bytes.set(pcm, block.used);
-    // On an even address, as samples have to be.
-    block.used += pcm.length + (pcm.length & 1);
-    block.pieces += 1;
     this.#held[place] = block;
   }
 
@@ -155,7 +142,7 @@ export class KeptInputs {
       this.#held[this.#place(this.#length - 1)] = undefined;
     }
     this.#length -= 1;
-    if (this.#length === 0) this.#spare = undefined;
+    if (this.#length === 0) this.#blocks.rest();
     // After half a minute without an answer a session must not hold the room for it to its end.
     const capacity = this.#mask + 1;
     if (capacity > SHRINKS_ABOVE && this.#length * 8 <= capacity) this.#resize(capacity / 4);
@@ -168,8 +155,7 @@ export class KeptInputs {
     this.#wide = new Float64Array(0);
     this.#narrow = new Int32Array(0);
     this.#held = [];
-    this.#block = undefined;
-    this.#spare = undefined;
+    this.#blocks.clear();
   }
 
   #place(index: number): number {
@@ -196,24 +182,10 @@ export class KeptInputs {
     return isVoice;
   }
 
-  #blockFor(bytes: number): Block {
-    const block = this.#block;
-    if (block !== undefined && block.used + bytes <= block.bytes.length) return block;
-    if (bytes > BLOCK_BYTES) return { bytes: new Uint8Array(bytes), used: 0, pieces: 0 };
-    const next = this.#spare ?? { bytes: new Uint8Array(BLOCK_BYTES), used: 0, pieces: 0 };
-    this.#spare = undefined;
-    this.#block = next;
-    return next;
-  }
-
   #letGo(place: number): void {
     const held = this.#held[place];
     this.#held[place] = undefined;
-    if (held === undefined || !('bytes' in held)) return;
-    held.pieces -= 1;
-    if (held.pieces > 0 || held.bytes.length !== BLOCK_BYTES) return;
-    held.used = 0;
-    if (held !== this.#block) this.#spare = held;
+    if (held !== undefined && 'bytes' in held) this.#blocks.letGo(held);
   }
 
   #move(from: number, to: number): void {

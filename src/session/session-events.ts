@@ -1,4 +1,4 @@
-import { Emitter, HoldfastError, describeError } from '../kernel/index.ts';
+import { Emitter, HoldfastError, describeError, redactText } from '../kernel/index.ts';
 import type { Clock, Listener, ListenerErrorHandler, Logger } from '../kernel/index.ts';
 import type { LiveEvent, LiveEventBody, LiveRequest } from '../protocol/index.ts';
 import type { SessionCloseReport } from './session-end.ts';
@@ -89,7 +89,7 @@ export class SessionEvents {
       const { type, audio, positionSamples } = body;
       this.#emitter.emit('event', { type, audio, positionSamples, seq, atMs, author, turn });
     } else {
-      this.#emitter.emit('event', { ...body, seq, atMs, author, turn });
+      this.#emitter.emit('event', { ...withoutSecrets(body), seq, atMs, author, turn });
     }
   }
 
@@ -135,6 +135,13 @@ export class SessionEvents {
     this.#emitter.emit('close', report);
     this.#emitter.clear();
   }
+}
+
+/** Texts of a provider, or of what failed, go to clients: they may quote a key or a handle. */
+function withoutSecrets(body: LiveEventBody): LiveEventBody {
+  if (body.type === 'warning') return { ...body, message: redactText(body.message) };
+  if (body.type === 'connection' && 'reason' in body) return { ...body, reason: redactText(body.reason) };
+  return body;
 }
 
 /** A function of its own, so that a listener whose promise never settles holds a logger and no session (clause C6). */

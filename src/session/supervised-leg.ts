@@ -1,5 +1,5 @@
 import { ClosedError, describeError } from '../kernel/index.ts';
-import type { Lifetime, Random } from '../kernel/index.ts';
+import type { Lifetime, LogFields, Random } from '../kernel/index.ts';
 import type { ConnectionCause, ConnectionEventBody } from '../protocol/index.ts';
 import { isRecoverable, lostError } from './connection-end.ts';
 import { ConnectTimeoutError, HandleRejectedError } from './errors.ts';
@@ -106,6 +106,11 @@ export interface SupervisedLegOptions<
   failed(error: Error): void;
 }
 
+/** What the lines of a leg carry: `model` of `model leg`. */
+export function legFields(name: string): LogFields {
+  return { leg: name.replace(/ leg$/, '') };
+}
+
 /**
  * The connection to one provider, a live session's to its model say, over however many sockets: every dial is made here.
  *
@@ -132,7 +137,7 @@ export class SupervisedLeg<
 
   constructor(options: SupervisedLegOptions<Setup, Input, Output, Connection>) {
     this.#options = options;
-    this.#leg = options.owner.child(options.name);
+    this.#leg = options.owner.child(options.name, { logFields: legFields(options.name) });
     const { port, policy, random, resumption } = options;
     this.#swapMoment = new SwapMoment({
       clock: this.#leg.clock,

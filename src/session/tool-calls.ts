@@ -113,7 +113,11 @@ export class ToolCalls {
       this.#tell({ response, answer: true, activity });
       return;
     }
-    const scope = this.#owner.child(`tool ${call.name}`, { phase: 'settle', drain: (child) => child.closed });
+    const scope = this.#owner.child(`tool ${call.name}`, {
+      phase: 'settle',
+      drain: (child) => child.closed,
+      logFields: { tool: call.name },
+    });
     const running = { call, scope, tool, activity, timeout: undefined, timeoutAtMs: 0, isUnwanted: false };
     this.#running.set(call.id, running);
     this.#arm(running, tool.timeoutMs);

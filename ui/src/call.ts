@@ -134,6 +134,11 @@ export class Call {
     });
     client.on('event', (event) => this.#hear(event));
     client.on('audio', (audio) => this.#play(audio));
+    client.on('audioDropped', (dropped) => {
+      this.#playback?.skip(dropped);
+      const rateHz = client.hello?.output.rateHz ?? USUAL_OUTPUT_RATE_HZ;
+      this.#tell({ type: 'audioDropped', atMs: this.#now(), durationMs: (dropped.samples * 1_000) / rateHz });
+    });
     client.on('goAway', (goAway) => this.#tell({ type: 'goAway', atMs: this.#now(), goAway }));
     client.on('error', (fault) => this.#tell({ type: 'refused', atMs: this.#now(), fault }));
     client.on('state', (state) => {

@@ -41,6 +41,10 @@ export function reduceLog(log: EventLog, action: PageAction): EventLog {
       return add(log, action.atMs, 'connection', describeAbsence(action));
     case 'serverBack':
       return add(log, action.atMs, 'connection', describeReturn(action.back), !action.back.recovered);
+    case 'audioDropped': {
+      const text = `${seconds(action.durationMs)} of the voice: the network does not keep up`;
+      return add(log, action.atMs, 'audioDropped', text, true);
+    }
     case 'refused':
       return add(log, action.atMs, 'error', `${action.fault.code}: ${action.fault.message}`, true);
     case 'callEnded': {

@@ -39,6 +39,8 @@ export type CallAction =
     }
   | { readonly type: 'serverBack'; readonly atMs: number; readonly back: ClientReturn }
   | { readonly type: 'goAway'; readonly atMs: number; readonly goAway: ServerGoAway }
+  /** Audio will not come, because this page did not read in time what came before it. */
+  | { readonly type: 'audioDropped'; readonly atMs: number; readonly durationMs: number }
   | { readonly type: 'refused'; readonly atMs: number; readonly fault: WireFault }
   | { readonly type: 'refusalRead' }
   | { readonly type: 'callEnding' }

@@ -1,8 +1,10 @@
 import { request as httpRequest } from 'node:http';
-import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import type { Lifetime } from '../../kernel/index.ts';
+import { CLIENT_ADDRESS_HEADER } from '../../server/peer-listener.ts';
 import { socketPathOf } from './place.ts';
 import type { WorkerPlace } from './place.ts';
+import { headersForPeer } from './raw-request.ts';
 
 /** How long a fellow may take for a question about itself: it is answered from memory. */
 const ASK_TIMEOUT_MS = 2_000;
@@ -75,13 +77,11 @@ export class Fellows {
   }
 }
 
-/** What of the headers of a request matters to a question about the whole: who asks, and for which name. */
-export function headersOf({ host, origin, authorization }: IncomingHttpHeaders): OutgoingHttpHeaders {
-  return {
-    ...(host === undefined ? {} : { host }),
-    ...(origin === undefined ? {} : { origin }),
-    ...(authorization === undefined ? {} : { authorization }),
-  };
+/** What of the headers of a request matters to a question about the whole: who asks, from where, and for which name. */
+const WHO_ASKS = new Set(['host', 'origin', 'authorization', 'x-forwarded-for', CLIENT_ADDRESS_HEADER]);
+
+export function headersOf(request: IncomingMessage): OutgoingHttpHeaders {
+  return Object.fromEntries(headersForPeer(request).filter(([name]) => WHO_ASKS.has(name.toLowerCase())));
 }
 
 /** A body as text. @throws when it is too long, or ends in the middle. */

@@ -43,7 +43,7 @@ export class FollowedDrain {
       const inner = fellows.request(slot, {
         method: 'GET',
         path: '/admin/drain?follow=true',
-        headers: headersOf(this.#request.headers),
+        headers: headersOf(this.#request),
       });
       scope.own('followed drain', inner, { abort: (held) => void held.destroy() });
       this.#response.on('close', () => inner.destroy());

@@ -78,7 +78,7 @@ export class WholeAnswers {
     const answers = await fellows.askAll({
       method: 'GET',
       path: '/ready',
-      headers: headersOf(request.headers),
+      headers: headersOf(request),
     });
     const ready = answers.filter((answer) => answer?.status === 200).length;
     const workers = { workers: fellows.place.count, ready };
@@ -91,7 +91,7 @@ export class WholeAnswers {
     const answers = await fellows.askAll({
       method: 'GET',
       path: '/metrics',
-      headers: headersOf(request.headers),
+      headers: headersOf(request),
     });
     if (passOnRefusal(answers, response)) return;
     const up = answers.map((answer, slot) => ({
@@ -129,7 +129,7 @@ export class WholeAnswers {
   async #verb(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { fellows, supervisor } = this.#options;
     const { slot } = fellows.place;
-    const headers = { ...headersOf(request.headers), 'content-type': 'application/json' };
+    const headers = { ...headersOf(request), 'content-type': 'application/json' };
     const before = await this.#askAll(request, '/admin/drain');
     if (passOnRefusal(before, response)) return;
     const body = await readBody(request);
@@ -172,7 +172,7 @@ export class WholeAnswers {
   }
 
   #askAll(request: IncomingMessage, path: string): Promise<(Answer | undefined)[]> {
-    return this.#options.fellows.askAll({ method: 'GET', path, headers: headersOf(request.headers) });
+    return this.#options.fellows.askAll({ method: 'GET', path, headers: headersOf(request) });
   }
 }
 

@@ -22,6 +22,7 @@ export interface WorkerParts {
   readonly opened: OpenedStore;
   readonly log: Logger;
   readonly host: string;
+  readonly allowUnauthenticated: boolean;
 }
 
 /**
@@ -61,7 +62,7 @@ class Worker {
   }
 
   async run(): Promise<void> {
-    const { server, opened, host } = this.#parts;
+    const { server, opened, host, allowUnauthenticated } = this.#parts;
     const link = this.#link;
     // One press of Ctrl-C reaches us as well as the supervisor, whose word then changes nothing.
     listenToSignals(new SignalLadder(server, { clock: systemClock, tell: () => undefined }));
@@ -85,7 +86,7 @@ class Worker {
       supervisor: link,
       hold: () => this.#hold(),
     });
-    const { url } = await server.listen(port, host, { reusePort: true, router });
+    const { url } = await server.listen(port, host, { reusePort: true, router, allowUnauthenticated });
     await link.tell({ tag: 'listening', url, store: opened.place });
     this.#tellCalls();
     await server.closed;

@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '../../kernel/index.ts';
+import { InvalidOptionError, registerSecret } from '../../kernel/index.ts';
 import { EPHEMERAL_TOKEN_PREFIX } from './credentials.ts';
 import type { GeminiCredentials } from './credentials.ts';
 
@@ -28,6 +28,7 @@ const MULTI_REGIONS: readonly string[] = ['us', 'eu'];
 
 /** @throws InvalidOptionError where the credentials do not fit the platform. */
 export function endpointFor(options: EndpointOptions, credentials: GeminiCredentials): Endpoint {
+  registerSecret('apiKey' in credentials ? credentials.apiKey : credentials.accessToken);
   return options.vertex === undefined
     ? geminiEndpoint(options, credentials)
     : vertexEndpoint(options, options.vertex, credentials);

@@ -1,4 +1,4 @@
-import { HoldfastError, InvalidOptionError } from '../../kernel/index.ts';
+import { HoldfastError, InvalidOptionError, registerSecret } from '../../kernel/index.ts';
 import type { Lifetime } from '../../kernel/index.ts';
 import { BYTES_PER_SAMPLE } from '../../protocol/index.ts';
 import { AuthenticationError, ConnectionLostError } from '../../session/errors.ts';
@@ -138,7 +138,10 @@ class OpenAiTts implements TextToSpeech {
         { provider, cause: error },
       );
     }
-    if (typeof key === 'string' && key.trim() !== '') return key.trim();
+    if (typeof key === 'string' && key.trim() !== '') {
+      registerSecret(key);
+      return key.trim();
+    }
     throw new AuthenticationError(
       'There is no key for the speech service. Set OPENAI_API_KEY, or give apiKey.',
       {

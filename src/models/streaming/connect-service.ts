@@ -1,4 +1,4 @@
-import { ClosedError, DialError, HoldfastError } from '../../kernel/index.ts';
+import { ClosedError, DialError, HoldfastError, registerSecret } from '../../kernel/index.ts';
 import type { Lifetime, MessageSocket, Transport } from '../../kernel/index.ts';
 import { AuthenticationError, ConnectionLostError } from '../../session/index.ts';
 import type { StreamConnection, StreamSink } from '../../session/index.ts';
@@ -33,6 +33,7 @@ export async function connectService<Setup, Input extends { readonly type: strin
   scope.throwIfClosing();
   const { id, service } = port;
   const secret = await untilClosed(scope, () => secretOf(port));
+  registerSecret(secret);
   const redact = (text: string): string => text.replaceAll(secret, '…');
   const wire = service.wire(setup, scope);
   const connection = new ServiceConnection<Input, Output>({ id, service, wire, sink, scope, redact });

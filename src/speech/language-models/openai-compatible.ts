@@ -1,5 +1,5 @@
 import type { createOpenAICompatible } from '@ai-sdk/openai-compatible';
-import { HoldfastError, InvalidOptionError, describeError } from '../../kernel/index.ts';
+import { HoldfastError, InvalidOptionError, describeError, registerSecret } from '../../kernel/index.ts';
 import { AuthenticationError, ConnectionLostError } from '../../session/errors.ts';
 import type { LanguageModel } from '../language-model.ts';
 import { discreetLanguageModel } from './ai-language-model.ts';
@@ -107,6 +107,7 @@ async function obtainKey(
   const given =
     typeof apiKey === 'function' ? await askForKey(apiKey, id) : (apiKey ?? environmentKey(baseUrl));
   const key = nonEmpty(given);
+  registerSecret(key);
   if (key === undefined && isSameServer(baseUrl, OPENAI_BASE_URL)) {
     throw new AuthenticationError('There is no key for OpenAI. Set OPENAI_API_KEY, or give apiKey.', {
       provider: id,
