@@ -121,6 +121,11 @@ export function listenError(error: unknown, host: string, port: number): ListenE
           cause: error,
         },
       );
+    case 'ENOTSUP':
+      return new ListenError(
+        'Several processes cannot share a port on this system. Serve with --workers 1, or start several servers behind a balancer.',
+        { cause: error },
+      );
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
       return new ListenError(`'${host}' is no address of this machine. Choose another with --host.`, {

@@ -62,57 +62,53 @@ function beyondEcho(): Promise<void> {
 }
 
 describe.concurrent('several workers', () => {
-  it(
-    'L hold each session in one of them, whoever asks for it and however',
-    { timeout: BOUND_MS },
-    async () => {
-      await using rig = await WorkersRig.start();
-      const ids = await Promise.all([
-        rig.session(0, 'a'),
-        rig.session(1, 'a'),
-        rig.session(0, 'b'),
-        rig.session(1, 'b'),
-      ]);
-      const clients = await Promise.all(ids.map((id) => rig.stayOn(id)));
-      const places = async (): Promise<unknown> =>
-        Object.fromEntries((await rig.calls()).map(({ id, worker }) => [id, worker]));
-      const expected = Object.fromEntries(ids.map((id, index) => [id, index % 2]));
+  it('hold each session in one of them, whoever asks for it and however', { timeout: BOUND_MS }, async () => {
+    await using rig = await WorkersRig.start();
+    const ids = await Promise.all([
+      rig.session(0, 'a'),
+      rig.session(1, 'a'),
+      rig.session(0, 'b'),
+      rig.session(1, 'b'),
+    ]);
+    const clients = await Promise.all(ids.map((id) => rig.stayOn(id)));
+    const places = async (): Promise<unknown> =>
+      Object.fromEntries((await rig.calls()).map(({ id, worker }) => [id, worker]));
+    const expected = Object.fromEntries(ids.map((id, index) => [id, index % 2]));
+    expect(await places()).toEqual(expected);
+    expect(await rig.metric('holdfast_live_sessions')).toBe(4);
+
+    // Said from elsewhere, over connections that any worker may accept: it is said in the live session there is.
+    await Promise.all(ids.flatMap((id) => [1, 2, 3].map((time) => rig.run(id, `from elsewhere ${time}`))));
+    for (const client of clients) {
+      const heard = client.texts.filter((text) => text.includes('from elsewhere'));
+      expect(heard.length).toBeGreaterThanOrEqual(3);
+    }
+    expect(await places()).toEqual(expected);
+
+    // A second client takes the place of the first, again and again: there is one live session all the time.
+    let last = clients;
+    for (let time = 0; time < 3; time += 1) {
+      const next = await Promise.all(ids.map((id) => rig.stayOn(id)));
+      expect(await Promise.all(last.map(({ closed }) => closed))).toMatchObject(
+        ids.map(() => ({ code: 4001 })),
+      );
       expect(await places()).toEqual(expected);
-      expect(await rig.metric('holdfast_live_sessions')).toBe(4);
+      last = next;
+    }
 
-      // Said from elsewhere, over connections that any worker may accept: it is said in the live session there is.
-      await Promise.all(ids.flatMap((id) => [1, 2, 3].map((time) => rig.run(id, `from elsewhere ${time}`))));
-      for (const client of clients) {
-        const heard = client.texts.filter((text) => text.includes('from elsewhere'));
-        expect(heard.length).toBeGreaterThanOrEqual(3);
-      }
-      expect(await places()).toEqual(expected);
-
-      // A second client takes the place of the first, again and again: there is one live session all the time.
-      let last = clients;
-      for (let time = 0; time < 3; time += 1) {
-        const next = await Promise.all(ids.map((id) => rig.stayOn(id)));
-        expect(await Promise.all(last.map(({ closed }) => closed))).toMatchObject(
-          ids.map(() => ({ code: 4001 })),
-        );
-        expect(await places()).toEqual(expected);
-        last = next;
-      }
-
-      const [a0, a1, b0, b1] = ids;
-      expect(await Promise.all([rig.delete(a0), rig.delete(a1)])).toEqual([200, 200]);
-      expect(await last[0]?.closed).toMatchObject({ code: 1000 });
-      expect(await last[1]?.closed).toMatchObject({ code: 1000 });
-      for (const id of [b0, b1]) expect((await rig.admin('POST', `sessions/${id}/close`)).status).toBe(200);
-      expect((await rig.admin('POST', `sessions/${b0}/close`)).status).toBe(404);
-      await untilSo('no call is under way', async () => (await rig.calls()).length === 0);
-      expect(await rig.told(b1)).toContain('from elsewhere 2');
-      expect(rig.process.text).not.toMatch(/"level":[45]0/);
-    },
-  );
+    const [a0, a1, b0, b1] = ids;
+    expect(await Promise.all([rig.delete(a0), rig.delete(a1)])).toEqual([200, 200]);
+    expect(await last[0]?.closed).toMatchObject({ code: 1000 });
+    expect(await last[1]?.closed).toMatchObject({ code: 1000 });
+    for (const id of [b0, b1]) expect((await rig.admin('POST', `sessions/${id}/close`)).status).toBe(200);
+    expect((await rig.admin('POST', `sessions/${b0}/close`)).status).toBe(404);
+    await untilSo('no call is under way', async () => (await rig.calls()).length === 0);
+    expect(await rig.told(b1)).toContain('from elsewhere 2');
+    expect(rig.process.text).not.toMatch(/"level":[45]0/);
+  });
 
   // Node goes on reading from a socket that is on its way to another process, and throws away what it reads.
-  it('L lose no first word of a client that is passed on', { timeout: BOUND_MS }, async () => {
+  it('lose no first word of a client that is passed on', { timeout: BOUND_MS }, async () => {
     await using rig = await WorkersRig.start();
     const ids = await Promise.all(
       ['a', 'b', 'c', 'd'].flatMap((name) => SLOTS.map((slot) => rig.session(slot, name))),
@@ -341,7 +337,7 @@ describe.concurrent('a server that cannot have its workers', () => {
     expect(performance.now() - began).toBeGreaterThan(7_500);
   });
 
-  it('L says at once what is wrong where every worker would say it', { timeout: BOUND_MS }, async () => {
+  it('says at once what is wrong where every worker would say it', { timeout: BOUND_MS }, async () => {
     const flags = ['api-server', '--port', '0', '--workers', '2'];
     const memory = await runHoldfast([...flags, '--store', 'memory']);
     expect(memory.status).toBe(2);

@@ -1,5 +1,5 @@
 import { rmSync, rmdirSync } from 'node:fs';
-import { Lifetime, systemClock } from '../../kernel/index.ts';
+import { ClosedError, Lifetime, systemClock } from '../../kernel/index.ts';
 import type { Logger } from '../../kernel/index.ts';
 import type { HoldfastServer } from '../../server/index.ts';
 import { failureOf } from '../failure.ts';
@@ -62,6 +62,17 @@ class Worker {
   }
 
   async run(): Promise<void> {
+    const { server } = this.#parts;
+    try {
+      await this.#serve();
+    } catch (error) {
+      // It was told to end before it served.
+      if (!(error instanceof ClosedError)) throw error;
+    }
+    await server.closed;
+  }
+
+  async #serve(): Promise<void> {
     const { server, opened, host, allowUnauthenticated } = this.#parts;
     const link = this.#link;
     // One press of Ctrl-C reaches us as well as the supervisor, whose word then changes nothing.
@@ -89,7 +100,6 @@ class Worker {
     const { url } = await server.listen(port, host, { reusePort: true, router, allowUnauthenticated });
     await link.tell({ tag: 'listening', url, store: opened.place });
     this.#tellCalls();
-    await server.closed;
   }
 
   /** A drain waits for what is on other workers, and so does the end of the process. */
