@@ -239,7 +239,7 @@ describe('a client whose connection is lost', () => {
     }
     expect(ends).toHaveLength(200);
     expect(test.model.openConnections).toBe(0);
-    expect(test.server.resources()).toEqual(['http server', 'session rates']);
+    expect(test.server.resources()).toEqual(['event loop delay', 'http server', 'session rates']);
     await proxy.waitFor(({ sockets }) => sockets === 0);
   }, 60_000);
 });

@@ -57,7 +57,7 @@ export class AdkClientLeg implements ClientLeg {
     this.#context = { invocationId };
     this.#author = agentName;
     this.#owner = place.owner;
-    this.#input = new ClientInput(place.queue, (error) => this.#sendError(error));
+    this.#input = this.#inputOf(place);
     this.#audio = new InputAudio(inputRateHz);
     socket.listen({
       text: (text) => this.#text(text),
@@ -70,7 +70,7 @@ export class AdkClientLeg implements ClientLeg {
 
   moveTo({ owner, queue, scope }: LegPlace): void {
     this.#owner = owner;
-    this.#input = new ClientInput(queue, (error) => this.#sendError(error));
+    this.#input = this.#inputOf({ queue });
     this.#socket.moveTo(scope);
   }
 
@@ -125,6 +125,13 @@ export class AdkClientLeg implements ClientLeg {
       if (!(error instanceof SampleRateError)) throw error;
       this.#input.refuse(describeError(error));
     }
+  }
+
+  #inputOf({ queue }: Pick<LegPlace, 'queue'>): ClientInput {
+    return new ClientInput(queue, (error) => {
+      this.#owner.refused(error.code);
+      this.#sendError(error);
+    });
   }
 
   #tellDropped(dropped: AudioDropped): string {

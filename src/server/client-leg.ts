@@ -29,6 +29,8 @@ export interface LegOwner {
   played(positionSamples: number): void;
   /** The client is gone. */
   gone(departure: Departure): void;
+  /** One of the client's messages was refused, or dropped: `code` is the error it was told. */
+  refused(code: string): void;
   /** The client cannot be served any longer, for its own doing. */
   broken(end: LegEnd): void;
 }

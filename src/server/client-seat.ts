@@ -87,6 +87,7 @@ export class ClientSeat {
         void scope.close('client gone');
         if (isHere()) this.#gone(departure);
       },
+      refused: (code) => context.metrics.messageRefused(code),
       broken: (end) => {
         if (isHere()) this.#broken(end);
       },

@@ -144,6 +144,7 @@ export class HoldfastClientLeg implements ClientLeg {
 
   #inputOf({ queue }: LegPlace): ClientInput {
     return new ClientInput(queue, ({ code, message }) => {
+      this.#owner.refused(code);
       this.#socket.send(encodeServerMessage({ type: 'error', code, message }));
     });
   }

@@ -23,6 +23,7 @@ import type { ListenAddress, SharedListening } from './http-listener.ts';
 import { ServerMetrics } from './metrics.ts';
 import { listenForPeers } from './peer-listener.ts';
 import { Refusals } from './refusals.ts';
+import { RuntimeMetrics } from './runtime-metrics.ts';
 import { ReplayBudget } from './replay-budget.ts';
 import { createRoutes } from './routes.ts';
 import type { ServerContext } from './server-context.ts';
@@ -119,6 +120,7 @@ export class HoldfastServer implements AsyncDisposable {
       serve: (appName) => servedAgent(apps, appName, model),
       admission: new Admission({ owner: root, limits, calls, drain, refusals }),
       refusals,
+      runtime: new RuntimeMetrics(root),
       replayBudget: new ReplayBudget(limits.maxTotalReplayBytes, () => refusals.note('replay_bytes')),
       addresses: new ClientAddresses(limits.trustProxy),
       end: (verb) => void this[verb](),

@@ -1,4 +1,5 @@
 import type { Context } from 'hono';
+import { routePath } from 'hono/route';
 import { HoldfastError, describeError } from '../kernel/index.ts';
 import type { ErrorCode, Logger } from '../kernel/index.ts';
 import { AuthUnavailableError, ForbiddenError, UnauthorizedError } from './auth/index.ts';
@@ -93,6 +94,7 @@ function challengeOf({ reason }: UnauthorizedError): string {
 /** Answers a request whose handler threw. */
 export function answerError(error: unknown, c: Context, log: Logger): Response {
   const { status, headers, body } = httpFailureOf(error);
-  if (status === 500) log.error('request failed', { path: c.req.path, error: describeError(error) });
+  // The route and not the path, which has the id of a user in it.
+  if (status === 500) log.error('request failed', { route: routePath(c, -1), error: describeError(error) });
   return c.json(body, status, { ...headers });
 }

@@ -1,32 +1,41 @@
 import { describe, expect, it } from 'vitest';
 import { CONNECTION_EVENTS, OUTAGE } from '../../test/support/connection-events.ts';
+import { VirtualClock } from '../kernel/index.ts';
 import type { ConnectionEventBody } from '../protocol/index.ts';
 import type { AgentSession, SessionCloseReport } from '../session/index.ts';
+import { NO_USAGE } from '../session/usage.ts';
 import { ServerMetrics } from './metrics.ts';
 import { LabelledCounter, formatMetric } from './prometheus.ts';
 
 /** A live session that tells what the test says. */
 class Teller {
-  readonly #listeners = new Map<string, (value: unknown) => void>();
+  readonly clock = new VirtualClock();
+  readonly #listeners: { readonly name: string; readonly listener: (value: unknown) => void }[] = [];
   readonly session = {
+    clock: this.clock,
+    model: { id: 'm' },
+    session: { appName: 'a' },
     on: (name: string, listener: (value: unknown) => void) => {
-      this.#listeners.set(name, listener);
+      this.#listeners.push({ name, listener });
       return () => undefined;
     },
   } as unknown as AgentSession;
 
   tell(...events: readonly ConnectionEventBody[]): this {
-    for (const event of events)
-      this.#listeners.get('event')?.({ seq: 1, atMs: 0, author: 'a', turn: 1, ...event });
+    for (const event of events) this.#emit('event', { seq: 1, atMs: 0, author: 'a', turn: 1, ...event });
     return this;
   }
 
   close(reason: SessionCloseReport['reason']): void {
-    this.#listeners.get('close')?.({ reason });
+    this.#emit('close', { reason, durationMs: 0, usage: NO_USAGE, unsent: { requests: 0, audioMs: 0 } });
+  }
+
+  #emit(name: string, value: unknown): void {
+    for (const each of this.#listeners) if (each.name === name) each.listener(value);
   }
 }
 
-/** The samples, by name and labels, that are not 0. */
+/** The samples of ends and of connections, by name and labels, that are not 0. */
 function counted(metrics: ServerMetrics): Record<string, number> {
   const lines = metrics.render(0).split('\n');
   const samples = lines.filter((line) => line !== '' && !line.startsWith('#'));
@@ -34,7 +43,9 @@ function counted(metrics: ServerMetrics): Record<string, number> {
     samples
       .map((line) => line.split(/ (?=[^ ]+$)/))
       .map(([name, value]) => [name ?? '', Number(value)] as const)
-      .filter(([, value]) => value !== 0),
+      .filter(
+        ([name, value]) => value !== 0 && /_(?:sessions_closed|model)_/.test(name) && !/_bucket/.test(name),
+      ),
   );
 }
 
@@ -62,6 +73,8 @@ describe('the metrics of a server', () => {
       'holdfast_model_reconnects_total{cause="silent",outcome="reseeded"}': 1,
       holdfast_model_handle_rejections_total: 1,
       holdfast_model_replayed_audio_seconds_total: 2.4,
+      holdfast_model_reconnect_gap_seconds_sum: 1.28,
+      holdfast_model_reconnect_gap_seconds_count: 2,
       holdfast_model_audio_gap_seconds_total: 0.25,
     });
   });
@@ -75,6 +88,24 @@ describe('the metrics of a server', () => {
       holdfast_model_swap_gap_seconds_sum: 0.7,
       holdfast_model_swap_gap_seconds_count: 2,
       holdfast_model_replayed_audio_seconds_total: 1.2,
+    });
+  });
+
+  it('counts how long a live session was connected, without what lies between its connections', async () => {
+    const metrics = new ServerMetrics();
+    const teller = told(metrics);
+    teller.tell(connecting, connected);
+    await teller.clock.advance(10_000);
+    teller.tell(lost);
+    await teller.clock.advance(3_000);
+    teller.tell(connecting, connected);
+    await teller.clock.advance(5_000);
+    // A swap tells of the new connection first, and then how long there was none.
+    teller.tell(connecting, connected, { ...swapped, gapMs: 500 });
+    await teller.clock.advance(1_000);
+    teller.close('user_initiated');
+    expect(counted(metrics)).toMatchObject({
+      'holdfast_model_connected_seconds_total{app="a",model="m",reason="user_initiated"}': 15.5,
     });
   });
 

@@ -2,9 +2,10 @@ import type { ConnectionCause, ConnectionEventBody } from '../protocol/index.ts'
 import { END_REASONS } from '../session/index.ts';
 import type { AgentSession } from '../session/index.ts';
 import type { CallKind } from './calls.ts';
-import { LabelledCounter, formatMetric } from './prometheus.ts';
+import { Histogram, LabelledCounter, formatMetric } from './prometheus.ts';
 import type { Sample } from './prometheus.ts';
 import type { HookOutcome } from './session-end-hook.ts';
+import { SessionMetrics } from './session-metrics.ts';
 import { AUTH_FAILURE_REASONS } from './auth/errors.ts';
 import type { AuthFailureReason } from './auth/errors.ts';
 
@@ -30,6 +31,15 @@ const LOSS_CAUSES: readonly ConnectionCause[] = ['lost', 'silent', 'stalled'];
 const SWAP_CAUSES: readonly ConnectionCause[] = ['goAway', 'age', 'contextLost'];
 const OUTCOMES: readonly Outcome[] = ['resumed', 'reseeded', 'exhausted', 'ended'];
 
+/** A swap takes a dial and a setup, a reconnect up to the end of its patience. */
+const GAP_BOUNDS_S = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+/** What clients are told most; others are counted as they come, and there are as many as there are codes. */
+const MESSAGE_CODES = ['HOLDFAST_BAD_MESSAGE', 'HOLDFAST_QUEUE_FULL'] as const;
+const REFUSAL_CODES = ['HOLDFAST_UNAVAILABLE', 'HOLDFAST_FORBIDDEN_HOST', 'HOLDFAST_BAD_REQUEST'] as const;
+const TURN_KINDS = ['run', 'run_sse'] as const;
+const TURN_OUTCOMES = ['answered', 'failed'] as const;
+
 /** What all live sessions of one server came to, as `GET /metrics` tells it to Prometheus (clause R9). */
 export class ServerMetrics {
   #dials = 0;
@@ -37,8 +47,9 @@ export class ServerMetrics {
   #replayedMs = 0;
   #audioGapMs = 0;
   #droppedMs = 0;
-  #swapGapMs = 0;
-  #swapGaps = 0;
+  readonly #swapGap = new Histogram(GAP_BOUNDS_S);
+  readonly #reconnectGap = new Histogram(GAP_BOUNDS_S);
+  readonly #sessions = new SessionMetrics();
   readonly #reconnects = new LabelledCounter(
     LOSS_CAUSES.flatMap((cause) => OUTCOMES.map((outcome) => ({ cause, outcome }))),
   );
@@ -47,11 +58,17 @@ export class ServerMetrics {
   readonly #graces = new LabelledCounter(GRACES.map((outcome) => ({ outcome })));
   readonly #givenUp = new LabelledCounter(KINDS.map((kind) => ({ kind })));
   readonly #hooks = new LabelledCounter(HOOKS.map((outcome) => ({ outcome })));
+  readonly #messages = new LabelledCounter(MESSAGE_CODES.map((code) => ({ code })));
+  readonly #refused = new LabelledCounter(REFUSAL_CODES.map((code) => ({ code })));
+  readonly #turns = new LabelledCounter(
+    TURN_KINDS.flatMap((kind) => TURN_OUTCOMES.map((outcome) => ({ kind, outcome }))),
+  );
   readonly #authFailures = new LabelledCounter(AUTH_FAILURE_REASONS.map((reason) => ({ reason })));
   readonly #closed = new LabelledCounter(Object.keys(END_REASONS).map((reason) => ({ reason })));
 
   /** Counts a live session from before its start to its end. It is not held: its listeners end with it. */
-  watch(session: Pick<AgentSession, 'on'>): void {
+  watch(session: Pick<AgentSession, 'on' | 'clock' | 'model' | 'session'>): void {
+    this.#sessions.watch(session);
     let outage: ConnectionCause | undefined;
     session.on('event', (event) => {
       if (event.type === 'connection') outage = this.#note(event, outage);
@@ -92,12 +109,23 @@ export class ServerMetrics {
     this.#authFailures.add({ reason });
   }
 
+  /** A message of a client was refused or dropped, with this error. */
+  messageRefused(code: string): void {
+    this.#messages.add({ code });
+  }
+
+  /** Somebody wanted a live session or a text turn, and got this error. */
+  sessionRefused(code: string): void {
+    this.#refused.add({ code });
+  }
+
+  /** A text turn is over. */
+  turnEnded(kind: 'run' | 'run_sse', outcome: 'answered' | 'failed'): void {
+    this.#turns.add({ kind, outcome });
+  }
+
   /** In the text format of Prometheus. */
   render(liveSessions: number, limitsReached: readonly Sample[] = []): string {
-    const swapGap = [
-      { suffix: '_sum', value: this.#swapGapMs / 1_000 },
-      { suffix: '_count', value: this.#swapGaps },
-    ];
     return [
       formatMetric(
         'holdfast_live_sessions',
@@ -131,9 +159,15 @@ export class ServerMetrics {
       ),
       formatMetric(
         'holdfast_model_swap_gap_seconds',
-        'summary',
+        'histogram',
         'How long no connection took input while one was replaced on purpose.',
-        swapGap,
+        this.#swapGap.samples,
+      ),
+      formatMetric(
+        'holdfast_model_reconnect_gap_seconds',
+        'histogram',
+        'How long no connection took input from a loss until the model was back.',
+        this.#reconnectGap.samples,
       ),
       formatMetric(
         'holdfast_model_handle_rejections_total',
@@ -195,6 +229,25 @@ export class ServerMetrics {
         'Requests and upgrades that were not let in, by why.',
         this.#authFailures.samples,
       ),
+      formatMetric(
+        'holdfast_sessions_refused_total',
+        'counter',
+        'Live sessions and text turns that were not begun, by the error that said so.',
+        this.#refused.samples,
+      ),
+      formatMetric(
+        'holdfast_text_turns_total',
+        'counter',
+        'Text turns that are over, by route and by what came of them.',
+        this.#turns.samples,
+      ),
+      formatMetric(
+        'holdfast_client_messages_refused_total',
+        'counter',
+        'Messages of clients that were refused or dropped, by the error that said so; of frames one for each run of them.',
+        this.#messages.samples,
+      ),
+      this.#sessions.render(),
     ].join('');
   }
 
@@ -219,14 +272,14 @@ export class ServerMetrics {
       case 'resumed':
       case 'reseeded':
         this.#reconnected(event.cause, event.state);
+        this.#reconnectGap.observe(event.gapMs / 1_000);
         return undefined;
       case 'exhausted':
         this.#reconnected(outage ?? 'lost', 'exhausted');
         return undefined;
       case 'swapped':
         this.#swaps.add({ cause: event.cause });
-        this.#swapGapMs += event.gapMs;
-        this.#swapGaps += 1;
+        this.#swapGap.observe(event.gapMs / 1_000);
         return undefined;
     }
   }

@@ -2,7 +2,7 @@ export type Labels = Readonly<Record<string, string>>;
 
 /** One line of a metric. */
 export interface Sample {
-  /** Of a summary: `_sum` or `_count`. */
+  /** Of a histogram: `_bucket`, `_sum` or `_count`. */
   readonly suffix?: string;
   readonly labels?: Labels;
   readonly value: number;
@@ -19,11 +19,11 @@ export class LabelledCounter {
     for (const labels of known) this.#counts.set(labelsText(labels), { labels, value: 0 });
   }
 
-  add(labels: Labels): void {
+  add(labels: Labels, amount = 1): void {
     const key = labelsText(labels);
     const count = this.#counts.get(key);
-    if (count === undefined) this.#counts.set(key, { labels, value: 1 });
-    else count.value += 1;
+    if (count === undefined) this.#counts.set(key, { labels, value: amount });
+    else count.value += amount;
   }
 
   get samples(): readonly Sample[] {
@@ -31,10 +31,42 @@ export class LabelledCounter {
   }
 }
 
+/** Counts values by how large they are. */
+export class Histogram {
+  /** For each bound how many were not above it. */
+  readonly #buckets: readonly { readonly bound: number; count: number }[];
+  #count = 0;
+  #sum = 0;
+
+  /** `bounds` in ascending order; what is above the last one is counted as well. */
+  constructor(bounds: readonly number[]) {
+    this.#buckets = bounds.map((bound) => ({ bound, count: 0 }));
+  }
+
+  observe(value: number): void {
+    this.#count += 1;
+    this.#sum += value;
+    for (const each of this.#buckets) if (value <= each.bound) each.count += 1;
+  }
+
+  get samples(): readonly Sample[] {
+    return [
+      ...this.#buckets.map(({ bound, count }) => bucket(String(bound), count)),
+      bucket('+Inf', this.#count),
+      { suffix: '_sum', value: this.#sum },
+      { suffix: '_count', value: this.#count },
+    ];
+  }
+}
+
+function bucket(le: string, value: number): Sample {
+  return { suffix: '_bucket', labels: { le }, value };
+}
+
 /** A metric with its samples, as the text format has it: help, type, then a line a sample. */
 export function formatMetric(
   name: string,
-  type: 'counter' | 'gauge' | 'summary',
+  type: 'counter' | 'gauge' | 'histogram',
   help: string,
   values: number | readonly Sample[],
 ): string {

@@ -5,6 +5,7 @@ import { accessRoutes, askerOf, grants, identityOf } from './auth/index.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { BodyTooLargeError } from './errors.ts';
 import { answerError } from './http-errors.ts';
+import { metricsPage } from './metrics-page.ts';
 import { pageFiles } from './page-folder.ts';
 import { PROMETHEUS_TEXT } from './prometheus.ts';
 import { requestLog } from './request-log.ts';
@@ -16,7 +17,7 @@ import { HOLDFAST_VERSION } from './version.ts';
 
 /** Every route but the WebSocket's. */
 export function createRoutes(context: ServerContext): Hono {
-  const { access, addresses, apps, calls, drain, hosts, limits, metrics, owner, refusals } = context;
+  const { access, addresses, apps, drain, hosts, limits, owner, refusals } = context;
   const app = new Hono();
 
   app.use(requestLog(owner));
@@ -36,7 +37,7 @@ export function createRoutes(context: ServerContext): Hono {
     await next();
   });
   const tellMetrics = (c: Context): Response =>
-    c.body(metrics.render(calls.size, refusals.samples), 200, { 'content-type': PROMETHEUS_TEXT });
+    c.body(metricsPage(context), 200, { 'content-type': PROMETHEUS_TEXT });
   if (limits.openMetrics) app.get('/metrics', tellMetrics);
   // The page is open: what it asks for is not.
   if (limits.pageDir !== undefined) app.get('*', pageFiles(limits.pageDir));

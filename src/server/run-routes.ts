@@ -49,8 +49,19 @@ export function runRoutes(context: ServerContext): Hono {
   return routes;
 }
 
+/** Begins a turn; where it cannot, that is counted. */
+async function beginTurn(...asked: Parameters<typeof startTurn>): Promise<TextTurn> {
+  try {
+    return await startTurn(...asked);
+  } catch (error) {
+    const [{ metrics }] = asked;
+    metrics.sessionRefused(httpFailureOf(error).body.code);
+    throw error;
+  }
+}
+
 /** Checks a request and starts its turn. What it throws is answered as an error of the whole request. */
-async function beginTurn(
+async function startTurn(
   context: ServerContext,
   c: Context,
   kind: 'run' | 'run_sse',

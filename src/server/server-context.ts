@@ -10,6 +10,7 @@ import type { Drain } from './drain.ts';
 import type { HostCheck } from './host-check.ts';
 import type { ServerMetrics } from './metrics.ts';
 import type { Refusals } from './refusals.ts';
+import type { RuntimeMetrics } from './runtime-metrics.ts';
 import type { ReplayBudget } from './replay-budget.ts';
 import type { ServerLimits } from './server-options.ts';
 import type { SessionEndHook } from './session-end-hook.ts';
@@ -44,6 +45,8 @@ export interface ServerContext {
   /** Who may begin something new. */
   readonly admission: Admission;
   readonly refusals: Refusals;
+  /** The process it runs in, watched as long as it is there. */
+  readonly runtime: RuntimeMetrics;
   /** What is kept for all clients that may come back. */
   readonly replayBudget: ReplayBudget;
   /** Where clients are, through the proxies that are believed. */

@@ -80,9 +80,12 @@ export class TextTurn implements Call {
 
   /** Runs the turn: resolves when the answer is complete; rejects with the error that kept it from being. */
   async answer(): Promise<void> {
+    const { metrics } = this.#options.context;
     try {
       await this.#turn();
+      metrics.turnEnded(this.kind, 'answered');
     } catch (error) {
+      metrics.turnEnded(this.kind, 'failed');
       this.#job.failed(error);
       throw error;
     } finally {

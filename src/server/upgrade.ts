@@ -109,7 +109,9 @@ export class LiveUpgrades {
 
   #refuse(socket: Duplex, error: unknown): void {
     const { status, body } = refuseUpgrade(socket, error);
-    this.#context.owner.log.debug('upgrade refused', { status, code: body.code });
+    const { metrics, owner } = this.#context;
+    metrics.sessionRefused(body.code);
+    owner.log.debug('upgrade refused', { status, code: body.code });
   }
 
   /** What an upgrade asks for, and who does: with what that one may. @throws what the upgrade is refused for. */

@@ -200,6 +200,7 @@ export class AgentSession implements AsyncDisposable {
       conversation: this.#conversation,
       continuity: this.#continuity,
       emit,
+      ended: (call) => events.toolEnded(call),
       send: (input) => this.#pump.answer(input),
       changed: () => this.#journal?.changed(),
     });

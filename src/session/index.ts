@@ -56,6 +56,7 @@ export type {
 export { DEFAULT_TOOL_TIMEOUT_MS, tool } from './tool.ts';
 export type { JsonSchema, JsonToolOptions, Tool, ToolContext, UserData, ZodToolOptions } from './tool.ts';
 export { TOOL_UNWIND_MS } from './tool-calls.ts';
+export type { EndedToolCall } from './tool-calls.ts';
 export type { Toolset } from './toolset.ts';
 export { INSTRUCTIONS_TIMEOUT_MS } from './prepared-agent.ts';
 export { TOOLSET_OPEN_TIMEOUT_MS } from './toolsets.ts';

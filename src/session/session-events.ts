@@ -3,6 +3,7 @@ import type { Clock, Listener, ListenerErrorHandler, Logger } from '../kernel/in
 import type { LiveEvent, LiveEventBody, LiveRequest } from '../protocol/index.ts';
 import type { SessionCloseReport } from './session-end.ts';
 import type { SpeechHandle } from './speech-handle.ts';
+import type { EndedToolCall } from './tool-calls.ts';
 
 /** What a live session tells those who listen to it in process. */
 export interface AgentSessionEvents extends Record<string, readonly unknown[]> {
@@ -22,12 +23,14 @@ export interface AgentSessionEvents extends Record<string, readonly unknown[]> {
    * over, since `falseInterruptionTimeoutMs`.
    */
   falseInterruption: readonly [speech: SpeechHandle, how: { readonly resumed: boolean }];
+  /** A tool's call has settled, one way or another; its result was told by `toolResult`. */
+  toolEnded: readonly [call: EndedToolCall];
   close: readonly [report: SessionCloseReport];
 }
 
 export type SpeechEventName = 'speechStarted' | 'speechEnded' | 'falseInterruption';
 
-export type AgentSessionEventName = 'event' | 'input' | 'key' | SpeechEventName | 'close';
+export type AgentSessionEventName = 'event' | 'input' | 'key' | SpeechEventName | 'toolEnded' | 'close';
 
 /** What an answer is told with. */
 const OF_AN_ANSWER: ReadonlySet<LiveEventBody['type']> = new Set<LiveEventBody['type']>([
@@ -110,6 +113,10 @@ export class SessionEvents {
 
   key(key: string): void {
     this.#emitter.emit('key', key);
+  }
+
+  toolEnded(call: EndedToolCall): void {
+    this.#emitter.emit('toolEnded', call);
   }
 
   speech(

@@ -12,12 +12,22 @@ import { ToolTimeoutError } from './errors.ts';
 import { Handoff } from './handoff.ts';
 import type { Tool, ToolContext, UserData } from './tool.ts';
 
+/** How a tool's call ended, for who watches. */
+export interface EndedToolCall {
+  readonly id: string;
+  readonly name: string;
+  /** `failed`: it threw, or there is no such tool. `cancelled`: nobody wants the result any more. */
+  readonly outcome: 'done' | 'failed' | 'timedOut' | 'cancelled';
+  readonly durationMs: number;
+}
+
 /** How a call ended, exactly once. `answer`: the model waits for the result; a call it took back gets none. */
 export interface SettledCall {
   readonly response: FunctionResponse;
   readonly answer: boolean;
   /** Whose tool it was. */
   readonly activity: Activity;
+  readonly ended: EndedToolCall;
   /** Whom it gives the conversation to. */
   readonly handoff?: PreparedHandoff;
 }
@@ -36,6 +46,9 @@ export const TOOL_UNWIND_MS = 1_000;
 
 const SESSION_ENDED = 'cancelled, the session ended';
 
+/** What comes of a call, by the reason its scope is closed with. */
+const OUTCOMES = { settled: 'done', failed: 'failed', 'timed out': 'timedOut' } as const;
+
 interface RunningCall {
   readonly call: FunctionCall;
   readonly scope: Lifetime;
@@ -44,6 +57,7 @@ interface RunningCall {
   /** Undefined while a task has the conversation. */
   timeout: Timer | undefined;
   timeoutAtMs: number;
+  readonly startedAtMs: number;
   /** Whether the model has taken it back, and the tool goes on nevertheless. */
   isUnwanted: boolean;
 }
@@ -104,13 +118,14 @@ export class ToolCalls {
     const tool = tools?.get(call.name);
     if (this.#owner.isClosing) {
       // The model's message itself led to the close: the history must not end in the middle of a call.
-      this.#tell({ response: failure(call, SESSION_ENDED), answer: false, activity });
+      const ended = endedAtOnce(call, 'cancelled');
+      this.#tell({ response: failure(call, SESSION_ENDED), answer: false, activity, ended });
       return;
     }
     if (tool === undefined) {
       const known = Array.from(tools?.keys() ?? []).join(', ') || 'none';
       const response = failure(call, `There is no tool named '${call.name}'. Known: ${known}.`);
-      this.#tell({ response, answer: true, activity });
+      this.#tell({ response, answer: true, activity, ended: endedAtOnce(call, 'failed') });
       return;
     }
     const scope = this.#owner.child(`tool ${call.name}`, {
@@ -118,7 +133,16 @@ export class ToolCalls {
       drain: (child) => child.closed,
       logFields: { tool: call.name },
     });
-    const running = { call, scope, tool, activity, timeout: undefined, timeoutAtMs: 0, isUnwanted: false };
+    const running = {
+      call,
+      scope,
+      tool,
+      activity,
+      timeout: undefined,
+      timeoutAtMs: 0,
+      startedAtMs: this.#owner.clock.now(),
+      isUnwanted: false,
+    };
     this.#running.set(call.id, running);
     this.#arm(running, tool.timeoutMs);
     ToolCalls.#run(running, this.#options.environment, new WeakRef(this));
@@ -191,13 +215,20 @@ export class ToolCalls {
       const running = this.#running.get(id);
       if (running === undefined) continue;
       this.#running.delete(id);
-      this.#tell({ response: failure(running.call, why), answer: false, activity: running.activity });
+      const ended = this.#endedNow(running, 'cancelled');
+      const { activity, call } = running;
+      this.#tell({ response: failure(call, why), answer: false, activity, ended });
       void running.scope.close(why);
     }
   }
 
   /** Settles a call, unless it has settled otherwise. */
-  settle(id: string, response: FunctionResponse, reason: string, handoff?: PreparedHandoff): void {
+  settle(
+    id: string,
+    response: FunctionResponse,
+    reason: keyof typeof OUTCOMES,
+    handoff?: PreparedHandoff,
+  ): void {
     const running = this.#running.get(id);
     if (running === undefined) return;
     this.#running.delete(id);
@@ -206,6 +237,7 @@ export class ToolCalls {
       response,
       answer: !isUnwanted,
       activity,
+      ended: this.#endedNow(running, OUTCOMES[reason]),
       ...(handoff === undefined || isUnwanted ? {} : { handoff }),
     });
     void running.scope.close(reason);
@@ -232,6 +264,10 @@ export class ToolCalls {
     });
   }
 
+  #endedNow({ call, startedAtMs }: RunningCall, outcome: EndedToolCall['outcome']): EndedToolCall {
+    return { id: call.id, name: call.name, outcome, durationMs: this.#owner.clock.now() - startedAtMs };
+  }
+
   #tell(settled: SettledCall): void {
     const { response } = settled;
     this.#answers.set(response.id, response);
@@ -239,6 +275,10 @@ export class ToolCalls {
     if (this.#answers.size > REMEMBERED_ANSWERS && oldest !== undefined) this.#answers.delete(oldest);
     this.#options.settled(settled);
   }
+}
+
+function endedAtOnce({ id, name }: FunctionCall, outcome: EndedToolCall['outcome']): EndedToolCall {
+  return { id, name, outcome, durationMs: 0 };
 }
 
 /** What a tool is told; it holds no live session. */

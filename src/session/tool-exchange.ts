@@ -8,7 +8,7 @@ import type { Conversation } from './conversation.ts';
 import type { ModelInput } from './live-model.ts';
 import type { StoredSession } from './session-store.ts';
 import { ToolCalls } from './tool-calls.ts';
-import type { SettledCall } from './tool-calls.ts';
+import type { EndedToolCall, SettledCall } from './tool-calls.ts';
 
 export interface ToolExchangeOptions {
   readonly owner: Lifetime;
@@ -19,6 +19,8 @@ export interface ToolExchangeOptions {
   readonly environment: HookEnvironment;
   activities(): Activities;
   emit(event: LiveEventBody): void;
+  /** A call has settled. */
+  ended(call: EndedToolCall): void;
   /** Sends what the model waits for. */
   send(input: ModelInput): void;
   /** Something of the session is to be written down. */
@@ -134,11 +136,12 @@ export class ToolExchange {
     this.answer(answer);
   }
 
-  #settled({ response, answer, activity, handoff }: SettledCall): void {
+  #settled({ response, answer, activity, handoff, ended }: SettledCall): void {
     const { session, emit, changed } = this.#options;
     const activities = this.#options.activities();
     session.history.push({ role: 'user', parts: [{ functionResponse: response }] });
     emit({ type: 'toolResult', result: response });
+    this.#options.ended(ended);
     changed();
     if (handoff !== undefined) activities.handOver(activity, handoff.to, handoff.reply);
     // Who does not stay gives the result to the next one as history.

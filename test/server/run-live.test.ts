@@ -241,7 +241,7 @@ describe('run_live, the upgrade', () => {
     );
     expect(answer).toMatch(/^HTTP\/1.1 400 /);
     await until('nothing is held', () => test.server.liveSessions === 0);
-    expect(test.server.resources()).toEqual(['http server']);
+    expect(test.server.resources()).toEqual(['event loop delay', 'http server']);
   });
 
   it('refuses another path', async () => {

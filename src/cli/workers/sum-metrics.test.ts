@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { CHECKOUT } from '../../../test/support/checkout.ts';
 import { sumMetrics } from './sum-metrics.ts';
 
 const worker = (live: number, closed: string): string =>
@@ -16,5 +19,33 @@ describe('the metrics of several workers', () => {
     );
     expect(sumMetrics([one])).toBe(one);
     expect(sumMetrics([])).toBe('');
+  });
+
+  it('are as late as the latest, and as old as the oldest', () => {
+    const worker = (lagS: number, startS: number, oldestS: number): string =>
+      `nodejs_eventloop_lag_p99_seconds ${lagS}\nprocess_start_time_seconds ${startS}\n` +
+      `holdfast_oldest_call_seconds ${oldestS}\nholdfast_build_info{version="1"} 1\n`;
+    expect(sumMetrics([worker(0.1, 70, 5), worker(0.3, 50, 2)])).toBe(worker(0.3, 50, 5));
+  });
+
+  // Whoever adds a gauge is asked here whether several workers have the sum of it.
+  it('are joined in a way that was thought about, gauge by gauge', () => {
+    const gauges = readFileSync(join(CHECKOUT, 'docs/metrics.md'), 'utf8').matchAll(
+      /^\| `(\w+)` +\| gauge /gm,
+    );
+    const added = [...gauges].flatMap(([, name]) =>
+      sumMetrics([`${name} 2\n`, `${name} 3\n`]) === `${name} 5\n` ? name : [],
+    );
+    expect(added.toSorted()).toEqual([
+      'holdfast_drain_stage',
+      'holdfast_live_sessions',
+      'holdfast_resources',
+      'holdfast_sessions',
+      'nodejs_external_memory_bytes',
+      'nodejs_heap_size_total_bytes',
+      'nodejs_heap_size_used_bytes',
+      'process_open_fds',
+      'process_resident_memory_bytes',
+    ]);
   });
 });

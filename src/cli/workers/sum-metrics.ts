@@ -1,9 +1,15 @@
 /** A line of the text format of Prometheus: the name with its labels, and the value. */
 const SAMPLE = /^(\S+?(?:\{.*\})?) (\S+)$/;
 
+/** Gauges that are not of things under way but of the worst there is: the whole is as late as its latest worker. */
+const LARGEST = /^(?:nodejs_eventloop_|holdfast_oldest_|holdfast_drain_deadline_|\w+_info\b)/;
+
+/** The whole began with its first worker. */
+const SMALLEST = /^process_start_time_seconds\b/;
+
 /**
- * The metrics of several processes as those of one: values of the same name and labels are added. Counters and sums are added
- * rightly so; gauges here count things under way, which are also more in two processes than in one.
+ * The metrics of several processes as those of one: values of the same name and labels are added, but for those gauges of
+ * which a sum says nothing.
  */
 export function sumMetrics(texts: readonly string[]): string {
   /** Lines in their order; a sample's value stands in `values`. */
@@ -13,7 +19,7 @@ export function sumMetrics(texts: readonly string[]): string {
   for (const line of texts.flatMap((text) => text.split('\n'))) {
     const [, name, value] = line.startsWith('#') ? [] : (SAMPLE.exec(line) ?? []);
     const key = name ?? line;
-    if (name !== undefined) values.set(name, (values.get(name) ?? 0) + Number(value));
+    if (name !== undefined) values.set(name, joined(name, values.get(name), Number(value)));
     if (key === '' || known.has(key)) continue;
     known.add(key);
     lines.push(key);
@@ -26,18 +32,19 @@ export function sumMetrics(texts: readonly string[]): string {
     .join('');
 }
 
+function joined(name: string, before: number | undefined, value: number): number {
+  if (before === undefined) return value;
+  if (LARGEST.test(name)) return Math.max(before, value);
+  if (SMALLEST.test(name)) return Math.min(before, value);
+  return before + value;
+}
+
 /** A sample that only a later process has stands with those of its metric: after the `# TYPE` that names it. */
 function inGroups(lines: readonly string[]): string[] {
   const groups = new Map<string, string[]>();
-  let metric = '';
   for (const line of lines) {
     const [, commented] = /^# (?:HELP|TYPE) (\S+)/.exec(line) ?? [];
-    if (commented !== undefined) metric = commented;
-    else {
-      const name = line.split('{', 1)[0] ?? '';
-      const base = [...groups.keys()].find((each) => name === each || isPartOf(name, each));
-      metric = base ?? name;
-    }
+    const metric = commented ?? metricOf(line, groups);
     const group = groups.get(metric);
     if (group === undefined) groups.set(metric, [line]);
     else group.push(line);
@@ -46,6 +53,8 @@ function inGroups(lines: readonly string[]): string[] {
 }
 
 /** `x_sum`, `x_count` and `x_bucket` belong to the metric `x`. */
-function isPartOf(name: string, metric: string): boolean {
-  return ['_sum', '_count', '_bucket'].some((suffix) => name === metric + suffix);
+function metricOf(line: string, known: ReadonlyMap<string, unknown>): string {
+  const name = line.split(/[{ ]/, 1)[0] ?? '';
+  const base = name.replace(/_(?:sum|count|bucket)$/, '');
+  return !known.has(name) && known.has(base) ? base : name;
 }
