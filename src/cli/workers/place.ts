@@ -1,12 +1,6 @@
 import { z } from 'zod';
 import { join } from 'node:path';
 
-/**
- * Where a process stands among the workers of one server. The supervisor writes it into the environment of each worker; it
- * is not for people.
- */
-export const PLACE_VARIABLE = 'HOLDFAST_WORKER_PLACE';
-
 const placeSchema = z.object({
   /** Its number, from 0. */
   slot: z.number().int().nonnegative(),
@@ -17,13 +11,22 @@ const placeSchema = z.object({
   folder: z.string().min(1),
 });
 
+/**
+ * Where a process stands among the workers of one server. The supervisor writes it into the environment of each worker; it
+ * is not for people.
+ */
 export type WorkerPlace = z.output<typeof placeSchema>;
 
 /** The place of this process; undefined where it is no worker: without a channel to a supervisor there is none. */
 export function placeOfThisProcess(): WorkerPlace | undefined {
-  const text = process.env[PLACE_VARIABLE];
+  const text = process.env['HOLDFAST_WORKER_PLACE'];
   if (text === undefined || process.send === undefined) return undefined;
   return placeSchema.parse(JSON.parse(text));
+}
+
+/** The environment of a worker, above that of the supervisor. */
+export function placeEnvironment(place: WorkerPlace): Record<string, string> {
+  return { HOLDFAST_WORKER_PLACE: JSON.stringify(place) };
 }
 
 /** Where the worker of a slot listens for its fellows. */

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
 import type { FromWorker, ToWorker } from './messages.ts';
-import { PLACE_VARIABLE } from './place.ts';
+import { placeEnvironment } from './place.ts';
 import type { WorkerPlace } from './place.ts';
 import { stopReading } from './stop-reading.ts';
 import type { SpawnWorker, WorkerProcess } from './worker-slot.ts';
@@ -16,7 +16,7 @@ export function spawnWorkers({ count, folder }: Pick<WorkerPlace, 'count' | 'fol
     const place: WorkerPlace = { slot, count, replaced, folder };
     const [, program = '', ...parameters] = process.argv;
     const child = fork(program, parameters, {
-      env: { ...process.env, [PLACE_VARIABLE]: JSON.stringify(place) },
+      env: { ...process.env, ...placeEnvironment(place) },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     child.on('message', (message, handle) =>
