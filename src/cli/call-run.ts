@@ -26,6 +26,7 @@ export interface CallOptions {
   readonly appName: string;
   readonly userId: string;
   readonly sessionId: string;
+  readonly token?: string;
   readonly protocol: ClientProtocol;
   readonly input: CallInput;
   /** How long to wait, with nothing more to say, for something to happen. */
@@ -95,6 +96,7 @@ export class CallRun {
   constructor(options: CallOptions) {
     const { clock = systemClock, url, appName, userId, sessionId, protocol } = options;
     this.#options = options;
+    const token = options.token === undefined ? {} : { token: options.token };
     this.record = {
       sessionId,
       model: undefined,
@@ -117,7 +119,7 @@ export class CallRun {
     this.#lifetime = Lifetime.root({ name: 'call', clock });
     this.#client = this.#lifetime.own(
       'client',
-      connectSession({ url, appName, userId, sessionId, protocol, clock }),
+      connectSession({ url, appName, userId, sessionId, protocol, clock, ...token }),
       { boundMs: 3_000, close: (client) => client.close(), abort: (client) => client.abort() },
     );
     this.#client.on('hello', ({ model }) => {

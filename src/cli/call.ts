@@ -38,6 +38,7 @@ interface CallFlags {
   readonly timeout: number;
   readonly verify: VerifyMode;
   readonly json?: boolean;
+  readonly token?: string;
 }
 
 /** Adds `holdfast call`. It sets the exit code: 0 good, 1 bad, 2 for a command line that cannot be carried out. */
@@ -67,6 +68,11 @@ export function callCommand(program: Command): void {
       flag('--verify <how>', 'judge the answer as an echo; auto: where it is or sounds like one')
         .choices(VERIFY_MODES)
         .default('auto'),
+    )
+    .addOption(
+      new Option('--token <token>', 'who calls, on a server that asks; better in the variable').env(
+        'HOLDFAST_TOKEN',
+      ),
     )
     .addOption(flag('--json', 'print the result as JSON'))
     .addHelpText(
@@ -106,7 +112,7 @@ async function runCalls(url: string, flags: CallFlags): Promise<number> {
   }
   const scope = Lifetime.root({ name: 'calls' });
   try {
-    const appName = flags.app ?? (await firstApp(url));
+    const appName = flags.app ?? (await firstApp(url, tokenOf(flags)));
     const calls = await makeCalls(url, appName, flags, input, scope);
     const [only] = calls;
     if (flags.json === true) console.log(JSON.stringify(calls.map(callJson), undefined, 2));
@@ -145,8 +151,13 @@ async function readRecording(path: string): Promise<Uint8Array> {
   }
 }
 
-async function firstApp(url: string): Promise<string> {
-  const [app] = await listApps({ url });
+/** An empty variable is one that is not set. */
+function tokenOf({ token }: CallFlags): { readonly token?: string } {
+  return token === undefined || token === '' ? {} : { token };
+}
+
+async function firstApp(url: string, token: { readonly token?: string }): Promise<string> {
+  const [app] = await listApps({ url, ...token });
   if (app !== undefined) return app;
   throw new InvalidOptionError(`${url} serves no app: start it with --model or with a folder of agents.`);
 }
@@ -171,12 +182,14 @@ async function makeCalls(
   try {
     const ends: Promise<CallRecord>[] = [];
     for (let index = 0; index < sessions && scope.isOpen; index += 1) {
-      const sessionId = flags.session ?? (await createSession({ url, appName, userId })).id;
+      const sessionId =
+        flags.session ?? (await createSession({ url, appName, userId, ...tokenOf(flags) })).id;
       const run = new CallRun({
         url,
         appName,
         userId,
         sessionId,
+        ...tokenOf(flags),
         protocol: flags.wire === 'adk' ? 'adk' : 'holdfast.v1',
         input,
         // Of one call everything; of a load only what it comes to, or nobody could read it.

@@ -1,4 +1,5 @@
 import { InvalidOptionError } from '../kernel/index.ts';
+import type { Dial } from './credentials.ts';
 
 /** The part of the standard WebSocket used here, so that neither Node's nor a browser's types are needed. */
 export interface WebSocketLike {
@@ -37,15 +38,12 @@ export class ClientSocket {
   readonly #ended = Promise.withResolvers<void>();
 
   /** @throws InvalidOptionError for a URL no WebSocket can be opened to. */
-  constructor(
-    url: string,
-    protocols: readonly string[],
-    sink: ClientSocketSink,
-    WebSocket: WebSocketConstructor,
-  ) {
+  constructor({ url, subprotocols, headers }: Dial, sink: ClientSocketSink, WebSocket: WebSocketConstructor) {
     this.#sink = sink;
     try {
-      this.#socket = new WebSocket(url, [...protocols]);
+      // Node's own takes headers in the place of the subprotocols, and only Node's is given any.
+      const second = headers === undefined ? [...subprotocols] : { protocols: subprotocols, headers };
+      this.#socket = new WebSocket(url, second as string[]);
     } catch (error) {
       throw new InvalidOptionError(`No WebSocket can be opened to '${url}': use an http(s) or ws(s) URL.`, {
         cause: error,

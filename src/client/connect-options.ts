@@ -1,5 +1,6 @@
 import type { Clock, Logger, Random } from '../kernel/index.ts';
 import type { WebSocketConstructor } from './client-socket.ts';
+import type { TokenSource } from './token-source.ts';
 
 export type ClientProtocol = 'holdfast.v1' | 'adk';
 
@@ -11,6 +12,13 @@ export interface ConnectOptions {
   readonly sessionId: string;
   /** Default `holdfast.v1`. */
   readonly protocol?: ClientProtocol;
+  /**
+   * Who this is, on a server that wants to know: a token, or a function that gives one, asked for each connection. In Node it
+   * goes into a header; in a browser a ticket is asked for with it.
+   */
+  readonly token?: TokenSource;
+  /** In place of a token: gives a ticket for each connection, which your own server asked `POST /tickets` for. */
+  readonly ticket?: () => string | Promise<string>;
   /** More query parameters of `/run_live`, such as `modalities`. */
   readonly query?: Readonly<Record<string, string | readonly string[]>>;
   /** The rate of the audio that is sent on the ADK wire; `holdfast.v1` is told by the server. Default 16 000. */

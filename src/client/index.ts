@@ -12,7 +12,8 @@ export { DEFAULT_CONNECT_TIMEOUT_MS } from './connect-options.ts';
 export type { ClientProtocol, ConnectOptions } from './connect-options.ts';
 export { PULSE_MS, PULSE_TIMEOUT_MS } from './server-pulse.ts';
 export { CLIENT_RECONNECT } from './reconnect.ts';
-export { createSession, listApps } from './sessions.ts';
+export type { TokenSource } from './token-source.ts';
+export { createSession, createTicket, listApps } from './sessions.ts';
 export type { RequestOptions, SessionInfo } from './sessions.ts';
 // What the words of a session are, so that a page needs this import only.
 export { AudioChunk, CLOSE_CODES, asksToReconnect, textContent } from '../protocol/index.ts';

@@ -1,6 +1,7 @@
 import {
   ClosedError,
   Emitter,
+  HoldfastError,
   Lifetime,
   TimeoutError,
   describeError,
@@ -27,6 +28,7 @@ import {
   MAX_BUFFERED_AUDIO_BYTES,
 } from './connect-options.ts';
 import type { ClientProtocol, ConnectOptions } from './connect-options.ts';
+import { credentialsOf } from './credentials.ts';
 import { NotOpenError, ServerConnectionError } from './errors.ts';
 import { HoldfastClientWire } from './holdfast-client-wire.ts';
 import { Outbox } from './outbox.ts';
@@ -141,8 +143,8 @@ export class LiveClient implements AsyncDisposable {
     // Before the socket, which may be another one by then: it is told why it goes.
     this.#lifetime.own('turn', this.#wire, { stop: () => this.#stopped(), drain: () => this.#finishTurn() });
     this.#line = new ServerLine({
-      url: this.#url,
-      subprotocols: this.#wire.subprotocols,
+      dial: { url: this.#url, subprotocols: this.#wire.subprotocols },
+      credentials: credentialsOf(options),
       WebSocket,
       owner: this.#lifetime,
       random: options.random ?? systemRandom,
@@ -152,6 +154,7 @@ export class LiveClient implements AsyncDisposable {
         message: (data) => this.#wire.receive(data, (incoming) => this.#receive(incoming)),
         ask: () => this.#send(this.#wire.ping()),
         away: (attempt, delayMs) => this.#setState({ tag: 'reconnecting', attempt, delayMs }),
+        unprepared: (error) => this.#fail(asServerError(error, this.#url)),
         unanswered: () => {
           const message = `${this.#url} did not answer within ${connectTimeoutMs} ms.`;
           this.#fail(new TimeoutError(message));
@@ -451,4 +454,12 @@ export class LiveClient implements AsyncDisposable {
     this.#state = state;
     this.#events.emit('state', state);
   }
+}
+
+/** What kept a client from dialling; a function of somebody's own may throw anything. */
+function asServerError(error: unknown, url: string): Error {
+  if (error instanceof HoldfastError) return error;
+  return new ServerConnectionError(`${url} was not dialled: ${describeError(error)}`, undefined, {
+    cause: error,
+  });
 }

@@ -1,6 +1,8 @@
 import { describeError } from '../kernel/index.ts';
 import { ServerConnectionError, ServerResponseError } from './errors.ts';
 import { serverUrl } from './server-url.ts';
+import { headersOf } from './token-source.ts';
+import type { TokenSource } from './token-source.ts';
 
 /** How a request to the server is made. */
 export interface RequestOptions {
@@ -9,6 +11,8 @@ export interface RequestOptions {
   /** Default: the platform's. */
   readonly fetch?: typeof fetch;
   readonly signal?: AbortSignal;
+  /** Who asks, on a server that wants to know. */
+  readonly token?: TokenSource;
 }
 
 /** A stored session, as the server tells it. */
@@ -49,22 +53,41 @@ export async function createSession(
   throw new ServerResponseError(`${options.url}/${route} did not answer with a session.`, 200);
 }
 
+/**
+ * A ticket for one connection to a session, for a client that cannot send a header with its WebSocket. It is good once, for
+ * half a minute.
+ * @throws ServerConnectionError, ServerResponseError as `listApps`.
+ */
+export async function createTicket(
+  options: RequestOptions & { readonly appName: string; readonly userId: string; readonly sessionId: string },
+): Promise<string> {
+  const { appName, userId, sessionId } = options;
+  const given = await request(options, 'POST', 'tickets', { appName, userId, sessionId });
+  if (typeof given === 'object' && given !== null && 'ticket' in given && typeof given.ticket === 'string') {
+    return given.ticket;
+  }
+  throw new ServerResponseError(`${options.url}/tickets did not answer with a ticket.`, 200);
+}
+
 async function request(
-  { url, fetch: fetchIt = globalThis.fetch, signal }: RequestOptions,
+  { url, fetch: fetchIt = globalThis.fetch, signal, token }: RequestOptions,
   method: string,
   route: string,
   body?: unknown,
 ): Promise<unknown> {
   const address = serverUrl(url, 'http', route);
+  const headers = {
+    ...(await headersOf(token)),
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+  };
   let response: Response;
   let text: string;
   try {
     response = await fetchIt(address, {
       method,
+      headers,
       ...(signal === undefined ? {} : { signal }),
-      ...(body === undefined
-        ? {}
-        : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     text = await response.text();
   } catch (error) {

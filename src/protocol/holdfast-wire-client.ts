@@ -9,6 +9,9 @@ import type { JsonObject, MessageReaders, ParseResult, ParseLimits } from './wir
 /** The WebSocket subprotocol that chooses this wire. */
 export const HOLDFAST_SUBPROTOCOL = 'holdfast.v1';
 
+/** A client that can send no header offers its ticket beside the wire's own name: `holdfast.v1, ticket.<ticket>`. */
+export const TICKET_SUBPROTOCOL_PREFIX = 'ticket.';
+
 /** The version a `hello` names. */
 export const HOLDFAST_PROTOCOL = 1;
 

@@ -94,6 +94,7 @@ export class HoldfastServer implements AsyncDisposable {
     const drain = new Drain({ ...limits, scope: root, calls }, (reason) => this.#close(reason));
     const access = new Access({
       owner: root,
+      random,
       authenticators: [options.auth ?? []].flat(),
       authorize: options.authorize,
       refused: (reason) => metrics.authFailed(reason),

@@ -11,6 +11,7 @@ export type LimitKind =
   | 'new_sessions_per_address'
   | 'new_sessions_per_user'
   | 'sessions_per_user'
+  | 'tickets'
   | 'connections'
   | 'connections_per_address'
   | 'slow_request'
@@ -34,6 +35,7 @@ const LIMITS: readonly LimitKind[] = [
   'new_sessions_per_address',
   'new_sessions_per_user',
   'sessions_per_user',
+  'tickets',
   'connections',
   'connections_per_address',
   'slow_request',

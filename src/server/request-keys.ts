@@ -5,8 +5,11 @@ import { parseLiveQuery } from './live-query.ts';
 import { checkedName, stringField } from './request-input.ts';
 import type { JsonBody } from './request-input.ts';
 
-/** The session that the body of `/run` and `/run_sse` names. @throws BadRequestError that says which name is missing. */
-export function keyOfRun(body: JsonBody): SessionKey {
+/** What by POST names its session in its body: whose it is can only be told by reading that. */
+export const PATHS_WITH_BODIES: ReadonlySet<string> = new Set(['/run', '/run_sse', '/tickets']);
+
+/** The session that a body names, such as that of `/run`. @throws BadRequestError that says which name is missing. */
+export function sessionKeyOf(body: JsonBody): SessionKey {
   const appName = stringField(body, 'appName', 'app_name');
   if (appName === undefined) throw new BadRequestError("'appName' is missing.");
   return {
@@ -17,9 +20,9 @@ export function keyOfRun(body: JsonBody): SessionKey {
 }
 
 /** The same of a body that is still text; undefined where it names none, and is refused by whoever answers it. */
-export function keyOfRunText(text: string): SessionKey | undefined {
+export function keyOfBody(text: string): SessionKey | undefined {
   const parsed = parseJsonObject(text.trim(), { maxMessageBytes: Number.MAX_SAFE_INTEGER });
-  return parsed.ok ? unlessRefused(() => keyOfRun(parsed.value)) : undefined;
+  return parsed.ok ? unlessRefused(() => sessionKeyOf(parsed.value)) : undefined;
 }
 
 /** The session that an upgrade names; undefined where it names none. */

@@ -13,6 +13,7 @@ import { requestShape } from './request-shape.ts';
 import { runRoutes } from './run-routes.ts';
 import type { ServerContext } from './server-context.ts';
 import { sessionRoutes } from './session-routes.ts';
+import { ticketRoutes } from './ticket-routes.ts';
 import { HOLDFAST_VERSION } from './version.ts';
 
 /** Every route but the WebSocket's. */
@@ -88,5 +89,6 @@ export function createRoutes(context: ServerContext): Hono {
   });
   app.route('/', sessionRoutes(context));
   app.route('/', runRoutes(context));
+  app.route('/', ticketRoutes(context));
   return app;
 }

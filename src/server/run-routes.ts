@@ -7,7 +7,7 @@ import { BadRequestError, SessionNotFoundError } from './errors.ts';
 import { httpFailureOf } from './http-errors.ts';
 import { addressOf, booleanField, jsonBody, objectField } from './request-input.ts';
 import type { JsonBody } from './request-input.ts';
-import { keyOfRun } from './request-keys.ts';
+import { sessionKeyOf } from './request-keys.ts';
 import type { ServerContext } from './server-context.ts';
 import { TextTurn } from './text-turn.ts';
 
@@ -70,7 +70,7 @@ async function startTurn(
   const { admission } = context;
   admission.anybody();
   const body = await jsonBody(c);
-  const key = keyOfRun(body);
+  const key = sessionKeyOf(body);
   const { appName, userId, id: sessionId } = key;
   await context.access.permit(askerOf(c, context.addresses), identityOf(c), kind, {
     appName,

@@ -5,8 +5,8 @@ import { WebSocketServer } from 'ws';
 import { isThenable } from '../kernel/index.ts';
 import { HOLDFAST_SUBPROTOCOL } from '../protocol/index.ts';
 import type { SessionKey } from '../session/index.ts';
-import { askerOfUpgrade } from './auth/index.ts';
-import type { Asker, Identity } from './auth/index.ts';
+import { askerOfUpgrade, offeredSubprotocols } from './auth/index.ts';
+import type { Identity } from './auth/index.ts';
 import { BadRequestError, LimitReachedError, UnavailableError } from './errors.ts';
 import { httpFailureOf } from './http-errors.ts';
 import type { HttpFailure } from './http-errors.ts';
@@ -123,28 +123,17 @@ export class LiveUpgrades {
     const asker = askerOfUpgrade(request, addresses);
     // Before a token is looked at: who tries one after the other is slowed down.
     admission.upgrade(asker.address);
-    // Who is not known is told nothing of what it has asked for.
-    const identity = access.identify(asker);
-    return isThenable(identity)
-      ? identity.then((who) => this.#read(request, asker, who))
-      : this.#read(request, asker, identity);
-  }
-
-  #read(
-    request: IncomingMessage,
-    asker: Asker,
-    identity: Identity | undefined,
-  ): AskedCall | Promise<AskedCall> {
-    const wire = wireOf(request.headers['sec-websocket-protocol']);
     const { key, runConfig } = parseLiveQuery(asker.query);
     const { appName, userId, id: sessionId } = key;
-    const asked = { wire, key, runConfig, identity, address: asker.address };
-    const permission = this.#context.access.permit(asker, identity, 'run_live', {
-      appName,
-      userId,
-      sessionId,
-    });
-    return isThenable(permission) ? permission.then(() => asked) : asked;
+    const target = { appName, userId, sessionId };
+    const allow = (identity: Identity | undefined): AskedCall | Promise<AskedCall> => {
+      const wire = wireOf(asker.header('sec-websocket-protocol'));
+      const asked = { wire, key, runConfig, identity, address: asker.address };
+      const permission = access.permit(asker, identity, 'run_live', target);
+      return isThenable(permission) ? permission.then(() => asked) : asked;
+    };
+    const identity = access.identifyCaller(asker, target);
+    return isThenable(identity) ? identity.then(allow) : allow(identity);
   }
 
   /** @throws UnavailableError, LimitReachedError when it is not taken now. */
@@ -180,11 +169,12 @@ function isResumable({ calls }: ServerContext, key: SessionKey): boolean {
 
 /** No subprotocol is the ADK's wire. One we do not know is refused: its client would not understand us. */
 function wireOf(header: string | undefined): ClientWire {
-  const offered = (header ?? '').split(',').map((name) => name.trim());
-  if (header === undefined || offered.every((name) => name === '')) return 'adk';
+  // Without the ticket, which no text may quote.
+  const offered = offeredSubprotocols(header);
+  if (offered.length === 0) return 'adk';
   if (offered.includes(HOLDFAST_SUBPROTOCOL)) return HOLDFAST_SUBPROTOCOL;
   throw new BadRequestError(
-    `The subprotocol '${(header ?? '').slice(0, 60)}' is not known. Ask for ${HOLDFAST_SUBPROTOCOL}, or for none.`,
+    `The subprotocol '${offered.join(', ').slice(0, 60)}' is not known. Ask for ${HOLDFAST_SUBPROTOCOL}, or for none.`,
   );
 }
 

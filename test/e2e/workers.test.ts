@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SIGNAL_ECHO_MS } from '../../src/cli/signals.ts';
 import { connectSession } from '../../src/client/index.ts';
 import type { ClientReturn, LiveClient } from '../../src/client/index.ts';
+import { HOLDFAST_SUBPROTOCOL } from '../../src/protocol/index.ts';
 import { FaultProxy } from '../../src/testing/index.ts';
 import { CHECKOUT } from '../support/checkout.ts';
 import { runHoldfast, startHoldfast } from '../support/process.ts';
@@ -114,6 +115,26 @@ describe.concurrent('several workers', () => {
       ['a', 'b', 'c', 'd'].flatMap((name) => SLOTS.map((slot) => rig.session(slot, name))),
     );
     for (let time = 0; time < 40; time += 1) await Promise.all(ids.map((id) => rig.stayOn(id)));
+  });
+
+  it('know a ticket that any of them was asked for', { timeout: BOUND_MS }, async () => {
+    const token = 'a-token-of-an-application';
+    await using rig = await WorkersRig.start('--auth-token', token);
+    const headers = { authorization: `Bearer ${token}` };
+    const post = async (path: string, body: unknown): Promise<Record<string, unknown>> => {
+      const answer = await fetch(rig.url + path, { method: 'POST', headers, body: JSON.stringify(body) });
+      return (await answer.json()) as Record<string, unknown>;
+    };
+    for (let number = 0; number < 8; number += 1) {
+      const sessionId = `t${number}`;
+      await post('/apps/default/users/u/sessions', { sessionId });
+      const { ticket } = await post('/tickets', { appName: 'default', userId: 'u', sessionId });
+      const client = await rig.client(sessionId, [HOLDFAST_SUBPROTOCOL, `ticket.${String(ticket)}`]).opened();
+      client.socket.terminate();
+    }
+    expect((await rig.client('t0', [HOLDFAST_SUBPROTOCOL, 'ticket.none']).refused).status).toBe(401);
+    expect((await fetch(`${rig.url}/metrics`)).status).toBe(401);
+    expect((await fetch(`${rig.url}/metrics`, { headers })).status).toBe(200);
   });
 
   it('H2 give a client back its own live session, whichever accepts it', { timeout: BOUND_MS }, async () => {

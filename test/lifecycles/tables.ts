@@ -16,6 +16,7 @@ import { sessionStates } from './session-states.ts';
 import { speechEmulators } from './speech-emulators.ts';
 import { speechEnds } from './speech.ts';
 import { textTurn } from './text-turn.ts';
+import { ticketEnds } from './ticket.ts';
 import { toolCall } from './tool-call.ts';
 import type { WayTable } from './way-table.ts';
 import { wireGoodbyes } from './wire-goodbyes.ts';
@@ -39,6 +40,7 @@ export const tables: readonly WayTable[] = [
   wireGoodbyes,
   textTurn,
   serverEnds,
+  ticketEnds,
   sessionFile,
   liveClient,
   geminiEmulator,

@@ -74,10 +74,11 @@ export class WorkersRig implements AsyncDisposable {
     return id();
   }
 
-  /** A client of the ADK wire. */
-  client(id: string): TestClient {
+  /** A client of the ADK wire, or of another one. */
+  client(id: string, protocols: readonly string[] = []): TestClient {
     return new TestClient(
       `${this.url.replace('http', 'ws')}/run_live?app_name=default&user_id=u&session_id=${id}`,
+      protocols,
     );
   }
 

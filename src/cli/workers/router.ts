@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Lifetime } from '../../kernel/index.ts';
 import { DEFAULT_MAX_BODY_BYTES } from '../../server/index.ts';
-import { keyOfPath, keyOfRunText, keyOfUpgrade } from '../../server/request-keys.ts';
+import { PATHS_WITH_BODIES, keyOfBody, keyOfPath, keyOfUpgrade } from '../../server/request-keys.ts';
 import type { RequestRouter } from '../../server/request-router.ts';
 import type { SessionKey } from '../../session/index.ts';
 import type { Fellows } from './fellows.ts';
@@ -36,7 +36,7 @@ export class WorkerRouter implements RequestRouter {
 
   request(request: IncomingMessage, response: ServerResponse): boolean {
     const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
-    if (request.method === 'POST' && (path === '/run' || path === '/run_sse')) {
+    if (request.method === 'POST' && PATHS_WITH_BODIES.has(path)) {
       void this.#byBody(request, response);
       return true;
     }
@@ -89,7 +89,7 @@ export class WorkerRouter implements RequestRouter {
       response.destroy();
       return;
     }
-    const key = request.readableEnded ? keyOfRunText(Buffer.concat(chunks).toString()) : undefined;
+    const key = request.readableEnded ? keyOfBody(Buffer.concat(chunks).toString()) : undefined;
     this.#relay(request, response, key, chunks);
   }
 }

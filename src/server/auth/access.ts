@@ -1,5 +1,5 @@
 import { HoldfastError, describeError, isThenable } from '../../kernel/index.ts';
-import type { Lifetime } from '../../kernel/index.ts';
+import type { Lifetime, Random } from '../../kernel/index.ts';
 import type { Asker } from './asker.ts';
 import { AuthFailures } from './auth-failures.ts';
 import { openAll } from './authenticator.ts';
@@ -11,6 +11,9 @@ import { AuthUnavailableError, ForbiddenError, UnauthorizedError } from './error
 import type { AuthFailureReason } from './errors.ts';
 import { checkGrants, isUnbound } from './identity.ts';
 import type { Identity } from './identity.ts';
+import { offeredTicket } from './ticket-offer.ts';
+import { Tickets } from './tickets.ts';
+import type { TicketTarget } from './tickets.ts';
 
 /** Twice what a request for keys may take: the keys, and once more for a key that is new. */
 export const DEFAULT_TOKEN_CHECK_TIMEOUT_MS = 11_000;
@@ -20,6 +23,7 @@ export const DEFAULT_AUTHORIZE_TIMEOUT_MS = 5_000;
 
 export interface AccessOptions {
   readonly owner: Lifetime;
+  readonly random: Random;
   /** Without one everybody is let in. */
   readonly authenticators: readonly Authenticator[];
   readonly authorize: AuthorizeHook | undefined;
@@ -33,14 +37,16 @@ export interface AccessOptions {
  */
 export class Access {
   readonly failures: AuthFailures;
+  readonly tickets: Tickets;
   readonly #owner: Lifetime;
   readonly #check: TokenCheck | undefined;
   readonly #authorize: AuthorizeHook | undefined;
 
-  constructor({ owner, authenticators, authorize, refused }: AccessOptions) {
+  constructor({ owner, random, authenticators, authorize, refused }: AccessOptions) {
     this.#owner = owner;
     this.#check = authenticators.length === 0 ? undefined : openAll(authenticators, owner);
     this.#authorize = authorize;
+    this.tickets = new Tickets(owner, random);
     this.failures = new AuthFailures(owner.clock, owner.log, refused);
   }
 
@@ -54,15 +60,29 @@ export class Access {
    * @throws UnauthorizedError, AuthUnavailableError
    */
   identify(asker: Asker): Identity | undefined | Promise<Identity> {
+    return this.#identified(asker, () => undefined);
+  }
+
+  /** Who wants to connect: the same, or the holder of a ticket for this. @throws as `identify` */
+  identifyCaller(asker: Asker, target: TicketTarget): Identity | undefined | Promise<Identity> {
+    return this.#identified(asker, () => {
+      const ticket = offeredTicket(asker);
+      return ticket === undefined ? undefined : this.tickets.redeem(ticket, target);
+    });
+  }
+
+  #identified(asker: Asker, byTicket: () => Identity | undefined): Identity | undefined | Promise<Identity> {
     const check = this.#check;
     if (check === undefined) return undefined;
-    return this.#noting(asker, () => {
+    return this.#noting<Identity>(asker, () => {
       refuseTokenInUrl(asker.query);
       const token = bearerToken(asker.header('authorization'));
+      const holder = token === undefined ? byTicket() : undefined;
+      if (holder !== undefined) return holder;
       if (token === undefined) {
         throw new UnauthorizedError(
           'missing',
-          'This server asks for a token: Authorization: Bearer <token>.',
+          'This server asks for a token: Authorization: Bearer <token>. A page of a browser asks POST /tickets for a ticket.',
         );
       }
       return this.#bounded(check, token);

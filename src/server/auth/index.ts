@@ -32,3 +32,6 @@ export {
   DEFAULT_KEYS_MAX_STALE_MS,
   DEFAULT_KEYS_TIMEOUT_MS,
 } from './remote-keys.ts';
+export { offeredSubprotocols } from './ticket-offer.ts';
+export { MAX_TICKETS, MAX_TICKETS_PER_USER, TICKET_LIFETIME_MS } from './tickets.ts';
+export type { TicketTarget } from './tickets.ts';
