@@ -41,6 +41,7 @@ export interface ServeFlags extends AuthFlags, LimitFlags {
   readonly maxSessions: number;
   readonly workers: number;
   readonly allowHost?: readonly string[];
+  readonly allowOrigins?: readonly string[];
   readonly record?: string;
   readonly adminToken?: string;
   readonly logLevel: LogLevel;
@@ -103,6 +104,17 @@ export function addServeOptions(command: Command): Command {
     .addOption(
       option('--allow-host <names>', 'host names to answer to besides loopback ones, with commas').argParser(
         (names: string) => names.split(',').map((name) => name.trim()),
+      ),
+    )
+    .addOption(
+      option(
+        '--allow-origins <origins>',
+        'whose pages may speak to this server, with commas: https://app.example.org, or * for all',
+      ).argParser((origins: string) =>
+        origins
+          .split(',')
+          .map((origin) => origin.trim())
+          .filter((origin) => origin !== ''),
       ),
     )
     .addOption(option('--record <folder>', 'record every call there: a WAV each, user left, agent right'))

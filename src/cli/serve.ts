@@ -84,6 +84,7 @@ async function prepare(
     ...(flags.idleTimeout === undefined ? {} : { idleTimeoutMs: flags.idleTimeout * 1_000 }),
     ...(flags.maxDuration === undefined ? {} : { maxDurationMs: flags.maxDuration * 1_000 }),
     ...(flags.allowHost === undefined ? {} : { allowedHosts: flags.allowHost }),
+    ...(flags.allowOrigins === undefined ? {} : { allowedOrigins: flags.allowOrigins }),
     auth,
     openMetrics: flags.openMetrics === true,
     // An empty variable is one that is not set.

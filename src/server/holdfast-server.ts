@@ -114,7 +114,7 @@ export class HoldfastServer implements AsyncDisposable {
       onSessionEnd: options.onSessionEnd,
       onLiveSession: options.onLiveSession,
       store: options.store ?? new MemorySessionStore({ clock: root.clock, random }),
-      hosts: new HostCheck(limits.allowedHosts),
+      hosts: new HostCheck(limits.allowedHosts, limits.allowedOrigins),
       access,
       admin,
       metrics,
@@ -162,8 +162,10 @@ export class HoldfastServer implements AsyncDisposable {
   async listen(port = 0, host = '127.0.0.1', options: ListenOptions = {}): Promise<ListenAddress> {
     this.#root.throwIfClosing();
     this.#refuseToBeOpen(host, options);
-    if (isLoopback(host)) this.#context.hosts.restrictToLoopback();
     const { router } = options;
+    const { access, hosts } = this.#context;
+    hosts.listensOn(host);
+    if (hosts.allowsAnyOrigin && !access.isRequired) this.#root.log.warn('every page may use this server');
     const { limits, addresses, refusals } = this.#context;
     const routed: RequestListener = (request, response) => {
       if (router?.request(request, response) !== true) this.requestListener(request, response);

@@ -1,9 +1,12 @@
+import type { IncomingMessage } from 'node:http';
 import { Hono } from 'hono';
 import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { accessRoutes, askerOf, grants, identityOf } from './auth/index.ts';
 import { adminRoutes } from './admin-routes.ts';
+import { crossOrigin } from './cross-origin.ts';
 import { BodyTooLargeError } from './errors.ts';
+import { checkTarget } from './host-check.ts';
 import { answerError } from './http-errors.ts';
 import { metricsPage } from './metrics-page.ts';
 import { pageFiles } from './page-folder.ts';
@@ -34,9 +37,12 @@ export function createRoutes(context: ServerContext): Hono {
 
   app.use(requestShape);
   app.use(async (c, next) => {
-    hosts.check(c.req.header('host'), c.req.header('origin'));
+    const incoming = (c.env as { readonly incoming?: IncomingMessage } | undefined)?.incoming;
+    if (incoming !== undefined) checkTarget(incoming.url ?? '', incoming.rawHeaders);
+    hosts.check({ host: c.req.header('host'), origin: c.req.header('origin'), method: c.req.method });
     await next();
   });
+  if (hosts.allowsOrigins) app.use(crossOrigin(hosts));
   const tellMetrics = (c: Context): Response =>
     c.body(metricsPage(context), 200, { 'content-type': PROMETHEUS_TEXT });
   if (limits.openMetrics) app.get('/metrics', tellMetrics);

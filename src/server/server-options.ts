@@ -159,6 +159,11 @@ export interface ServerOptions extends LimitOptions {
   /** Host names a request may ask for, besides loopback ones. Given, every other one is refused, wherever we listen. */
   readonly allowedHosts?: readonly string[];
   /**
+   * Origins whose pages may speak to this server besides its own: `https://app.example.org`, or `*` for all, which is for
+   * servers that ask who comes. Default: none.
+   */
+  readonly allowedOrigins?: readonly string[];
+  /**
    * How it is known who asks: `bearerTokens([…])`, `jwt({…})`, or several. Given, every route but the probes and the page
    * is closed to who brings no token. Without it everybody is let in, and only loopback is listened on.
    */
@@ -212,6 +217,7 @@ const settingsSchema = z.object({
   pageDir: z.string().min(1).optional(),
   adminToken: adminToken.optional(),
   allowedHosts: z.array(z.string().min(1)).default([]),
+  allowedOrigins: z.array(z.string().min(1)).default([]),
   openMetrics: z.boolean().default(DEFAULT_OPEN_METRICS),
 });
 

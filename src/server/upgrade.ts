@@ -8,6 +8,7 @@ import type { SessionKey } from '../session/index.ts';
 import { askerOfUpgrade, offeredSubprotocols } from './auth/index.ts';
 import type { Identity } from './auth/index.ts';
 import { BadRequestError, LimitReachedError, UnavailableError } from './errors.ts';
+import { checkTarget } from './host-check.ts';
 import { httpFailureOf } from './http-errors.ts';
 import type { HttpFailure } from './http-errors.ts';
 import { sessionKey } from './calls.ts';
@@ -118,7 +119,8 @@ export class LiveUpgrades {
   #vet(request: IncomingMessage): AskedCall | Promise<AskedCall> {
     const { hosts, access, admission, addresses } = this.#context;
     const { host, origin } = request.headers;
-    hosts.check(host, origin);
+    checkTarget(request.url ?? '', request.rawHeaders);
+    hosts.check({ host, origin, method: request.method ?? 'GET', isUpgrade: true });
     checkRequestShape(request.url ?? '', request.rawHeaders.length / 2);
     const asker = askerOfUpgrade(request, addresses);
     // Before a token is looked at: who tries one after the other is slowed down.

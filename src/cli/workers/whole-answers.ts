@@ -135,6 +135,7 @@ export class WholeAnswers {
     const body = await readBody(request);
     const verb = verbOf(body, request.url ?? '');
     const question = { method: 'POST', path: request.url ?? '', headers, body } as const;
+    if (verb !== undefined && !(await this.#mayEnd(request, response))) return;
     // Everybody is told before we are: who has no call ends within moments of hearing it.
     if (verb !== undefined && supervisor.isThere) await supervisor.tell({ tag: 'verb', verb });
     else if (verb !== undefined) {
@@ -149,6 +150,23 @@ export class WholeAnswers {
       const workers = before.flatMap((each) => (each ? [readWorker(each).progress] : []));
       answerJson(response, 202, { verb, ...wholeProgress(workers) });
     }
+  }
+
+  /** Whether who asks may end the server: asked with a verb that there is not, which is looked at last. */
+  async #mayEnd(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+    const { fellows } = this.#options;
+    const headers = { ...headersOf(request), 'content-type': 'application/json' };
+    const body = Buffer.from('{"verb":"none"}');
+    const answer = await fellows.ask(fellows.place.slot, {
+      method: 'POST',
+      path: '/admin/drain',
+      headers,
+      body,
+    });
+    if (answer?.status === 400) return true;
+    if (answer === undefined) throw noWorkerError();
+    pass(answer, response);
+    return false;
   }
 
   /** A session is named by its id, which more than one live session may have: of different users, on different workers. */
