@@ -5,6 +5,7 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createSession, createTicket } from '../src/client/index.ts';
 import {
   DEFAULT_CLIENT_SILENCE_TIMEOUT_MS,
   DEFAULT_MAX_BODY_BYTES,
@@ -42,11 +43,15 @@ class Stage implements AsyncDisposable {
   readonly servers: readonly [Service, Service];
   readonly balancer: Balancer;
 
-  static async open(name: string, start: (ports: TwoPorts) => Promise<Balancer>): Promise<Stage> {
+  static async open(
+    name: string,
+    start: (ports: TwoPorts) => Promise<Balancer>,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Stage> {
     const [one = 0, two = 0] = await freePorts(2);
     const store = `sqlite:${join(folder, `${name}.sqlite`)}`;
     const serve = (port: number): Promise<Service> =>
-      startService(['api-server', '--port', String(port), '--store', store]);
+      startService(['api-server', '--port', String(port), '--store', store], { env });
     const servers = await Promise.all([serve(one), serve(two)]);
     return new Stage(servers, await start([one, two]));
   }
@@ -58,7 +63,7 @@ class Stage implements AsyncDisposable {
 
   /** A client of `holdfast.v1` that was greeted; with `before` it comes back to what it had. */
   async call(id: string, before?: TestClient): Promise<TestClient> {
-    const client = await new TestClient(this.#live(id), ['holdfast.v1']).opened();
+    const client = await new TestClient(this.live(id), ['holdfast.v1']).opened();
     const hello = before?.having('type', 'hello')[0];
     const resume =
       hello === undefined
@@ -71,7 +76,7 @@ class Stage implements AsyncDisposable {
 
   /** A client of the ADK's wire. */
   adk(id: string): Promise<TestClient> {
-    return new TestClient(this.#live(id)).opened();
+    return new TestClient(this.live(id)).opened();
   }
 
   /** A client whose session is new. */
@@ -100,7 +105,8 @@ class Stage implements AsyncDisposable {
     for (const server of this.servers) await server[Symbol.asyncDispose]();
   }
 
-  #live(id: string): string {
+  /** Where a session of app `default` is live. */
+  live(id: string): string {
     const { url } = this.balancer;
     return `${url.replace('http', 'ws')}/run_live?app_name=default&user_id=u&session_id=${id}`;
   }
@@ -165,6 +171,19 @@ describe.concurrent.each(BALANCERS)('%s before two servers', (name, start) => {
       const newer = await stage.adk(id);
       expect((await older.closed).code).toBe(4_001);
       newer.socket.terminate();
+    }
+  });
+
+  it('sends a ticket to the server that gave it', { timeout: BOUND_MS }, async () => {
+    const token = 'a-token-of-the-tests';
+    await using stage = await Stage.open(`${name}-tickets`, start, { HOLDFAST_AUTH_TOKEN: token });
+    const { url } = stage.balancer;
+    for (const sessionId of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      const target = { url, token, appName: 'default', userId: 'u', sessionId };
+      await createSession(target);
+      const protocols = ['holdfast.v1', `ticket.${await createTicket(target)}`];
+      const client = await new TestClient(stage.live(sessionId), protocols).opened();
+      client.socket.terminate();
     }
   });
 

@@ -62,7 +62,9 @@ export async function createTicket(
   options: RequestOptions & { readonly appName: string; readonly userId: string; readonly sessionId: string },
 ): Promise<string> {
   const { appName, userId, sessionId } = options;
-  const given = await request(options, 'POST', 'tickets', { appName, userId, sessionId });
+  // In the address as well, where a balancer can see it: the connection has to reach the server that gave the ticket.
+  const route = `tickets?session_id=${encodeURIComponent(sessionId)}`;
+  const given = await request(options, 'POST', route, { appName, userId, sessionId });
   if (typeof given === 'object' && given !== null && 'ticket' in given && typeof given.ticket === 'string') {
     return given.ticket;
   }

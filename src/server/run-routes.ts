@@ -4,6 +4,7 @@ import { readContent } from '../protocol/index.ts';
 import type { Content } from '../protocol/index.ts';
 import { askerOf, identityOf } from './auth/index.ts';
 import { BadRequestError, SessionNotFoundError } from './errors.ts';
+import { isHeldInDrain } from './held-session.ts';
 import { httpFailureOf } from './http-errors.ts';
 import { addressOf, booleanField, jsonBody, objectField } from './request-input.ts';
 import type { JsonBody } from './request-input.ts';
@@ -67,8 +68,9 @@ async function startTurn(
   kind: 'run' | 'run_sse',
   emit: (event: string) => void,
 ): Promise<TextTurn> {
-  const { admission } = context;
-  admission.anybody();
+  const { admission, drain } = context;
+  // Whether it has the session, a server that drains looks at when it knows who asks.
+  if (drain.stage.tag !== 'refusing') admission.anybody();
   const body = await jsonBody(c);
   const key = sessionKeyOf(body);
   const { appName, userId, id: sessionId } = key;
@@ -77,6 +79,7 @@ async function startTurn(
     userId,
     sessionId,
   });
+  if (!isHeldInDrain(context, key)) admission.anybody();
   const visitor = { userId: key.userId, address: addressOf(context, c) };
   const served = context.serve(key.appName);
   const message = messageOf(body);
@@ -88,7 +91,7 @@ async function startTurn(
     );
   }
   // Asked again: the server may have begun to refuse while the body was on its way.
-  admission.liveSession(visitor);
+  if (!isHeldInDrain(context, key)) admission.liveSession(visitor);
   const turn = new TextTurn({ context, kind, key, served, message, stateDelta, streaming, emit });
   context.calls.add(turn);
   admission.hold(turn, visitor);

@@ -124,7 +124,7 @@ export class DrillCall {
     const { url, app, id, wire } = this.plan;
     this.#bound(OPEN_BOUND_MS, () => this.#refused('nobody answers'));
     try {
-      const made = await fetch(`${url}/apps/${app}/users/drill/sessions`, {
+      const made = await fetch(`${url}/apps/${app}/users/${id}/sessions`, {
         method: 'POST',
         body: JSON.stringify({ sessionId: id }),
         signal: AbortSignal.timeout(OPEN_BOUND_MS),
@@ -138,7 +138,7 @@ export class DrillCall {
       this.#refused(`its session could not be asked for: ${String((error as Error).cause ?? error)}`);
       return;
     }
-    const live = `${url.replace('http', 'ws')}/run_live?app_name=${app}&user_id=drill&session_id=${id}`;
+    const live = `${url.replace('http', 'ws')}/run_live?app_name=${app}&user_id=${id}&session_id=${id}`;
     const protocols = wire === 'adk' ? [] : [HOLDFAST_SUBPROTOCOL];
     const socket = new WebSocket(live, protocols, { perMessageDeflate: false });
     this.#socket = socket;

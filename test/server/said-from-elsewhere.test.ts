@@ -42,4 +42,29 @@ describe('a text turn that is said in a live session', () => {
     expect(await answer).toContain('"text":"Hi"');
     expect(await answer).not.toContain('As I was say');
   });
+
+  it('D1 is said there also while the server drains, and one for any other session is refused', async () => {
+    const model = new ScriptedModel({
+      onInput: ({ type }, connection) => {
+        if (type === 'content') connection.output({ type: 'text', text: 'Hi' }, { type: 'turnComplete' });
+      },
+    });
+    await using test = await startServer({ model, runTimeoutMs: 5_000 });
+    await test.createSession();
+    await test.createSession('s2');
+    await test.welcomed('s1');
+    await until('it is live', () => model.openConnections === 1);
+    const drained = test.server.drain();
+    expect(await run(test)).toContain('"text":"Hi"');
+    const other = {
+      appName: 'demo',
+      userId: 'u',
+      sessionId: 's2',
+      newMessage: { parts: [{ text: 'Hello' }] },
+    };
+    expect((await test.request('/run', other)).status).toBe(503);
+    expect((await test.request('/run_sse', other)).status).toBe(503);
+    await test.server.abort();
+    await drained;
+  });
 });

@@ -60,6 +60,23 @@ describe('POST /tickets', () => {
   });
 });
 
+describe('POST /tickets of a server that drains', () => {
+  it('D1 gives one for a live session that it has, and sends everybody else to another server', async () => {
+    await using test = await guarded();
+    await createSession({ url: test.url, token: TOKEN, appName: 'demo', userId: 'u', sessionId: 's2' });
+    const client = await dial(test, [HOLDFAST_SUBPROTOCOL, `ticket.${await ticketFor(test)}`]).opened();
+    client.send({ type: 'hello', protocol: 1 });
+    await until('it is live', () => client.having('type', 'hello').length === 1);
+    const drained = test.server.drain();
+    expect((await ask(test, TARGET)).status).toBe(200);
+    const refused = await ask(test, { ...TARGET, sessionId: 's2' });
+    expect(refused.status).toBe(503);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    await test.server.abort();
+    await drained;
+  });
+});
+
 describe('a ticket', () => {
   it('P42 opens one connection, as a subprotocol that is not answered with', async () => {
     await using test = await guarded();

@@ -1,7 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CHECKOUT } from './checkout.ts';
@@ -43,23 +42,33 @@ export interface ServerState {
   readonly redispatches: number;
 }
 
+/**
+ * Where ports are looked for that are left alone for a while: below those that connections get by themselves (from 32 768 on
+ * Linux), or one of them takes the port of a server that is being restarted.
+ */
+const FIRST_PORT = 10_240;
+const PORTS = 22_000;
+
+/** How many are tried for each; some are in use. */
+const TRIES = 50;
+
 /** `count` ports that nobody listens on. */
 export async function freePorts(count: number): Promise<number[]> {
-  const held = Array.from({ length: count }, () => createServer());
-  try {
-    // All are held until the last is had, so that they differ.
-    return await Promise.all(
-      held.map(
-        (server) =>
-          new Promise<number>((resolve, reject) => {
-            server.once('error', reject);
-            server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
-          }),
-      ),
-    );
-  } finally {
-    for (const server of held) server.close();
+  const found = new Set<number>();
+  for (let tries = 0; found.size < count; tries += 1) {
+    if (tries > count * TRIES) throw new Error(`${count} free ports could not be found.`);
+    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
+    if (await isFree(port)) found.add(port);
   }
+  return [...found];
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }
 
 /** HAProxy with deploy/haproxy/haproxy.cfg as it stands there. */
