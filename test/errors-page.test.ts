@@ -28,7 +28,7 @@ const PAGES = [
 /** A code is always a text in the sources. */
 const CODE = /['"](HOLDFAST_[A-Z_]+)['"]/g;
 /** So are the names of some environment variables, which are none. */
-const VARIABLE = /(?:process\.env\[|\.env\()['"](HOLDFAST_[A-Z_]+)['"][\])]/g;
+const VARIABLE = /(?:process\.env\[|\.env\()\s*['"](HOLDFAST_[A-Z_]+)['"],?\s*[\])]/g;
 
 const ERROR_ROW = /^\| `(HOLDFAST_[A-Z_]+)`\s+\| (?:`(\w+)`|(an? .+?))\s+\| (.+?)\s+\| (.+?)\s+\|$/gm;
 const CLOSE_ROW = /^\| (\d{4})\s+\| (.+?)\s+\| (.+?)\s+\| (.+?)\s+\| (.+?)\s+\|$/gm;

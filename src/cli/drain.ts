@@ -5,6 +5,7 @@ import { ServerConnectionError } from '../client/index.ts';
 import { InvalidOptionError, Lifetime } from '../kernel/index.ts';
 import { AdminClient, adminTokenOption } from './admin-client.ts';
 import type { AdminFlags } from './admin-client.ts';
+import { callsInWords, callsWere } from './drain-words.ts';
 import { ageInWords } from './session-table.ts';
 
 /** Between two lines of progress where they stay on the screen; on a terminal one line changes each second. */
@@ -82,7 +83,7 @@ async function drainAndWait(server: AdminClient, verb: string): Promise<number> 
     report.end();
     if (!(error instanceof ServerConnectionError) || last.stage === undefined) throw error;
     if (verb === 'abort') {
-      process.stdout.write(`The server was stopped; ${callsInWords(last.calls ?? 0)} cut.\n`);
+      process.stdout.write(`The server was stopped; ${callsWere(last.calls ?? 0)} cut.\n`);
       return (last.calls ?? 0) > 0 ? EXIT_CUT : 0;
     }
     throw new ServerConnectionError(
@@ -96,7 +97,7 @@ async function drainAndWait(server: AdminClient, verb: string): Promise<number> 
     throw new InvalidOptionError('The server did not say how its drain has ended.');
   const { cut = 0, elapsedMs = 0 } = last;
   process.stdout.write(
-    `The server has drained in ${ageInWords(elapsedMs)}; ${cut === 0 ? 'no call was' : callsInWords(cut)} cut.\n`,
+    `The server has drained in ${ageInWords(elapsedMs)}; ${cut === 0 ? 'no call was' : callsWere(cut)} cut.\n`,
   );
   return cut === 0 ? 0 : EXIT_CUT;
 }
@@ -128,13 +129,8 @@ class ProgressReport {
 }
 
 function progressInWords({ stage, calls = 0, oldestMs = 0, deadlineInMs }: Progress): string {
-  const underWay =
-    calls === 0 ? 'no call is under way' : `${calls === 1 ? '1 call' : `${calls} calls`} under way`;
+  const underWay = calls === 0 ? 'no call is under way' : `${callsInWords(calls)} under way`;
   const oldest = calls === 0 ? '' : `, the oldest since ${ageInWords(oldestMs)}`;
   const until = deadlineInMs === undefined ? '' : `, cut in ${ageInWords(deadlineInMs)}`;
   return `${stage ?? 'unknown'}: ${underWay}${oldest}${calls === 0 ? '' : until}`;
-}
-
-function callsInWords(count: number): string {
-  return count === 1 ? '1 call was' : `${count} calls were`;
 }

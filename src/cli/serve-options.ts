@@ -33,8 +33,11 @@ export interface ServeFlags extends AuthFlags, LimitFlags {
   readonly store: StorePlace;
   readonly host: string;
   readonly port: number;
+  readonly opsPort?: number;
+  readonly opsHost: string;
   readonly drainTimeout: number;
   readonly preDrainDelay: number;
+  readonly platformGrace?: number;
   readonly idleTimeout?: number;
   readonly maxDuration?: number;
   readonly clientGrace: number;
@@ -73,6 +76,13 @@ export function addServeOptions(command: Command): Command {
     .addOption(option('--host <address>', 'address to listen on').default('127.0.0.1'))
     .addOption(option('--port <port>', '0 takes a free one').default(DEFAULT_PORT).argParser(parsePort))
     .addOption(
+      option(
+        '--ops-port <port>',
+        'answer /health, /ready, /metrics and /admin on a port of their own, and the last two nowhere else',
+      ).argParser(parsePort),
+    )
+    .addOption(option('--ops-host <address>', 'address of that port').default('127.0.0.1'))
+    .addOption(
       option('--drain-timeout <seconds>', 'how long calls may go on after SIGTERM')
         .default(DEFAULT_DRAIN_TIMEOUT_MS / 1_000)
         .argParser(parseSeconds),
@@ -81,6 +91,12 @@ export function addServeOptions(command: Command): Command {
       option('--pre-drain-delay <seconds>', 'how long new calls are still accepted after SIGTERM')
         .default(DEFAULT_PRE_DRAIN_DELAY_MS / 1_000)
         .argParser(parseSeconds),
+    )
+    .addOption(
+      option(
+        '--platform-grace <seconds>',
+        'how long the platform waits between SIGTERM and SIGKILL, to be warned when a drain may take longer',
+      ).argParser(parseSeconds),
     )
     .addOption(
       option('--idle-timeout <seconds>', 'end a call in which nothing is said').argParser(parseSeconds),

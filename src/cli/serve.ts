@@ -10,7 +10,9 @@ import { Agent } from '../session/index.ts';
 import { authenticatorsOf } from './auth-options.ts';
 import { registerEnvironmentSecrets } from './environment-secrets.ts';
 import { limitsOf } from './limit-flags.ts';
+import { callsWere, endInWords } from './drain-words.ts';
 import { createLogger } from './logger.ts';
+import { graceWarning, platformGrace } from './platform-grace.ts';
 import { recordCalls } from './record-calls.ts';
 import type { ServeFlags } from './serve-options.ts';
 import { openStore } from './session-store.ts';
@@ -37,16 +39,22 @@ export async function serve(
 ): Promise<void> {
   const place = placeOfThisProcess();
   if (place !== undefined) {
-    await runWorker(place, () => prepare(agentsDir, flags, parts, place));
+    await runWorker(place, flags, () => prepare(agentsDir, flags, parts, place));
     return;
   }
   if (flags.workers > 1) {
     await serveWithWorkers(flags);
     return;
   }
-  const { server, opened, log, allowUnauthenticated } = await prepare(agentsDir, flags, parts);
+  const { server, opened, log } = await prepare(agentsDir, flags, parts);
   endOnSignals(server, opened);
-  const { url } = await server.listen(flags.port, flags.host, { allowUnauthenticated });
+  if (flags.opsPort !== undefined) {
+    const operations = await server.listenOps(flags.opsPort, flags.opsHost);
+    process.stdout.write(`Operations are at ${operations.url}\n`);
+  }
+  const { url } = await server.listen(flags.port, flags.host, {
+    allowUnauthenticated: flags.insecureNoAuth === true,
+  });
   log.info('sessions are kept', { in: opened.place });
   process.stdout.write(`Holdfast is listening on ${url}\n`);
   await server.closed;
@@ -92,7 +100,11 @@ async function prepare(
     ...(pageDir === undefined ? {} : { pageDir }),
     ...(recorder === undefined ? {} : { onLiveSession: recorder }),
   });
-  return { server, opened, log, host: flags.host, allowUnauthenticated: flags.insecureNoAuth === true };
+  const warning = graceWarning(platformGrace(flags.platformGrace, process.env), flags);
+  // Once, where there are several.
+  if (warning !== undefined && (place?.slot ?? 0) === 0)
+    log.warn('the platform may end this server in the middle of a drain', { warning });
+  return { server, opened, log };
 }
 
 /** Before anybody is told that the server is there: who reads that may signal at once. */
@@ -109,10 +121,13 @@ function endOnSignals(server: HoldfastServer, store: OpenedStore): void {
 }
 
 /** Whatever is still open in this process, a client's idle connection say, does not keep it. */
-function exitWith({ cutCalls, reason }: ServerCloseReport): void {
-  if (cutCalls > 0) {
-    const calls = cutCalls === 1 ? '1 call was' : `${cutCalls} calls were`;
-    process.stderr.write(`holdfast: ${calls} cut (${reason})\n`);
+function exitWith(report: ServerCloseReport): void {
+  const { cutCalls, reason } = report;
+  const words = endInWords(report);
+  if (process.stderr.isTTY) {
+    if (words !== undefined) process.stderr.write(`${words}\n`);
+  } else if (cutCalls > 0) {
+    process.stderr.write(`holdfast: ${callsWere(cutCalls)} cut (${reason})\n`);
   }
   process.exit(cutCalls > 0 ? 1 : 0);
 }

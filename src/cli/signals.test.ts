@@ -42,7 +42,7 @@ describe('D4 the ladder of signals', () => {
       await clock.advance(2_000);
     }
     expect(done).toEqual(['drain', 'close']);
-    expect(told[0]).toBe('Waiting for 1 call to end. Ctrl-C again to end them now.');
+    expect(told[0]).toBe('Waiting for 1 call to end. Ctrl-C again to end it now.');
   });
 
   it('D4 says nothing when there is nothing to wait for', () => {

@@ -1,4 +1,5 @@
 import type { Clock } from '../kernel/index.ts';
+import { callsInWords } from './drain-words.ts';
 
 /** What signals ask of a server; each rung is harder than the one before. */
 export interface LadderTarget {
@@ -41,7 +42,10 @@ export class SignalLadder {
     this.#rung += 1;
     const calls = callsInWords(this.#target.liveSessions);
     if (this.#rung === 1) {
-      if (this.#target.liveSessions > 0) tell(`Waiting for ${calls} to end. Ctrl-C again to end them now.`);
+      if (this.#target.liveSessions > 0) {
+        const them = this.#target.liveSessions === 1 ? 'it' : 'them';
+        tell(`Waiting for ${calls} to end. Ctrl-C again to end ${them} now.`);
+      }
       this.#target.drain();
     } else if (this.#rung === 2) {
       tell(`Ending ${calls}. Ctrl-C again to stop without waiting.`);
@@ -50,10 +54,6 @@ export class SignalLadder {
       this.#target.abort();
     }
   }
-}
-
-function callsInWords(count: number): string {
-  return count === 1 ? '1 call' : `${count} calls`;
 }
 
 /**

@@ -22,7 +22,11 @@ export interface Call {
   end(reason: CallEnd, words?: string): void;
   /** How it stands. */
   snapshot(): CallSnapshot;
-  /** Tells the client that the server is going away. */
+  /** Whether it only took in a client that came to go on with another call: it is none of its own. */
+  readonly isPassing: boolean;
+  /** Whether its client, having lost its connection, could come back to it on a new one. */
+  readonly mayBeResumed: boolean;
+  /** Tells the client, and who speaks to it, that the server is going away. */
   goAway(timeLeftMs: number): void;
 }
 
@@ -35,7 +39,8 @@ export class Calls {
   readonly #underWay = new Set<Call>();
   /** Who has a stored session and who waits for it, in the order they came; nobody is left out who has not ended. */
   readonly #lines = new Map<string, readonly Call[]>();
-  #onEmpty: (() => void) | undefined;
+  #onOver: (() => void) | undefined;
+  #total = 0;
   /** Things that are no calls here, and are waited for like them. */
   #held = 0;
 
@@ -50,6 +55,11 @@ export class Calls {
   /** Whether nothing is under way that a drain waits for. */
   get isEmpty(): boolean {
     return this.#underWay.size === 0 && this.#held === 0;
+  }
+
+  /** How many there have ever been; those that only took a client in for another one do not count. */
+  get total(): number {
+    return this.#total;
   }
 
   /** How long the oldest one has been under way, in milliseconds; 0 when there is none. */
@@ -68,9 +78,11 @@ export class Calls {
   /** Counts a call until nothing more is done about it. */
   add(call: Call): void {
     this.#underWay.add(call);
+    this.#total += 1;
     void call.over.then(() => {
       this.#underWay.delete(call);
-      if (this.isEmpty) this.#onEmpty?.();
+      if (call.isPassing) this.#total -= 1;
+      this.#onOver?.();
     });
   }
 
@@ -82,7 +94,7 @@ export class Calls {
       if (!isHeld) return;
       isHeld = false;
       this.#held -= 1;
-      if (this.isEmpty) this.#onEmpty?.();
+      this.#onOver?.();
     };
   }
 
@@ -113,17 +125,28 @@ export class Calls {
     }
   }
 
-  /** Calls `listener` each time the last call, or what else was held, ends. One listener; undefined takes it away. */
-  whenEmpty(listener: (() => void) | undefined): void {
-    this.#onEmpty = listener;
+  /** Calls `listener` each time a call, or what else was held, is over. One listener; undefined takes it away. */
+  whenOver(listener: (() => void) | undefined): void {
+    this.#onOver = listener;
+  }
+
+  /** Whether any client could come back to its call on a new connection. */
+  get mayAnyBeResumed(): boolean {
+    for (const { mayBeResumed } of this.#underWay) if (mayBeResumed) return true;
+    return false;
   }
 
   endAll(reason: 'shutdown'): void {
     for (const call of [...this.#underWay]) call.end(reason);
   }
 
-  goAway(timeLeftMs: number): void {
-    for (const call of [...this.#underWay]) call.goAway(timeLeftMs);
+  /** Those under way, the oldest first. */
+  get all(): readonly Call[] {
+    return [...this.#underWay];
+  }
+
+  has(call: Call): boolean {
+    return this.#underWay.has(call);
   }
 
   #leaveLine(sessionKey: string, call: Call): void {

@@ -59,9 +59,10 @@ export class ClientSeat {
     return this.#client;
   }
 
-  /** Whether its client was told that the server is going away, or will be when it is here. */
-  get isToldToGo(): boolean {
-    return this.#goAwayAtMs !== undefined;
+  /** How long it is until the server closes, once it has said so: to the client that is here, or to whom comes back. */
+  get timeLeftMs(): number | undefined {
+    if (this.#goAwayAtMs === undefined) return undefined;
+    return Math.max(0, this.#goAwayAtMs - this.#options.owner.clock.now());
   }
 
   /** Whether a client could come back to it. */
@@ -135,7 +136,8 @@ export class ClientSeat {
       leg.welcome({ ...this.#welcome, agentName, ...(missed === undefined ? {} : { missed }) });
     }
     playout?.resume();
-    if (this.#goAwayAtMs !== undefined) leg.goAway(Math.max(0, this.#goAwayAtMs - owner.clock.now()));
+    const { timeLeftMs } = this;
+    if (timeLeftMs !== undefined) leg.goAway(timeLeftMs);
   }
 
   /** The live session is there: this client is told of it, and who comes later. */

@@ -1,5 +1,7 @@
+import { Deadline } from '../kernel/index.ts';
 import type { Lifetime, Timer } from '../kernel/index.ts';
 import type { Calls } from './calls.ts';
+import { tellAllToGo } from './go-away-batches.ts';
 
 /** How far a server has come with its end. It only ever moves downwards in this list. */
 export type DrainStage =
@@ -24,6 +26,18 @@ export interface DrainProgress {
   readonly cut?: number;
 }
 
+/** How a drain went (clause D4). */
+export interface DrainReport {
+  /** How many calls were under way when it began, and accepted in the pre-drain delay. */
+  readonly calls: number;
+  /** How many of them ended by themselves. */
+  readonly ended: number;
+  /** How many were cut: at the deadline, or because somebody ended it sooner. */
+  readonly cut: number;
+  /** From its beginning until the last call had ended, or the rest was cut. */
+  readonly durationMs: number;
+}
+
 export interface DrainOptions {
   readonly scope: Lifetime;
   readonly calls: Calls;
@@ -32,23 +46,46 @@ export interface DrainOptions {
   readonly drainProgressMs: number;
 }
 
+/** What a drain makes of the server. Each is called once at most. */
+export interface DrainEffects {
+  /** No call can be resumed: nobody has anything to come for any more but to ask how the server is. */
+  unreachable(): void;
+  /** The last call has ended, or the deadline has come. */
+  close(reason: 'drained' | 'shutdown'): void;
+}
+
+/** What had been when a drain began. */
+interface Beginning {
+  readonly underWay: number;
+  readonly total: number;
+  readonly atMs: number;
+}
+
 /**
- * The way from serving to closing (clauses D1, D3, D5, D6). `close` is called once: when the last call has ended, or
- * at the deadline with the number of calls it cuts.
+ * The way from serving to closing (clauses D1, D3, D5, D6). It closes the server when the last call has ended, or at the
+ * deadline with the number of calls that it cuts.
  */
 export class Drain {
   readonly #options: DrainOptions;
-  readonly #close: (reason: 'drained' | 'shutdown') => void;
+  readonly #effects: DrainEffects;
   #stage: DrainStage = { tag: 'serving' };
+  #beginning: Beginning | undefined;
+  #report: DrainReport | undefined;
   #progress: Timer | undefined;
+  #isUnreachable = false;
 
-  constructor(options: DrainOptions, close: (reason: 'drained' | 'shutdown') => void) {
+  constructor(options: DrainOptions, effects: DrainEffects) {
     this.#options = options;
-    this.#close = close;
+    this.#effects = effects;
   }
 
   get stage(): DrainStage {
     return this.#stage;
+  }
+
+  /** How it went, once it is over; undefined where the server was closed without one. */
+  get report(): DrainReport | undefined {
+    return this.#report;
   }
 
   /** How long a client that is refused should wait before it asks again, in seconds; at least one. */
@@ -75,6 +112,8 @@ export class Drain {
   begin(): void {
     if (this.#stage.tag !== 'serving') return;
     const { scope, preDrainDelayMs } = this.#options;
+    const { size: underWay, total } = this.#options.calls;
+    this.#beginning = { underWay, total, atMs: this.#now() };
     this.#stage = { tag: 'announced', sinceMs: this.#now() };
     this.#tellProgress();
     if (preDrainDelayMs === 0) this.#refuse();
@@ -87,7 +126,8 @@ export class Drain {
     const cut = this.#options.calls.size;
     const sinceMs = this.#stage.tag === 'serving' ? this.#now() : this.#stage.sinceMs;
     this.#stage = { tag: 'closing', sinceMs, cut };
-    this.#options.calls.whenEmpty(undefined);
+    if (this.#beginning !== undefined) this.#report = this.#reportOf(this.#beginning, cut);
+    this.#options.calls.whenOver(undefined);
     this.#progress?.cancel();
     return cut;
   }
@@ -96,13 +136,25 @@ export class Drain {
     if (this.#stage.tag !== 'announced') return;
     const { scope, calls, drainTimeoutMs } = this.#options;
     this.#stage = { tag: 'refusing', sinceMs: this.#stage.sinceMs, deadlineMs: this.#now() + drainTimeoutMs };
-    if (calls.isEmpty) {
-      this.#close('drained');
-      return;
+    calls.whenOver(() => this.#callOver());
+    this.#callOver();
+    if (calls.isEmpty) return;
+    tellAllToGo(scope, calls, Deadline.after(scope.clock, drainTimeoutMs));
+    scope.timer('drain timeout', drainTimeoutMs, () => this.#effects.close('shutdown'));
+  }
+
+  #callOver(): void {
+    const { calls } = this.#options;
+    if (!this.#isUnreachable && !calls.mayAnyBeResumed) {
+      this.#isUnreachable = true;
+      this.#effects.unreachable();
     }
-    calls.whenEmpty(() => this.#close('drained'));
-    calls.goAway(drainTimeoutMs);
-    scope.timer('drain timeout', drainTimeoutMs, () => this.#close('shutdown'));
+    if (calls.isEmpty) this.#effects.close('drained');
+  }
+
+  #reportOf({ underWay, total, atMs }: Beginning, cut: number): DrainReport {
+    const calls = underWay + this.#options.calls.total - total;
+    return { calls, ended: calls - cut, cut, durationMs: Math.round(this.#now() - atMs) };
   }
 
   #tellProgress(): void {

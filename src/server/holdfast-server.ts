@@ -17,12 +17,16 @@ import { ClientAddresses } from './client-address.ts';
 import { guardConnections } from './connection-gate.ts';
 import { Drain } from './drain.ts';
 import { AppNotFoundError, UnavailableError } from './errors.ts';
+import type { DrainReport } from './drain.ts';
 import { HostCheck } from './host-check.ts';
 import { listenHttp } from './http-listener.ts';
 import type { ListenAddress, SharedListening } from './http-listener.ts';
+import { Listeners } from './listeners.ts';
 import { ServerMetrics } from './metrics.ts';
 import { listenForPeers } from './peer-listener.ts';
 import { Refusals } from './refusals.ts';
+import { createOperationsRoutes } from './operations-routes.ts';
+import type { RequestRouter } from './request-router.ts';
 import { RuntimeMetrics } from './runtime-metrics.ts';
 import { ReplayBudget } from './replay-budget.ts';
 import { createRoutes } from './routes.ts';
@@ -35,6 +39,13 @@ import { LiveUpgrades, RUN_LIVE_PATH, refuseUpgrade } from './upgrade.ts';
 export interface ServerCloseReport extends CloseReport {
   /** How many calls were under way when it closed, and were cut. */
   readonly cutCalls: number;
+  /** How its drain went; absent where it was closed without one. */
+  readonly drain?: DrainReport;
+}
+
+interface OperationsListening extends SharedListening {
+  /** Where other processes of the same server ask, too: a socket in the file system. */
+  readonly peersPath?: string;
 }
 
 export interface ListenOptions extends SharedListening {
@@ -91,7 +102,11 @@ export class HoldfastServer implements AsyncDisposable {
     });
     const calls = new Calls(root.clock);
     const metrics = new ServerMetrics();
-    const drain = new Drain({ ...limits, scope: root, calls }, (reason) => this.#close(reason));
+    const listeners = new Listeners(root.log);
+    const drain = new Drain(
+      { ...limits, scope: root, calls },
+      { unreachable: () => listeners.shutPublic(), close: (reason) => this.#close(reason) },
+    );
     const access = new Access({
       owner: root,
       random,
@@ -115,6 +130,7 @@ export class HoldfastServer implements AsyncDisposable {
       onLiveSession: options.onLiveSession,
       store: options.store ?? new MemorySessionStore({ clock: root.clock, random }),
       hosts: new HostCheck(limits.allowedHosts, limits.allowedOrigins),
+      listeners,
       access,
       admin,
       metrics,
@@ -135,7 +151,7 @@ export class HoldfastServer implements AsyncDisposable {
       overrideGlobalObjects: false,
     });
     this.requestListener = (request, response) => void listener(request, response);
-    this.closed = root.closed.then((report) => ({ ...report, cutCalls: drain.end() }));
+    this.closed = root.closed.then((report) => this.#reportOf(report));
   }
 
   /** Whether new sessions are welcome; what `/ready` says. */
@@ -162,23 +178,24 @@ export class HoldfastServer implements AsyncDisposable {
   async listen(port = 0, host = '127.0.0.1', options: ListenOptions = {}): Promise<ListenAddress> {
     this.#root.throwIfClosing();
     this.#refuseToBeOpen(host, options);
-    const { router } = options;
+    const { router, reusePort = false } = options;
     const { access, hosts } = this.#context;
     hosts.listensOn(host);
     if (hosts.allowsAnyOrigin && !access.isRequired) this.#root.log.warn('every page may use this server');
     const { limits, addresses, refusals } = this.#context;
-    const routed: RequestListener = (request, response) => {
-      if (router?.request(request, response) !== true) this.requestListener(request, response);
-    };
-    const { server, address } = await listenHttp(this.#root, routed, host, port, {
-      ...limits,
-      ...options,
-    });
+    const { server, address } = await listenHttp(
+      this.#root,
+      routedBy(router, this.requestListener),
+      host,
+      port,
+      { ...limits, reusePort },
+    );
     guardConnections(server, { limits, addresses, refusals });
     server.on('upgrade', (request, socket, head) => {
       if (router?.upgrade(request, socket, head) !== true) this.handleUpgrade(request, socket, head);
     });
     this.#http = server;
+    this.#context.listeners.addPublic(server);
     this.#root.log.info('listening', { url: address.url });
     return address;
   }
@@ -206,6 +223,34 @@ export class HoldfastServer implements AsyncDisposable {
   /** Has a drain wait for what goes through this server to another process. Returns the function that says it is over. */
   hold(): () => void {
     return this.#context.calls.hold();
+  }
+
+  /**
+   * Answers health, readiness, metrics and administration on a port of their own, and the last two nowhere else from now on.
+   * The public listener need not stay open to the end then: it closes when no call could be resumed through it (clause D1).
+   * Loopback names are asked for as with `listen`.
+   * @throws ListenError, ClosedError as `listen`.
+   */
+  async listenOps(
+    port = 0,
+    host = '127.0.0.1',
+    { router, peersPath, reusePort = false }: OperationsListening = {},
+  ): Promise<ListenAddress> {
+    this.#root.throwIfClosing();
+    const { limits, listeners } = this.#context;
+    const hosts = new HostCheck(limits.allowedHosts);
+    hosts.listensOn(host);
+    const routes = createOperationsRoutes(this.#context, hosts, isLoopback(host));
+    const listener = getRequestListener((request, env) => routes.fetch(request, env), {
+      overrideGlobalObjects: false,
+    });
+    const answer: RequestListener = (request, response) => void listener(request, response);
+    if (peersPath !== undefined) await listenForPeers(this.#root, answer, peersPath);
+    const routed = routedBy(router, answer);
+    const { address } = await listenHttp(this.#root, routed, host, port, { ...limits, reusePort });
+    listeners.addOperations();
+    this.#root.log.info('listening for operations', { url: address.url });
+    return address;
   }
 
   /**
@@ -239,8 +284,8 @@ export class HoldfastServer implements AsyncDisposable {
    * Takes no new session once `preDrainDelayMs` is over, lets calls end by themselves, up to `drainTimeoutMs`, and
    * closes the moment the last one has ended (clauses D1 to D5).
    *
-   * The listener stays open to the end: health and readiness are asked on the same port, by new connections, for as
-   * long as calls go on. What is closed for new sessions is the routes that begin one.
+   * A listener that health and readiness are asked on stays open to the end: new connections ask, for as long as calls go
+   * on. What is closed for new sessions is the routes that begin one. With `listenOps` it closes sooner.
    */
   drain(): Promise<ServerCloseReport> {
     if (this.#root.isOpen) this.#context.drain.begin();
@@ -264,6 +309,16 @@ export class HoldfastServer implements AsyncDisposable {
     return this.close().then(() => undefined);
   }
 
+  #reportOf(report: CloseReport): ServerCloseReport {
+    const { drain } = this.#context;
+    const cutCalls = drain.end();
+    if (drain.report === undefined) return { ...report, cutCalls };
+    const { calls, ended, cut, durationMs } = drain.report;
+    const closeMs = Math.round(report.durationMs);
+    this.#root.log.info('drain over', { calls, ended, cut, drainMs: durationMs, closeMs });
+    return { ...report, cutCalls, drain: drain.report };
+  }
+
   #refuseToBeOpen(host: string, { allowUnauthenticated = false }: ListenOptions): void {
     if (isLoopback(host) || this.#context.access.isRequired) return;
     if (!allowUnauthenticated) {
@@ -283,6 +338,14 @@ export class HoldfastServer implements AsyncDisposable {
     calls.endAll('shutdown');
     void this.#root.close(reason);
   }
+}
+
+/** What the router does not take is answered here. */
+function routedBy(router: RequestRouter | undefined, answer: RequestListener): RequestListener {
+  if (router === undefined) return answer;
+  return (request, response) => {
+    if (!router.request(request, response)) answer(request, response);
+  };
 }
 
 function servedAgent(apps: AppRegistry, appName: string, fallback: ServerOptions['model']): ServedAgent {

@@ -45,7 +45,7 @@ export async function listenHttp(
   listener: RequestListener,
   host: string,
   port: number,
-  { reusePort = false, ...limits }: HttpLimits & SharedListening,
+  { reusePort = false, ...limits }: HttpLimits & Pick<SharedListening, 'reusePort'>,
 ): Promise<{ server: Server; address: ListenAddress }> {
   const server = createServer(
     {

@@ -39,7 +39,7 @@ export type {
   JwtOptions,
   TokenCheck,
 } from './auth/index.ts';
-export type { DrainProgress, DrainStage } from './drain.ts';
+export type { DrainProgress, DrainReport, DrainStage } from './drain.ts';
 export * from './errors.ts';
 export { HoldfastServer, createServer } from './holdfast-server.ts';
 export type { ListenOptions, ServerCloseReport } from './holdfast-server.ts';

@@ -58,6 +58,8 @@ export class LiveCall implements Call {
   readonly #ready = Promise.withResolvers<void>();
   readonly #seat: ClientSeat;
   #session: AgentSession | undefined;
+  /** Whether it has a live session of its own, or has handed its client over to the one that belongs to. */
+  #part: 'coming' | 'own' | 'joined' = 'coming';
   /** How the client is told of the end; the first one counts. */
   #end: LegEnd | undefined;
 
@@ -107,6 +109,7 @@ export class LiveCall implements Call {
 
   goAway(timeLeftMs: number): void {
     this.#seat.goAway(timeLeftMs);
+    this.#session?.announceDrain(timeLeftMs);
   }
 
   snapshot(): CallSnapshot {
@@ -121,13 +124,23 @@ export class LiveCall implements Call {
       model: session === undefined ? 'none' : session.isConnected ? 'connected' : 'connecting',
       agent: session?.currentAgent.name,
       resources: this.#scope.resources(),
-      isToldToGo: this.#seat.isToldToGo,
+      isToldToGo: this.#seat.timeLeftMs !== undefined,
     };
   }
 
   /** Whether a client that has lost its connection could go on with this live session. */
   get isResumable(): boolean {
     return !this.#isOver && this.#seat.isResumable && this.#session !== undefined;
+  }
+
+  /** Let in to go on with what is there, it never had a live session of its own; or its client joined another one. */
+  get isPassing(): boolean {
+    return this.#part === 'joined' || (this.#part === 'coming' && this.#options.mayOnlyResume);
+  }
+
+  get mayBeResumed(): boolean {
+    const { clientGraceMs, closeOnDisconnect } = this.#options.context.limits;
+    return !this.#isOver && this.#seat.isResumable && (clientGraceMs > 0 || !closeOnDisconnect);
   }
 
   /** Whether nobody is about to say anything in the live session. */
@@ -218,8 +231,11 @@ export class LiveCall implements Call {
       },
     });
     this.#session = session;
+    this.#part = 'own';
     this.#job.holds(session);
     session.on('event', (event) => this.#seat.event(event));
+    const { timeLeftMs } = this.#seat;
+    if (timeLeftMs !== undefined) session.announceDrain(timeLeftMs);
     callSessionHook(context.onLiveSession, session, this.#scope.log);
     this.#seat.welcome({
       sessionId: stored.id,
@@ -255,6 +271,7 @@ export class LiveCall implements Call {
       const found = holder.#found(resume, this.#options.identity);
       if (found === 'joins') {
         this.#seat.leave();
+        this.#part = 'joined';
         holder.#seat.join(client, resume);
         void this.#scope.close('joined');
         return;

@@ -33,7 +33,7 @@ export function runRoutes(context: ServerContext): Hono {
   });
 
   routes.post('/run_sse', async (c) => {
-    const stream = new EventStream(context.limits.maxBufferedBytes);
+    const stream = new EventStream(context.limits.maxBufferedBytes, connectionOf(c));
     const turn = await beginTurn(context, c, 'run_sse', (event) => stream.send(event));
     stream.begin(() => turn.leave());
     turn.answer().then(
@@ -107,14 +107,25 @@ function messageOf(body: JsonBody): Content {
   throw new BadRequestError(content.reason.replaceAll("'content", "'newMessage"));
 }
 
+interface Destroyable {
+  destroy(): unknown;
+}
+
+/** What an answer is written to, where that is a connection of node:http. */
+function connectionOf(c: Context): Destroyable | undefined {
+  return (c.env as { outgoing?: Destroyable } | undefined)?.outgoing;
+}
+
 /** A body of server-sent events that a client which does not read it cannot fill the memory with. */
 class EventStream {
   readonly body: ReadableStream<Uint8Array>;
   readonly #encoder = new TextEncoder();
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  readonly #connection: Destroyable | undefined;
   #left: (() => void) | undefined;
 
-  constructor(maxBufferedBytes: number) {
+  constructor(maxBufferedBytes: number, connection: Destroyable | undefined) {
+    this.#connection = connection;
     this.body = new ReadableStream(
       {
         start: (controller) => {
@@ -136,7 +147,13 @@ class EventStream {
     if (this.#controller === undefined) return;
     this.#controller.enqueue(this.#encoder.encode(`data: ${json}\n\n`));
     if ((this.#controller.desiredSize ?? 0) > 0) return;
-    this.#controller.error(new Error('The client does not read its events.'));
+    // On a connection of node:http an error of the body is printed, with its stack, by what writes the body: whoever stops
+    // reading could fill a log. There the connection is ended instead, and the body is cancelled for that.
+    if (this.#connection === undefined) {
+      this.#controller.error(new Error('The client does not read its events.'));
+    } else {
+      this.#connection.destroy();
+    }
     this.#leave();
   }
 
@@ -146,7 +163,9 @@ class EventStream {
   }
 
   #leave(): void {
+    const left = this.#left;
     this.#controller = undefined;
-    this.#left?.();
+    this.#left = undefined;
+    left?.();
   }
 }

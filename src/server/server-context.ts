@@ -8,6 +8,7 @@ import type { Calls } from './calls.ts';
 import type { ClientAddresses } from './client-address.ts';
 import type { Drain } from './drain.ts';
 import type { HostCheck } from './host-check.ts';
+import type { Listeners } from './listeners.ts';
 import type { ServerMetrics } from './metrics.ts';
 import type { Refusals } from './refusals.ts';
 import type { RuntimeMetrics } from './runtime-metrics.ts';
@@ -26,6 +27,7 @@ export interface ServerContext {
   readonly calls: Calls;
   readonly drain: Drain;
   readonly hosts: HostCheck;
+  readonly listeners: Listeners;
   /** Who may speak to this server. */
   readonly access: Access;
   /** Who may administer it. */

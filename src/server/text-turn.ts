@@ -116,6 +116,10 @@ export class TextTurn implements Call {
     };
   }
 
+  /** Its answer goes over the connection it was asked on, or nowhere. */
+  readonly mayBeResumed = false;
+  readonly isPassing = false;
+
   goAway(_timeLeftMs: number): void {
     // A text turn ends by itself soon, and its client cannot be told.
   }

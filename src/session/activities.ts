@@ -1,6 +1,6 @@
 import { ClosedError, InvalidOptionError, describeError } from '../kernel/index.ts';
 import { withoutFrames } from '../kernel/errors.ts';
-import type { Lifetime } from '../kernel/index.ts';
+import type { Deadline, Lifetime } from '../kernel/index.ts';
 import type { LiveEventBody } from '../protocol/index.ts';
 import { Activity } from './activity.ts';
 import type { HookEnvironment } from './activity.ts';
@@ -79,6 +79,8 @@ interface Entry {
  */
 export class Activities {
   readonly #options: ActivitiesOptions;
+  /** When the live session will be ended from outside, once that is known: every agent who has it until then is told. */
+  #ending: Deadline | undefined;
   #current: Activity;
   #leaving: Leaving | undefined;
   /** Whether an activity is being gone back to. */
@@ -249,6 +251,13 @@ export class Activities {
     return true;
   }
 
+  /** The live session will be ended at `deadline`, from outside: who has the conversation is told, and who gets it later. */
+  drainBy(deadline: Deadline): void {
+    if (this.#ending !== undefined) return;
+    this.#ending = deadline;
+    this.#tellOfDrain(this.#current);
+  }
+
   #leave(leaving: Leaving): boolean {
     if (this.#leaving !== undefined || leaving.from.task !== undefined) return false;
     this.#leaving = leaving;
@@ -345,6 +354,14 @@ export class Activities {
     const { activity } = entry;
     if (entry.isNew) activity.enter((error) => this.#entered(entry, error));
     else this.#reply(entry);
+    this.#tellOfDrain(activity);
+  }
+
+  #tellOfDrain(activity: Activity): void {
+    if (this.#ending === undefined) return;
+    const { remainingMs: timeLeftMs } = this.#ending;
+    const deadline = new Date(this.#options.owner.clock.wallTime() + timeLeftMs);
+    activity.drain({ timeLeftMs, deadline }, (error) => this.#warn(activity, 'failed in its onDrain', error));
   }
 
   #entered(entry: Entry, error: unknown): void {

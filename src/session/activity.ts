@@ -1,7 +1,7 @@
 import { ClosedError } from '../kernel/index.ts';
 import type { CloseReport, ClosingStep, Lifetime, StepContext } from '../kernel/index.ts';
 import type { AgentTask } from './agent-task.ts';
-import type { Agent, AgentContext, AgentHook } from './agent.ts';
+import type { Agent, AgentContext, AgentHook, DrainNotice } from './agent.ts';
 import type { AgentSession } from './agent-session.ts';
 import type { PreparedAgent } from './prepared-agent.ts';
 import type { UserData } from './tool.ts';
@@ -9,7 +9,7 @@ import type { UserData } from './tool.ts';
 /** How long an `onExit` may take, in milliseconds: long enough to say a word of goodbye. The next agent waits for it. */
 export const EXIT_TIMEOUT_MS = 5_000;
 
-/** How long an `onEnter` may take to heed its signal before it is named in the report and left behind. */
+/** How long an `onEnter` or `onDrain` may take to heed its signal before it is named in the report and left behind. */
 export const ENTER_UNWIND_MS = 1_000;
 
 /** What hooks are given, in a form that holds no live session. */
@@ -37,6 +37,7 @@ export class Activity {
   isUnanswered = false;
   /** Whether it was gone back to after a task: the connection it has now may not know calls that were made before. */
   hadTask = false;
+  #isToldOfDrain = false;
   readonly #owner: Lifetime;
   readonly #environment: HookEnvironment;
   #scope: Lifetime | undefined;
@@ -63,8 +64,8 @@ export class Activity {
    * `settled` is told how `onEnter` ended, unless the activity ended first.
    */
   enter(settled: (error: unknown) => void): void {
-    const { onEnter, onExit } = this.agent;
-    if (onEnter === undefined && onExit === undefined) {
+    const { onEnter, onExit, onDrain } = this.agent;
+    if (onEnter === undefined && onExit === undefined && onDrain === undefined) {
       settled(undefined);
       return;
     }
@@ -75,7 +76,19 @@ export class Activity {
     this.#scope = scope;
     if (onExit !== undefined) scope.own('on exit', new ExitHook(onExit, this.#environment), EXIT_STEP);
     if (onEnter === undefined) settled(undefined);
-    else runEnter(onEnter, new HookContext(this.#environment, scope), scope, { settled });
+    else runHook('on enter', onEnter, [new HookContext(this.#environment, scope)], scope, { settled });
+  }
+
+  /** Runs `onDrain`, where there is one, once. Before it was entered there is nobody to be told. `failed` is told what it threw. */
+  drain(notice: DrainNotice, failed: (error: unknown) => void): void {
+    const { onDrain } = this.agent;
+    const scope = this.#scope;
+    if (this.#isToldOfDrain || onDrain === undefined || scope === undefined || scope.isClosing) return;
+    this.#isToldOfDrain = true;
+    const settled = (error: unknown): void => {
+      if (error !== undefined) failed(error);
+    };
+    runHook('on drain', onDrain, [new HookContext(this.#environment, scope), notice], scope, { settled });
   }
 
   /** Ends it: its `onEnter` is told, its `onExit` runs. Settles in bounded time. */
@@ -106,29 +119,35 @@ class HookContext implements AgentContext {
   }
 }
 
-/** Who is told that `onEnter` has settled; emptied at the end of the activity, so that one that hangs holds nobody. */
-interface Entering {
+/** Who is told that a hook has settled; emptied at the end of the activity, so that one that hangs holds nobody. */
+interface Running {
   settled: ((error: unknown) => void) | undefined;
 }
 
 /** A function of its own, so that a hook that never settles knows its context and nothing else (clause C6). */
-function runEnter(onEnter: AgentHook, context: AgentContext, scope: Lifetime, entering: Entering): void {
-  const run = Promise.resolve().then(() => onEnter(context));
-  void scope.own('on enter', run, {
+function runHook<Parameters extends readonly unknown[]>(
+  name: string,
+  hook: (...parameters: Parameters) => unknown,
+  parameters: Parameters,
+  scope: Lifetime,
+  running: Running,
+): void {
+  const run = Promise.resolve().then(() => hook(...parameters));
+  void scope.own(name, run, {
     phase: 'settle',
     boundMs: ENTER_UNWIND_MS,
     stop: () => {
-      entering.settled = undefined;
+      running.settled = undefined;
     },
-    close: (running) => running.catch(() => undefined),
+    close: (under) => under.catch(() => undefined),
   });
   const over = (error: unknown): void => {
     scope.release(run);
-    entering.settled?.(error);
+    running.settled?.(error);
   };
   run.then(
     () => over(undefined),
-    (error: unknown) => over(error ?? new Error('onEnter failed.')),
+    (error: unknown) => over(error ?? new Error(`A hook (${name}) has failed.`)),
   );
 }
 

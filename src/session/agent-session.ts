@@ -1,6 +1,7 @@
 import {
   ClosedError,
   DEFAULT_CLOSE_TIMEOUT_MS,
+  Deadline,
   InvalidOptionError,
   Lifetime,
   describeError,
@@ -436,6 +437,15 @@ export class AgentSession implements AsyncDisposable {
    */
   runTask<Result>(task: AgentTask<Result>): Promise<Result> {
     return this.#activities.runTask(task);
+  }
+
+  /**
+   * Tells the agent who has the conversation that it will be ended from outside, by somebody who calls `close()` then: its
+   * `onDrain` runs, and that of every agent who gets it until then. Ends nothing by itself; the first notice counts.
+   */
+  announceDrain(timeLeftMs: number): void {
+    if (!this.isOpen) return;
+    this.#activities.drainBy(Deadline.after(this.#lifetime.clock, timeLeftMs));
   }
 
   /** Stops what the agent is saying, and forgets what it was to say after that. */

@@ -27,6 +27,20 @@ export interface AgentContext {
  */
 export type AgentHook = (context: AgentContext) => unknown;
 
+/** What an agent is told when the server it speaks on is going away. */
+export interface DrainNotice {
+  /** How long the live session may go on, in milliseconds; what is left of it then is ended. */
+  readonly timeLeftMs: number;
+  /** When that is. */
+  readonly deadline: Date;
+}
+
+/**
+ * A hook for the moment in which an agent learns that its live session will have to end: to say so, to come to an end, to
+ * hand somebody a number to call. Nothing waits for it; what it throws is told in a `warning` event.
+ */
+export type DrainHook = (context: AgentContext, notice: DrainNotice) => unknown;
+
 export interface AgentOptions {
   /** Author of the agent's events. Letters, digits, `_` and `-`; not `user`, which is what the other side is called. */
   readonly name: string;
@@ -47,6 +61,11 @@ export interface AgentOptions {
   readonly onEnter?: AgentHook;
   /** Runs when it is no longer the one who speaks, also at the end of the live session. The next agent waits for it, bounded. */
   readonly onExit?: AgentHook;
+  /**
+   * Runs when the server begins to drain and this agent has the conversation, or gets it while the server drains; once for each
+   * time it gets it, after `onEnter` was begun. Its signal fires when it has the conversation no more.
+   */
+  readonly onDrain?: DrainHook;
 }
 
 const AGENT_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
@@ -67,6 +86,7 @@ export class Agent {
   readonly subAgents: readonly Agent[];
   readonly onEnter: AgentHook | undefined;
   readonly onExit: AgentHook | undefined;
+  readonly onDrain: DrainHook | undefined;
 
   constructor(options: AgentOptions) {
     const {
@@ -93,6 +113,7 @@ export class Agent {
     this.subAgents = subAgents;
     this.onEnter = options.onEnter;
     this.onExit = options.onExit;
+    this.onDrain = options.onDrain;
     const names = new Set<string>();
     for (const each of agentsUnder(this)) {
       if (names.has(each.name)) {

@@ -2,7 +2,7 @@
 export { HANDOFF_ANSWER_TIMEOUT_MS, MAX_NESTED_TASKS, MAX_REFUSED_TASKS } from './activities.ts';
 export { ENTER_UNWIND_MS, EXIT_TIMEOUT_MS } from './activity.ts';
 export { Agent } from './agent.ts';
-export type { AgentContext, AgentHook, AgentOptions, Instructions } from './agent.ts';
+export type { AgentContext, AgentHook, AgentOptions, DrainHook, DrainNotice, Instructions } from './agent.ts';
 export { AgentTask } from './agent-task.ts';
 export type { AgentTaskOptions } from './agent-task.ts';
 export { Handoff, TRANSFER_TOOL, handoff } from './handoff.ts';

@@ -69,7 +69,7 @@ describe.concurrent('npm start', () => {
       await using service = await serviceOf(terminal);
       await using call = await speakTo(service.url);
       terminal.type(CTRL_C);
-      await terminal.line(/Waiting for 1 call to end\. Ctrl-C again to end them now\./);
+      await terminal.line(/Waiting for 1 call to end\. Ctrl-C again to end it now\./);
       expect((await fetch(`${service.url}/ready`)).status).toBe(503);
       await expectGood(call);
       expect(await terminal.exit()).toEqual({ status: 0, signal: null });

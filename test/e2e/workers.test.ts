@@ -323,9 +323,18 @@ describe.concurrent('a signal to a server with several workers', () => {
     'D6 drains all of them from outside, and the command says when the last call has ended',
     { timeout: BOUND_MS },
     async () => {
-      await using rig = await WorkersRig.start();
+      await using rig = await WorkersRig.start('--ops-port', '0');
+      const [, operations = ''] = await rig.process.line(/^Operations are at (\S+)$/);
+      expect((await fetch(`${rig.url}/metrics`)).status).toBe(404);
+      expect((await rig.admin('GET', 'sessions')).status).toBe(404);
+      expect(await (await fetch(`${operations}/metrics`)).text()).toContain(
+        'holdfast_worker_up{worker="1"} 1',
+      );
+      expect(await (await fetch(`${operations}/ready`)).json()).toMatchObject({ status: 'ready', ready: 2 });
       const clients = [await rig.stayOn(await rig.session(0)), await rig.stayOn(await rig.session(1))];
-      await using drain = startHoldfast(['drain', rig.url], { env: { HOLDFAST_ADMIN_TOKEN: ADMIN_TOKEN } });
+      await using drain = startHoldfast(['drain', operations], {
+        env: { HOLDFAST_ADMIN_TOKEN: ADMIN_TOKEN },
+      });
       await drain.line(/^refusing: 2 calls under way/);
       clients[0]?.send({ close: true });
       await drain.line(/^refusing: 1 call under way/);

@@ -6,7 +6,13 @@ import { startServer, until } from '../support/live-server.ts';
 import type { TestServer } from '../support/live-server.ts';
 
 /** What the server says of itself; every other line is of a call. */
-const OF_THE_SERVER: ReadonlySet<string> = new Set(['listening', 'draining', 'request', 'upgrade refused']);
+const OF_THE_SERVER: ReadonlySet<string> = new Set([
+  'listening',
+  'draining',
+  'drain over',
+  'request',
+  'upgrade refused',
+]);
 
 const weather = tool({ name: 'weather', description: 'Tells it.', execute: () => ({ sky: 'blue' }) });
 
@@ -81,6 +87,7 @@ describe('the log of a call', () => {
       'closed s1',
       'closing',
       'closed',
+      'drain over',
     ]);
   });
 

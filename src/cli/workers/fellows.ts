@@ -3,7 +3,7 @@ import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import type { Lifetime } from '../../kernel/index.ts';
 import { CLIENT_ADDRESS_HEADER } from '../../server/peer-listener.ts';
 import { socketPathOf } from './place.ts';
-import type { WorkerPlace } from './place.ts';
+import type { Door, WorkerPlace } from './place.ts';
 import { headersForPeer } from './raw-request.ts';
 
 /** How long a fellow may take for a question about itself: it is answered from memory. */
@@ -31,15 +31,22 @@ export interface Question {
 export class Fellows {
   readonly place: WorkerPlace;
   readonly #scope: Lifetime;
+  readonly #door: Door;
 
-  constructor(place: WorkerPlace, scope: Lifetime) {
+  constructor(place: WorkerPlace, scope: Lifetime, door: Door) {
     this.place = place;
     this.#scope = scope;
+    this.#door = door;
+  }
+
+  /** Where the worker of a slot is. */
+  pathOf(slot: number): string {
+    return socketPathOf(this.place, slot, this.#door);
   }
 
   /** Begins a request to the worker of a slot. It has no time-out; `signal` ends it. */
   request(slot: number, { method, path, headers }: Omit<Question, 'body' | 'method'> & { method: string }) {
-    const socketPath = socketPathOf(this.place, slot);
+    const socketPath = this.pathOf(slot);
     // The name that was asked for stands in the headers, or is added to them.
     return httpRequest({ socketPath, method, path, headers, setHost: false, agent: false });
   }

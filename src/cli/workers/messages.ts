@@ -1,7 +1,25 @@
+import type { ServerCloseReport } from '../../server/index.ts';
+
+/** Where all workers listen; operations have a port where `--ops-port` gives them one. */
+export interface WorkerPorts {
+  readonly port: number;
+  readonly opsPort?: number;
+}
+
+/** Where clients find the workers, and where these keep sessions. */
+export interface WorkersAddress {
+  readonly url: string;
+  readonly operationsUrl?: string;
+  readonly store: string;
+}
+
+/** How a worker has closed. */
+export type WorkerEnd = Pick<ServerCloseReport, 'cutCalls' | 'reason' | 'drain'>;
+
 /** What the supervisor tells a worker. */
 export type ToWorker =
   /** Everybody is prepared: take clients. */
-  | { readonly tag: 'listen'; readonly port: number }
+  | { readonly tag: 'listen'; readonly ports: WorkerPorts }
   | { readonly tag: 'drain' | 'close' | 'abort' }
   /** With the socket of a client that another worker has accepted, and what was read of it. */
   | { readonly tag: 'client'; readonly bytes: string };
@@ -10,12 +28,12 @@ export type ToWorker =
 export type FromWorker =
   /** Its agents, its model and its store are there. */
   | { readonly tag: 'prepared' }
-  | { readonly tag: 'listening'; readonly url: string; readonly store: string }
+  | ({ readonly tag: 'listening' } & WorkersAddress)
   /** It cannot serve, and says why; `exitCode` is that of a single process which fails so. */
   | { readonly tag: 'failed'; readonly text: string; readonly exitCode: number }
   | { readonly tag: 'calls'; readonly count: number }
   /** It has closed, and ends. */
-  | { readonly tag: 'closed'; readonly cutCalls: number; readonly reason: string }
+  | ({ readonly tag: 'closed' } & WorkerEnd)
   /** With the socket of a client whose session belongs to `slot`, and what was read of it. */
   | { readonly tag: 'client'; readonly slot: number; readonly bytes: string }
   /** Somebody who administers the server asked one worker for what concerns all. */

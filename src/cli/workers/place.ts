@@ -29,7 +29,10 @@ export function placeEnvironment(place: WorkerPlace): Record<string, string> {
   return { HOLDFAST_WORKER_PLACE: JSON.stringify(place) };
 }
 
+/** What clients come through, and what those come through who run the server. */
+export type Door = 'public' | 'operations';
+
 /** Where the worker of a slot listens for its fellows. */
-export function socketPathOf({ folder }: Pick<WorkerPlace, 'folder'>, slot: number): string {
-  return join(folder, `${slot}.sock`);
+export function socketPathOf({ folder }: Pick<WorkerPlace, 'folder'>, slot: number, door: Door): string {
+  return join(folder, `${slot}.${door}.sock`);
 }

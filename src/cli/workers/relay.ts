@@ -6,7 +6,6 @@ import { UnavailableError } from '../../server/index.ts';
 import { httpFailureOf } from '../../server/http-errors.ts';
 import { refuseUpgrade } from '../../server/upgrade.ts';
 import type { Fellows } from './fellows.ts';
-import { socketPathOf } from './place.ts';
 import { headerPairs, headersForPeer, rawRequest } from './raw-request.ts';
 
 /** Headers that are between two ends of one connection only (RFC 9110 7.6.1). */
@@ -94,7 +93,7 @@ export function pipeUpgrade(
   head: Buffer,
   { fellows, slot, scope, hold }: RelayOptions,
 ): void {
-  const worker = connect(socketPathOf(fellows.place, slot));
+  const worker = connect(fellows.pathOf(slot));
   const release = hold();
   scope.own('piped call', worker, { abort: (held) => void held.destroy() });
   let isConnected = false;

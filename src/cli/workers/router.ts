@@ -40,7 +40,7 @@ export class WorkerRouter implements RequestRouter {
       void this.#byBody(request, response);
       return true;
     }
-    if (this.#whole.request(path, request, response)) return true;
+    if (this.#whole.request(request, response)) return true;
     const key = keyOfPath(path);
     if (key === undefined || this.#isOurs(key)) return false;
     this.#relay(request, response, key);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { InvalidOptionError, systemClock } from '../../kernel/index.ts';
 import { listenError } from '../../server/http-listener.ts';
 import { refuseUpgrade } from '../../server/upgrade.ts';
+import { callsWere, endInWords } from '../drain-words.ts';
 import { createLogger } from '../logger.ts';
 import type { ServeFlags } from '../serve-options.ts';
 import { SignalLadder, listenToSignals } from '../signals.ts';
@@ -23,11 +24,12 @@ export async function serveWithWorkers(flags: ServeFlags): Promise<void> {
   checkShared({ place: flags.store.kind });
   const log = createLogger(flags.logLevel, process.stderr.isTTY);
   const port = await freePort(flags.port, flags.host);
+  const opsPort = flags.opsPort === undefined ? undefined : await freePort(flags.opsPort, flags.opsHost);
   // Who may enter it may speak to the workers as if he had passed every check of hosts: its owner alone.
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
   const group = new WorkerGroup({
     count: flags.workers,
-    port,
+    ports: { port, ...(opsPort === undefined ? {} : { opsPort }) },
     spawn: spawnWorkers({ count: flags.workers, folder }),
     drainMs: (flags.preDrainDelay + flags.drainTimeout) * 1_000,
     log,
@@ -45,6 +47,8 @@ export async function serveWithWorkers(flags: ServeFlags): Promise<void> {
   const address = await group.start().catch(() => undefined);
   // It says why when its last worker has ended.
   if (address === undefined) return;
+  if (address.operationsUrl !== undefined)
+    process.stdout.write(`Operations are at ${address.operationsUrl}\n`);
   log.info('sessions are kept', { in: address.store });
   process.stdout.write(`Holdfast is listening on ${address.url}\n`);
 }
@@ -58,11 +62,14 @@ export function checkShared({ place }: { readonly place: string }): void {
 }
 
 /** Whatever is still open in this process does not keep it. */
-function exitWith({ cutCalls, died, error }: WorkerGroupReport): void {
-  const complain = (text: string): void => void process.stderr.write(`holdfast: ${text}\n`);
-  if (error !== undefined) complain(error.message);
-  if (cutCalls > 0) complain(`${cutCalls === 1 ? '1 call was' : `${cutCalls} calls were`} cut (shutdown)`);
-  if (error === undefined && died.length > 0) complain(`${died.join(', ')} did not end in order`);
+function exitWith({ cutCalls, drain, died, error }: WorkerGroupReport): void {
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  const words = endInWords({ cutCalls, ...(drain === undefined ? {} : { drain }) });
+  if (error !== undefined) say(`holdfast: ${error.message}`);
+  if (process.stderr.isTTY) {
+    if (words !== undefined) say(words);
+  } else if (cutCalls > 0) say(`holdfast: ${callsWere(cutCalls)} cut (shutdown)`);
+  if (error === undefined && died.length > 0) say(`holdfast: ${died.join(', ')} did not end in order`);
   process.exit(error?.exitCode ?? (cutCalls > 0 || died.length > 0 ? 1 : 0));
 }
 

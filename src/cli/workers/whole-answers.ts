@@ -31,7 +31,8 @@ export class WholeAnswers {
   }
 
   /** Whether it takes this request. */
-  request(path: string, request: IncomingMessage, response: ServerResponse): boolean {
+  request(request: IncomingMessage, response: ServerResponse): boolean {
+    const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
     const handler = this.#handlerOf(path, request);
     if (handler === undefined) return false;
     void this.#answered(handler, request, response);

@@ -32,7 +32,7 @@ class FakeWorker {
     if (socket !== undefined) this.sockets.push(socket);
     if (message.tag === 'listen') {
       this.sink.message(
-        { tag: 'listening', url: `http://127.0.0.1:${message.port}`, store: 'file' },
+        { tag: 'listening', url: `http://127.0.0.1:${message.ports.port}`, store: 'file' },
         undefined,
       );
     }
@@ -76,7 +76,7 @@ describe('the workers of a server, as their supervisor holds them', () => {
     report = undefined;
     group = new WorkerGroup({
       count: 2,
-      port: 8_000,
+      ports: { port: 8_000 },
       drainMs: DRAIN_MS,
       clock,
       random: NO_JITTER,
@@ -94,7 +94,7 @@ describe('the workers of a server, as their supervisor holds them', () => {
     const address = group.start();
     worker(0).prepared();
     worker(1).prepared();
-    expect(await address).toEqual({ url: 'http://127.0.0.1:8000', store: 'file' });
+    expect(await address).toMatchObject({ url: 'http://127.0.0.1:8000', store: 'file' });
   }
 
   it('listen when all of the first are prepared, and not before', async () => {

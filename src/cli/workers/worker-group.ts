@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
 import { HoldfastError, Lifetime, systemRandom } from '../../kernel/index.ts';
 import type { Clock, Logger, Random, Timer } from '../../kernel/index.ts';
+import type { DrainReport } from '../../server/index.ts';
 import type { LadderTarget } from '../signals.ts';
-import type { FromWorker } from './messages.ts';
+import type { FromWorker, WorkerEnd, WorkerPorts, WorkersAddress } from './messages.ts';
 import { WorkerSlot } from './worker-slot.ts';
 import type { SpawnWorker } from './worker-slot.ts';
 
@@ -26,7 +27,7 @@ export const WORKER_ABORT_MS = 2_000;
 
 export interface WorkerGroupOptions {
   readonly count: number;
-  readonly port: number;
+  readonly ports: WorkerPorts;
   readonly spawn: SpawnWorker;
   /** The longest a drain takes by itself: the delay before it and its time-out. */
   readonly drainMs: number;
@@ -41,16 +42,12 @@ export interface WorkerGroupOptions {
 export interface WorkerGroupReport {
   /** How many calls were cut, as far as the workers could say so. */
   readonly cutCalls: number;
+  /** How their drain went, taken together; absent where they were closed without one. */
+  readonly drain?: DrainReport;
   /** Workers that did not end in order, by name. */
   readonly died: readonly string[];
   /** Why they could not go on. */
   readonly error?: WorkersFailedError;
-}
-
-/** Where clients find the workers, and where these keep sessions. */
-export interface WorkersAddress {
-  readonly url: string;
-  readonly store: string;
 }
 
 type Verb = 'drain' | 'close' | 'abort';
@@ -102,7 +99,7 @@ export class WorkerGroup implements LadderTarget {
 
   /** How many calls are under way, as the workers told it last. */
   get liveSessions(): number {
-    return this.#slots.reduce((sum, { calls }) => sum + calls, 0);
+    return sumOf(this.#slots.map(({ calls }) => calls));
   }
 
   /** Starts all workers; resolves when every one of them serves. @throws WorkersFailedError when they cannot. */
@@ -144,7 +141,7 @@ export class WorkerGroup implements LadderTarget {
   #message(message: FromWorker, socket: Socket | undefined): void {
     switch (message.tag) {
       case 'listening':
-        this.#address ??= { url: message.url, store: message.store };
+        this.#address ??= message;
         return;
       case 'client':
         if (socket !== undefined) this.#pass(message.slot, message.bytes, socket);
@@ -183,7 +180,7 @@ export class WorkerGroup implements LadderTarget {
   }
 
   #listen(): void {
-    for (const slot of this.#slots) slot.listen(this.#options.port);
+    for (const slot of this.#slots) slot.listen(this.#options.ports);
   }
 
   #gaveUp(error: WorkersFailedError): void {
@@ -202,10 +199,33 @@ export class WorkerGroup implements LadderTarget {
     const died = this.#slots
       .filter(({ closing }) => closing === undefined)
       .map(({ slot }) => `worker ${slot}`);
-    const cutCalls = this.#slots.reduce((sum, { closing }) => sum + (closing?.cutCalls ?? 0), 0);
+    const ends = this.#slots.flatMap(({ closing }) => closing ?? []);
+    const cutCalls = sumOf(ends.map((end) => end.cutCalls));
+    const drain = wholeDrain(ends);
     this.#started.reject(new WorkersFailedError('The workers ended before they served.', 1));
-    void this.#scope
-      .close('ended')
-      .then(() => this.#closed.resolve({ cutCalls, died, ...(error === undefined ? {} : { error }) }));
+    void this.#scope.close('ended').then(() =>
+      this.#closed.resolve({
+        cutCalls,
+        died,
+        ...(drain === undefined ? {} : { drain }),
+        ...(error === undefined ? {} : { error }),
+      }),
+    );
   }
+}
+
+/** All drains as one; undefined where there was none. */
+function wholeDrain(ends: readonly WorkerEnd[]): DrainReport | undefined {
+  const drains = ends.flatMap(({ drain }) => drain ?? []);
+  if (drains.length === 0) return undefined;
+  return {
+    calls: sumOf(drains.map(({ calls }) => calls)),
+    ended: sumOf(drains.map(({ ended }) => ended)),
+    cut: sumOf(drains.map(({ cut }) => cut)),
+    durationMs: Math.max(...drains.map(({ durationMs }) => durationMs)),
+  };
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { retryDelayMs } from '../../kernel/index.ts';
 import type { Lifetime, Random, RetryPolicy, Timer } from '../../kernel/index.ts';
 import { exitInWords } from './messages.ts';
-import type { FromWorker, ToWorker, WorkerExit } from './messages.ts';
+import type { FromWorker, ToWorker, WorkerEnd, WorkerExit, WorkerPorts } from './messages.ts';
 
 /** One worker as its supervisor holds it. */
 export interface WorkerProcess {
@@ -60,12 +60,6 @@ export interface WorkerSlotOptions {
   gaveUp(reason: string, exitCode: number): void;
 }
 
-/** What is known of how the worker of a slot closed. */
-interface Closing {
-  readonly cutCalls: number;
-  readonly reason: string;
-}
-
 /** One worker's place: it keeps its number, and so its sessions, while its process is replaced. */
 export class WorkerSlot {
   readonly slot: number;
@@ -74,7 +68,7 @@ export class WorkerSlot {
   #replaced = -1;
   #failures = 0;
   #calls = 0;
-  #closing: Closing | undefined;
+  #closing: WorkerEnd | undefined;
   #lastExit: WorkerExit | undefined;
   #failure: { readonly text: string; readonly exitCode: number } | undefined;
   #isLast = false;
@@ -95,7 +89,7 @@ export class WorkerSlot {
   }
 
   /** How its last worker closed; undefined when it did not say so. */
-  get closing(): Closing | undefined {
+  get closing(): WorkerEnd | undefined {
     return this.#closing;
   }
 
@@ -121,8 +115,8 @@ export class WorkerSlot {
   }
 
   /** Has the worker take clients, once it is prepared. */
-  listen(port: number): void {
-    if (this.#state.tag === 'prepared') this.#state.process.send({ tag: 'listen', port });
+  listen(ports: WorkerPorts): void {
+    if (this.#state.tag === 'prepared') this.#state.process.send({ tag: 'listen', ports });
   }
 
   /** From here on its worker is not replaced. */
