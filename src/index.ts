@@ -185,5 +185,7 @@ export type {
   TimedWord,
   WavAudio,
 } from './speech/index.ts';
+export { traceSession } from './telemetry/index.ts';
+export type { TraceSessionOptions } from './telemetry/index.ts';
 export { MemorySessionStore } from './store/memory.ts';
 export type { MemorySessionStoreOptions } from './store/memory.ts';

@@ -19,7 +19,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ['kernel', 'protocol', 'session'],
   models: ['kernel', 'protocol', 'session', 'speech', 'store'],
   mcp: ['kernel', 'session'],
-  server: ['kernel', 'protocol', 'session', 'speech', 'store', 'models'],
+  telemetry: ['kernel', 'protocol', 'session'],
+  server: ['kernel', 'protocol', 'session', 'speech', 'store', 'models', 'telemetry'],
   telephony: ['kernel', 'protocol', 'session', 'speech', 'store', 'models'],
   client: ['kernel', 'protocol'],
   testing: ['kernel', 'protocol', 'session', 'speech'],
@@ -30,13 +31,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'speech',
     'store',
     'models',
+    'telemetry',
     'server',
     'telephony',
     'client',
     'testing',
     'index',
   ],
-  index: ['kernel', 'protocol', 'session', 'speech', 'store', 'models'],
+  index: ['kernel', 'protocol', 'session', 'speech', 'store', 'models', 'telemetry'],
 };
 
 /** Run in browsers too: no Node built-in, no package, no Buffer, no process. */

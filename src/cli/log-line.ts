@@ -1,13 +1,27 @@
 import type { LogFields, LogLevel } from '../kernel/index.ts';
 
-/** A line of a log for a person at a terminal: `10:42:07 info  closed  reason=drained owner="server/live call"`. */
+/** Whose line it is: for a person, that stands behind what happened. */
+const WHOSE = ['leg', 'tool', 'owner', 'kind', 'app', 'session'] as const;
+
+/** A line of a log for a person at a terminal: `10:42:07 info  closed  reason=drained durationMs=3 session=s1`. */
 export function formatLogLine(at: Date, level: LogLevel, message: string, fields: LogFields): string {
   const time = at.toISOString().slice(11, 19);
-  const told = Object.entries(fields).flatMap(([name, value]) =>
+  const { leg, tool, owner, kind, app, session, ...rest } = fields;
+  const whose = { leg, tool, owner: withinSession(owner, session), kind, app, session };
+  const ordered = [...Object.entries(rest), ...WHOSE.map((name) => [name, whose[name]] as const)];
+  const told = ordered.flatMap(([name, value]) =>
     value === undefined ? [] : [`${plain(name)}=${formatValue(value)}`],
   );
   const line = `${time} ${level.padEnd(5)} ${plain(message)}`;
   return told.length === 0 ? line : `${line}  ${told.join(' ')}`;
+}
+
+/** The path of an owner from the live session on, which is named beside it; undefined for the live session itself. */
+function withinSession(owner: unknown, session: unknown): unknown {
+  if (typeof owner !== 'string' || typeof session !== 'string') return owner;
+  const [, within] = owner.split(`session ${session}`, 2);
+  if (within === undefined) return owner;
+  return within === '' ? undefined : within.slice(1);
 }
 
 /** Words stand as they are; what has spaces or quotes in it is JSON, so that one sees where it ends. */

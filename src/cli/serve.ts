@@ -18,6 +18,8 @@ import type { ServeFlags } from './serve-options.ts';
 import { openStore } from './session-store.ts';
 import type { OpenedStore } from './session-store.ts';
 import { SignalLadder, listenToSignals } from './signals.ts';
+import { openTracing } from './tracing.ts';
+import type { Tracing } from './tracing.ts';
 import { placeOfThisProcess } from './workers/place.ts';
 import type { WorkerPlace } from './workers/place.ts';
 import { checkShared, serveWithWorkers } from './workers/supervise.ts';
@@ -46,8 +48,8 @@ export async function serve(
     await serveWithWorkers(flags);
     return;
   }
-  const { server, opened, log } = await prepare(agentsDir, flags, parts);
-  endOnSignals(server, opened);
+  const { server, opened, tracing, log } = await prepare(agentsDir, flags, parts);
+  endOnSignals(server, opened, tracing);
   if (flags.opsPort !== undefined) {
     const operations = await server.listenOps(flags.opsPort, flags.opsHost);
     process.stdout.write(`Operations are at ${operations.url}\n`);
@@ -71,6 +73,7 @@ async function prepare(
   const ownLog = createLogger(flags.logLevel, process.stderr.isTTY);
   const log = place === undefined ? ownLog : workerLogger(ownLog, place.slot);
   const auth = authenticatorsOf(flags);
+  const tracing = await openTracing({ environment: process.env, clock: systemClock, log });
   const model = await modelFromId(flags.model);
   const agents = await appsOf(agentsDir ?? process.env['HOLDFAST_AGENTS_DIR'], log);
   const pageDir = parts.page ? findPage(log) : undefined;
@@ -98,24 +101,27 @@ async function prepare(
     // An empty variable is one that is not set.
     ...(flags.adminToken === undefined || flags.adminToken === '' ? {} : { adminToken: flags.adminToken }),
     ...(pageDir === undefined ? {} : { pageDir }),
+    ...(tracing === undefined
+      ? {}
+      : { tracerProvider: tracing.provider, traceContent: tracing.capturesContent }),
     ...(recorder === undefined ? {} : { onLiveSession: recorder }),
   });
   const warning = graceWarning(platformGrace(flags.platformGrace, process.env), flags);
   // Once, where there are several.
   if (warning !== undefined && (place?.slot ?? 0) === 0)
     log.warn('the platform may end this server in the middle of a drain', { warning });
-  return { server, opened, log };
+  return { server, opened, tracing, log };
 }
 
 /** Before anybody is told that the server is there: who reads that may signal at once. */
-function endOnSignals(server: HoldfastServer, store: OpenedStore): void {
+function endOnSignals(server: HoldfastServer, store: OpenedStore, tracing: Tracing | undefined): void {
   const tell = (line: string): void => {
     if (process.stderr.isTTY) process.stderr.write(`${line}\n`);
   };
   listenToSignals(new SignalLadder(server, { clock: systemClock, tell }));
   void server.closed.then(async (report) => {
     // A store that cannot be closed has had everything written to it that could be.
-    await store.close().catch(() => undefined);
+    await Promise.all([store.close().catch(() => undefined), tracing?.close()]);
     exitWith(report);
   });
 }

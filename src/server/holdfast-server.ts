@@ -31,6 +31,7 @@ import { RuntimeMetrics } from './runtime-metrics.ts';
 import { ReplayBudget } from './replay-budget.ts';
 import { createRoutes } from './routes.ts';
 import type { ServerContext } from './server-context.ts';
+import { SessionTracing } from './session-tracing.ts';
 import { SERVER_CLOSE_TIMEOUT_MS, parseServerLimits } from './server-options.ts';
 import type { ServerOptions } from './server-options.ts';
 import { LiveUpgrades, RUN_LIVE_PATH, refuseUpgrade } from './upgrade.ts';
@@ -138,6 +139,10 @@ export class HoldfastServer implements AsyncDisposable {
       admission: new Admission({ owner: root, limits, calls, drain, refusals }),
       refusals,
       runtime: new RuntimeMetrics(root),
+      tracing: new SessionTracing({
+        tracerProvider: options.tracerProvider,
+        capturesContent: limits.traceContent,
+      }),
       replayBudget: new ReplayBudget(limits.maxTotalReplayBytes, () => refusals.note('replay_bytes')),
       addresses: new ClientAddresses(limits.trustProxy),
       end: (verb) => void this[verb](),

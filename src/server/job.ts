@@ -1,3 +1,4 @@
+import type { Context } from '@opentelemetry/api';
 import { describeError } from '../kernel/index.ts';
 import type { Lifetime, Timer } from '../kernel/index.ts';
 import { endReasonOf } from '../session/index.ts';
@@ -14,6 +15,8 @@ export interface JobOptions {
   /** What its scope is called in logs. */
   readonly name: string;
   readonly key: SessionKey;
+  /** The trace that the call is a part of. */
+  readonly caller: Context;
 }
 
 /** The live session of a job. */
@@ -82,6 +85,7 @@ export class Job {
     const { context } = this.#options;
     storeAtEnd(this.scope, context.store, session);
     context.metrics.watch(session);
+    context.tracing.watch(session, this.#options.caller, this.scope.log);
     session.on('close', (report) => {
       this.#report = report;
     });

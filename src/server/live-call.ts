@@ -1,3 +1,4 @@
+import type { Context } from '@opentelemetry/api';
 import { describeError } from '../kernel/index.ts';
 import type { Lifetime } from '../kernel/index.ts';
 import { AgentSession, LiveRequestQueue } from '../session/index.ts';
@@ -28,6 +29,8 @@ export interface LiveCallOptions {
   readonly identity: Identity | undefined;
   /** Let in to go on with a live session of this server, where no new one is taken. */
   readonly mayOnlyResume: boolean;
+  /** The trace that its request is a part of. */
+  readonly caller: Context;
   /** Where its client is, as far as it is known. */
   readonly address: string | undefined;
 }
@@ -66,7 +69,7 @@ export class LiveCall implements Call {
   constructor(options: LiveCallOptions) {
     const { context, key } = options;
     this.#options = options;
-    this.#job = new Job({ context, kind: this.kind, name: 'live call', key });
+    this.#job = new Job({ context, kind: this.kind, name: 'live call', key, caller: options.caller });
     this.#scope = this.#job.scope;
     this.#seat = new ClientSeat({
       context,

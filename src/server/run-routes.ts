@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import type { Context } from 'hono';
+import { callerTrace } from '../telemetry/index.ts';
 import { readContent } from '../protocol/index.ts';
 import type { Content } from '../protocol/index.ts';
 import { askerOf, identityOf } from './auth/index.ts';
@@ -85,6 +86,7 @@ async function startTurn(
   const message = messageOf(body);
   const stateDelta = objectField(body, 'stateDelta', 'state_delta') ?? {};
   const streaming = booleanField(body, 'streaming') ?? false;
+  const caller = callerTrace(c.req.header('traceparent'), c.req.header('tracestate'));
   if ((await context.store.get(key)) === undefined) {
     throw new SessionNotFoundError(
       `There is no session '${key.id}' of user '${key.userId}' in '${key.appName}'.`,
@@ -92,7 +94,7 @@ async function startTurn(
   }
   // Asked again: the server may have begun to refuse while the body was on its way.
   if (!isHeldInDrain(context, key)) admission.liveSession(visitor);
-  const turn = new TextTurn({ context, kind, key, served, message, stateDelta, streaming, emit });
+  const turn = new TextTurn({ context, kind, key, served, message, stateDelta, streaming, emit, caller });
   context.calls.add(turn);
   admission.hold(turn, visitor);
   return turn;

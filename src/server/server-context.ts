@@ -15,6 +15,7 @@ import type { RuntimeMetrics } from './runtime-metrics.ts';
 import type { ReplayBudget } from './replay-budget.ts';
 import type { ServerLimits } from './server-options.ts';
 import type { SessionEndHook } from './session-end-hook.ts';
+import type { SessionTracing } from './session-tracing.ts';
 import type { SessionHook } from './session-hook.ts';
 
 /** What the parts of one server share. */
@@ -47,6 +48,7 @@ export interface ServerContext {
   /** Who may begin something new. */
   readonly admission: Admission;
   readonly refusals: Refusals;
+  readonly tracing: SessionTracing;
   /** The process it runs in, watched as long as it is there. */
   readonly runtime: RuntimeMetrics;
   /** What is kept for all clients that may come back. */

@@ -1,3 +1,4 @@
+import type { TracerProvider } from '@opentelemetry/api';
 import { z } from 'zod';
 import { DEFAULT_CLOSE_TIMEOUT_MS, InvalidOptionError } from '../kernel/index.ts';
 import type { Clock, Logger, Random } from '../kernel/index.ts';
@@ -75,6 +76,9 @@ export const DEFAULT_SESSION_END_TIMEOUT_MS = 30_000;
 
 /** How much a server has to do is told to who may know it; a scraper can bring a token. */
 export const DEFAULT_OPEN_METRICS = false;
+
+/** What is said in a call is between who said it and the agent: it goes nowhere else unless somebody decides so. */
+export const DEFAULT_TRACE_CONTENT = false;
 
 /** What `createServer` is given. Every number is validated; every duration is in milliseconds. */
 export interface ServerOptions extends LimitOptions {
@@ -172,6 +176,13 @@ export interface ServerOptions extends LimitOptions {
   readonly authorize?: AuthorizeHook;
   /** Whether `/metrics` is answered to who brings no token. Default `DEFAULT_OPEN_METRICS`. */
   readonly openMetrics?: boolean;
+  /**
+   * Whose tracer live sessions are traced with. Default: the provider that the program has registered with
+   * `@opentelemetry/api`; without one nothing is traced.
+   */
+  readonly tracerProvider?: TracerProvider;
+  /** Whether traces tell what was said. Default `DEFAULT_TRACE_CONTENT`. */
+  readonly traceContent?: boolean;
   readonly clock?: Clock;
   readonly random?: Random;
   readonly log?: Logger;
@@ -214,6 +225,7 @@ const settingsSchema = z.object({
   closeTimeoutMs: boundMs.optional(),
   idleTimeoutMs: boundMs.optional(),
   maxDurationMs: boundMs.optional(),
+  traceContent: z.boolean().default(DEFAULT_TRACE_CONTENT),
   pageDir: z.string().min(1).optional(),
   adminToken: adminToken.optional(),
   allowedHosts: z.array(z.string().min(1)).default([]),
@@ -236,6 +248,7 @@ const KNOWN_OPTIONS: ReadonlySet<string> = new Set([
   'onSessionEnd',
   'reconnect',
   'onLiveSession',
+  'tracerProvider',
   'auth',
   'authorize',
   'clock',

@@ -1,3 +1,4 @@
+import type { Context } from '@opentelemetry/api';
 import { ClosedError, randomId } from '../kernel/index.ts';
 import type { HoldfastError, Lifetime } from '../kernel/index.ts';
 import { encodeAdkEvent } from '../protocol/index.ts';
@@ -19,6 +20,8 @@ export interface TextTurnOptions {
   readonly key: SessionKey;
   readonly served: ServedAgent;
   readonly message: Content;
+  /** The trace that its request is a part of. */
+  readonly caller: Context;
   readonly stateDelta: Readonly<Record<string, unknown>>;
   /** Whether pieces of an answer are given too, or the whole of it alone. */
   readonly streaming: boolean;
@@ -60,7 +63,7 @@ export class TextTurn implements Call {
     const { context, kind } = options;
     this.#options = options;
     this.kind = kind;
-    this.#job = new Job({ context, kind, name: 'text turn', key: options.key });
+    this.#job = new Job({ context, kind, name: 'text turn', key: options.key, caller: options.caller });
     this.#scope = this.#job.scope;
     this.startedAtMs = this.#job.startedAtMs;
     this.ended = this.#job.ended;

@@ -5,6 +5,7 @@ import { WebSocketServer } from 'ws';
 import { isThenable } from '../kernel/index.ts';
 import { HOLDFAST_SUBPROTOCOL } from '../protocol/index.ts';
 import type { SessionKey } from '../session/index.ts';
+import { callerTrace } from '../telemetry/index.ts';
 import { askerOfUpgrade, offeredSubprotocols } from './auth/index.ts';
 import type { Identity } from './auth/index.ts';
 import { BadRequestError, LimitReachedError, UnavailableError } from './errors.ts';
@@ -28,7 +29,7 @@ export const RUN_LIVE_PATH = '/run_live';
 const OVERSIZE_FACTOR = 2;
 
 /** What a client that was let in asks for. */
-type AskedCall = Pick<LiveCallOptions, 'wire' | 'key' | 'runConfig' | 'identity' | 'address'>;
+type AskedCall = Pick<LiveCallOptions, 'wire' | 'key' | 'runConfig' | 'identity' | 'caller' | 'address'>;
 
 /** Turns upgrades of `/run_live` into live calls. */
 export class LiveUpgrades {
@@ -130,7 +131,8 @@ export class LiveUpgrades {
     const target = { appName, userId, sessionId };
     const allow = (identity: Identity | undefined): AskedCall | Promise<AskedCall> => {
       const wire = wireOf(asker.header('sec-websocket-protocol'));
-      const asked = { wire, key, runConfig, identity, address: asker.address };
+      const caller = callerTrace(headerOf(request, 'traceparent'), headerOf(request, 'tracestate'));
+      const asked = { wire, key, runConfig, identity, caller, address: asker.address };
       const permission = access.permit(asker, identity, 'run_live', target);
       return isThenable(permission) ? permission.then(() => asked) : asked;
     };
@@ -167,6 +169,12 @@ function refusalOf(admit: () => void): Error | undefined {
 function isResumable({ calls }: ServerContext, key: SessionKey): boolean {
   const holder = calls.holding(sessionKey(key));
   return holder instanceof LiveCall && holder.isResumable;
+}
+
+/** A header that stands there once; of several ones none can be believed. */
+function headerOf({ headers }: IncomingMessage, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === 'string' ? value : undefined;
 }
 
 /** No subprotocol is the ADK's wire. One we do not know is refused: its client would not understand us. */

@@ -2,7 +2,8 @@
 const SAMPLE = /^(\S+?(?:\{.*\})?) (\S+)$/;
 
 /** Gauges that are not of things under way but of the worst there is: the whole is as late as its latest worker. */
-const LARGEST = /^(?:nodejs_eventloop_|holdfast_oldest_|holdfast_drain_deadline_|\w+_info\b)/;
+const LARGEST =
+  /^(?:nodejs_eventloop_|holdfast_oldest_|holdfast_drain_deadline_|holdfast_drain_elapsed_|\w+_info\b)/;
 
 /** The whole began with its first worker. */
 const SMALLEST = /^process_start_time_seconds\b/;

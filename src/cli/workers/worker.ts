@@ -8,6 +8,7 @@ import { failureOf } from '../failure.ts';
 import type { ServeFlags } from '../serve-options.ts';
 import type { OpenedStore } from '../session-store.ts';
 import { SignalLadder, listenToSignals } from '../signals.ts';
+import type { Tracing } from '../tracing.ts';
 import { Fellows } from './fellows.ts';
 import { socketPathOf } from './place.ts';
 import type { WorkerEnd, WorkerPorts } from './messages.ts';
@@ -26,6 +27,7 @@ const LAST_RELAYS_MS = 2_000;
 export interface WorkerParts {
   readonly server: HoldfastServer;
   readonly opened: OpenedStore;
+  readonly tracing: Tracing | undefined;
   readonly log: Logger;
 }
 
@@ -169,9 +171,10 @@ class Worker {
   }
 
   async #end(end: WorkerEnd): Promise<void> {
+    const { opened, tracing } = this.#parts;
     await this.#untilRelaysAreOver();
     // A store that cannot be closed has had everything written to it that could be.
-    await this.#parts.opened.close().catch(() => undefined);
+    await Promise.all([opened.close().catch(() => undefined), tracing?.close()]);
     if (!this.#link.isThere) this.#sayAlone(end);
     await this.#link.tell({ tag: 'closed', ...end });
     process.exit(end.cutCalls > 0 ? 1 : 0);
