@@ -12,6 +12,7 @@ export function apiServerCommand(program: Command): void {
       `
 Examples:
   holdfast api-server agents --port 8080
+  holdfast api-server agents --page node_modules/@google/adk-devtools/dist/browser
   holdfast api-server agents --store sqlite:/var/lib/holdfast/sessions.sqlite
   HOLDFAST_AUTH_TOKEN=… holdfast api-server agents --host 0.0.0.0 --allow-host agents.example.org
   holdfast api-server agents --drain-timeout 600 --pre-drain-delay 5`,

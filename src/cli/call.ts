@@ -12,6 +12,7 @@ import { CallRun } from './call-run.ts';
 import type { CallInput, CallRecord } from './call-run.ts';
 import { VERIFY_MODES, judge } from './call-verdict.ts';
 import type { VerifyMode } from './call-verdict.ts';
+import { trustAuthority } from './tls-options.ts';
 
 /** What one process can speak for without its own timers becoming what is measured. */
 export const MAX_CALLS = 500;
@@ -39,6 +40,7 @@ interface CallFlags {
   readonly verify: VerifyMode;
   readonly json?: boolean;
   readonly token?: string;
+  readonly ca?: string;
 }
 
 /** Adds `holdfast call`. It sets the exit code: 0 good, 1 bad, 2 for a command line that cannot be carried out. */
@@ -69,11 +71,8 @@ export function callCommand(program: Command): void {
         .choices(VERIFY_MODES)
         .default('auto'),
     )
-    .addOption(
-      new Option('--token <token>', 'who calls, on a server that asks; better in the variable').env(
-        'HOLDFAST_TOKEN',
-      ),
-    )
+    .addOption(new Option('--token <token>', 'who calls, on a server that asks').env('HOLDFAST_TOKEN'))
+    .addOption(flag('--ca <file>', 'trust also this authority, in PEM, for https'))
     .addOption(flag('--json', 'print the result as JSON'))
     .addHelpText(
       'after',
@@ -81,7 +80,8 @@ export function callCommand(program: Command): void {
 Examples:
   holdfast call http://127.0.0.1:8000 --text "Are you there?"
   holdfast call http://127.0.0.1:8000 --wav question.wav --out answer.wav
-  holdfast call http://127.0.0.1:8000 --wav question.wav --sessions 50`,
+  holdfast call http://127.0.0.1:8000 --wav question.wav --sessions 50
+  HOLDFAST_TOKEN=… holdfast call https://agents.example.org --ca authority.pem --text hello`,
     )
     .action(async (url: string, flags: CallFlags) => {
       process.exitCode = await runCalls(url, flags);
@@ -106,6 +106,7 @@ async function runCalls(url: string, flags: CallFlags): Promise<number> {
   let input: CallInput;
   try {
     input = await readInput(flags);
+    if (flags.ca !== undefined && flags.ca !== '') trustAuthority(flags.ca);
   } catch (error) {
     console.error(`holdfast call: ${describeError(error)}`);
     return EXIT_USAGE;

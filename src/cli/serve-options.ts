@@ -17,6 +17,8 @@ import { LOG_LEVELS } from './logger.ts';
 import { defaultStorePath, parseStore } from './session-store.ts';
 import type { StorePlace } from './session-store.ts';
 import { heedSwitchedOff } from './switches.ts';
+import { addTlsOptions } from './tls-options.ts';
+import type { TlsFlags } from './tls-options.ts';
 
 /** The port the ADK's own servers use, so that clients of theirs find this one. */
 export const DEFAULT_PORT = 8_000;
@@ -28,7 +30,7 @@ export const DEFAULT_WORKERS = 1;
 export const MAX_WORKERS = 256;
 
 /** What `web` and `api-server` are told. Durations are in seconds here, as people write them. */
-export interface ServeFlags extends AuthFlags, LimitFlags {
+export interface ServeFlags extends AuthFlags, LimitFlags, TlsFlags {
   readonly model: string;
   readonly store: StorePlace;
   readonly host: string;
@@ -46,6 +48,8 @@ export interface ServeFlags extends AuthFlags, LimitFlags {
   readonly allowHost?: readonly string[];
   readonly allowOrigins?: readonly string[];
   readonly record?: string;
+  readonly page?: string;
+  readonly artifacts?: string;
   readonly adminToken?: string;
   readonly logLevel: LogLevel;
 }
@@ -56,6 +60,7 @@ export function addServeOptions(command: Command): Command {
     const added = new Option(flags, description);
     return added.env(environmentName(added.attributeName()));
   };
+  addTlsOptions(command, option);
   addAuthOptions(command, option, parseSeconds).hook('preAction', (_program, action) =>
     heedSwitchedOff(action),
   );
@@ -120,6 +125,13 @@ export function addServeOptions(command: Command): Command {
     .addOption(
       option('--allow-host <names>', 'host names to answer to besides loopback ones, with commas').argParser(
         (names: string) => names.split(',').map((name) => name.trim()),
+      ),
+    )
+    .addOption(option('--page <folder>', 'a page to serve, a compiled adk-web say, in place of our own'))
+    .addOption(
+      option(
+        '--artifacts <place>',
+        'where artifacts are kept: memory, or a folder (default: beside the sessions)',
       ),
     )
     .addOption(

@@ -15,8 +15,11 @@ import { createLogger } from './logger.ts';
 import { graceWarning, platformGrace } from './platform-grace.ts';
 import { recordCalls } from './record-calls.ts';
 import type { ServeFlags } from './serve-options.ts';
+import { openArtifacts } from './artifact-folder.ts';
+import { givenFolder } from './page-option.ts';
 import { openStore } from './session-store.ts';
 import type { OpenedStore } from './session-store.ts';
+import { readTlsPair, renewTlsOnSignal } from './tls-options.ts';
 import { SignalLadder, listenToSignals } from './signals.ts';
 import { openTracing } from './tracing.ts';
 import type { Tracing } from './tracing.ts';
@@ -48,16 +51,18 @@ export async function serve(
     await serveWithWorkers(flags);
     return;
   }
-  const { server, opened, tracing, log } = await prepare(agentsDir, flags, parts);
+  const { server, opened, tracing, tls, artifacts, log } = await prepare(agentsDir, flags, parts);
   endOnSignals(server, opened, tracing);
+  if (tls !== undefined) renewTlsOnSignal(server, flags, log);
   if (flags.opsPort !== undefined) {
     const operations = await server.listenOps(flags.opsPort, flags.opsHost);
     process.stdout.write(`Operations are at ${operations.url}\n`);
   }
   const { url } = await server.listen(flags.port, flags.host, {
     allowUnauthenticated: flags.insecureNoAuth === true,
+    ...(tls === undefined ? {} : { tls }),
   });
-  log.info('sessions are kept', { in: opened.place });
+  log.info('sessions are kept', { in: opened.place, artifacts });
   process.stdout.write(`Holdfast is listening on ${url}\n`);
   await server.closed;
 }
@@ -73,19 +78,23 @@ async function prepare(
   const ownLog = createLogger(flags.logLevel, process.stderr.isTTY);
   const log = place === undefined ? ownLog : workerLogger(ownLog, place.slot);
   const auth = authenticatorsOf(flags);
+  const tls = readTlsPair(flags);
   const tracing = await openTracing({ environment: process.env, clock: systemClock, log });
   const model = await modelFromId(flags.model);
   const agents = await appsOf(agentsDir ?? process.env['HOLDFAST_AGENTS_DIR'], log);
-  const pageDir = parts.page ? findPage(log) : undefined;
+  const pageDir = givenFolder(flags.page) ?? (parts.page ? findPage(log) : undefined);
   // An empty variable is one that is not set.
   const recorder =
     flags.record === undefined || flags.record === '' ? undefined : recordCalls(flags.record, log);
   const opened = await openStore(flags.store, log);
   if (place !== undefined) checkShared(opened);
+  const artifacts = openArtifacts(flags.artifacts, opened);
+  if (place !== undefined) checkShared(artifacts);
   const server = createServer({
     agents,
     model,
     store: opened.store,
+    artifacts: artifacts.store,
     log,
     drainTimeoutMs: flags.drainTimeout * 1_000,
     preDrainDelayMs: flags.preDrainDelay * 1_000,
@@ -110,7 +119,7 @@ async function prepare(
   // Once, where there are several.
   if (warning !== undefined && (place?.slot ?? 0) === 0)
     log.warn('the platform may end this server in the middle of a drain', { warning });
-  return { server, opened, tracing, log };
+  return { server, opened, tracing, tls, artifacts: artifacts.place, log };
 }
 
 /** Before anybody is told that the server is there: who reads that may signal at once. */

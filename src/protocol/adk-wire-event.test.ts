@@ -113,6 +113,22 @@ describe('events of the ADK wire', () => {
     expect(encode(body)).toEqual({ ...COMMON, ...fields });
   });
 
+  it('what came of an event beside the conversation stands in its actions', () => {
+    const result = { id: '1', name: 'f', response: {} };
+    const stateDelta = { mood: 'good', old: null };
+    const artifactDelta = { 'plan.png': 2 };
+    expect(encode({ type: 'toolResult', result, stateDelta, artifactDelta })).toMatchObject({
+      actions: { ...ACTIONS, stateDelta, artifactDelta },
+    });
+    expect(encode({ type: 'stateChanged', stateDelta })).toEqual({
+      ...COMMON,
+      actions: { ...ACTIONS, stateDelta },
+    });
+    expect(
+      encode({ type: 'agentChanged', agent: 'biller', previous: 'clerk', why: 'handoff' }),
+    ).toMatchObject({ actions: { ...ACTIONS, transferToAgent: 'biller' } });
+  });
+
   it('P38 what only Holdfast knows stands in customMetadata.holdfast', () => {
     const bodies: readonly LiveEventBody[] = [
       { type: 'goAway', timeLeftMs: 5_000 },

@@ -36,7 +36,23 @@ export function encodeAdkEvent(event: LiveEvent, context: AdkEventContext): stri
   const body = bodyOf(event);
   return body === undefined
     ? undefined
-    : JSON.stringify({ ...stampOf(event, context), ...body, actions: EMPTY_ACTIONS });
+    : JSON.stringify({ ...stampOf(event, context), ...body, actions: actionsOf(event) });
+}
+
+/** What came of it beside the conversation, where clients of this wire look for it. */
+function actionsOf(event: LiveEvent): Record<string, unknown> {
+  switch (event.type) {
+    case 'toolResult': {
+      const { stateDelta = {}, artifactDelta = {} } = event;
+      return { ...EMPTY_ACTIONS, stateDelta, artifactDelta };
+    }
+    case 'stateChanged':
+      return { ...EMPTY_ACTIONS, stateDelta: event.stateDelta };
+    case 'agentChanged':
+      return event.why === 'handoff' ? { ...EMPTY_ACTIONS, transferToAgent: event.agent } : EMPTY_ACTIONS;
+    default:
+      return EMPTY_ACTIONS;
+  }
 }
 
 /** What stands on a message that is no event of the live session, but the server's own. */
@@ -110,6 +126,8 @@ function bodyOf(event: Exclude<LiveEvent, { type: 'audio' }>): Record<string, un
       return { content: { role: 'model', parts: event.calls.map((functionCall) => ({ functionCall })) } };
     case 'toolResult':
       return { content: { role: 'user', parts: [{ functionResponse: event.result }] } };
+    case 'stateChanged':
+      return {};
     case 'interrupted':
       return {
         interrupted: true,

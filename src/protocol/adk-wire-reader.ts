@@ -71,7 +71,11 @@ export class AdkEventReader {
       if (transcript !== undefined) bodies.push(transcript);
     }
     const content = event['content'] == null ? undefined : readContent(event['content']);
-    if (content?.ok === true) bodies.push(...this.#contentBodies(content.value, partial));
+    const actions = actionsOf(event);
+    if (content?.ok === true) bodies.push(...this.#contentBodies(content.value, partial, actions));
+    if (actions.stateDelta !== undefined && !bodies.some(({ type }) => type === 'toolResult')) {
+      bodies.push({ type: 'stateChanged', stateDelta: actions.stateDelta });
+    }
     bodies.push(...sideBodies(event));
     if (event['turnComplete'] === true) {
       bodies.push({ type: 'turnComplete', interrupted: this.#interrupted });
@@ -80,7 +84,7 @@ export class AdkEventReader {
     return bodies;
   }
 
-  #contentBodies(content: Content, partial: boolean): LiveEventBody[] {
+  #contentBodies(content: Content, partial: boolean, actions: Actions): LiveEventBody[] {
     const bodies: LiveEventBody[] = [];
     const calls: FunctionCall[] = [];
     const others: Part[] = [];
@@ -88,7 +92,7 @@ export class AdkEventReader {
       const audio = part.inlineData === undefined ? undefined : audioOf(part.inlineData);
       if (audio !== undefined) bodies.push(this.#audioBody(audio));
       else if (part.functionCall !== undefined) calls.push(part.functionCall);
-      else if (part.functionResponse !== undefined) bodies.push(resultBody(part.functionResponse));
+      else if (part.functionResponse !== undefined) bodies.push(resultBody(part.functionResponse, actions));
       else if (part.text !== undefined) {
         const thought = part.thought === true ? { thought: true } : {};
         bodies.push({ type: 'text', text: part.text, partial, ...thought });
@@ -118,8 +122,28 @@ function audioOf({ mimeType, data }: { mimeType: string; data: string }): AudioC
   return rateHz !== undefined && rateHz > 0 ? audioOfBase64(data, rateHz) : undefined;
 }
 
-function resultBody(result: FunctionResponse): LiveEventBody {
-  return { type: 'toolResult', result };
+function resultBody(result: FunctionResponse, { stateDelta, artifactDelta }: Actions): LiveEventBody {
+  return {
+    type: 'toolResult',
+    result,
+    ...(stateDelta === undefined ? {} : { stateDelta }),
+    ...(artifactDelta === undefined ? {} : { artifactDelta: artifactDelta as Record<string, number> }),
+  };
+}
+
+/** What came of an event beside the conversation, where it is not empty. */
+interface Actions {
+  readonly stateDelta: JsonObject | undefined;
+  readonly artifactDelta: JsonObject | undefined;
+}
+
+function actionsOf(event: JsonObject): Actions {
+  const actions = isJsonObject(event['actions']) ? event['actions'] : {};
+  return { stateDelta: filled(actions['stateDelta']), artifactDelta: filled(actions['artifactDelta']) };
+}
+
+function filled(value: unknown): JsonObject | undefined {
+  return isJsonObject(value) && Object.keys(value).length > 0 ? value : undefined;
 }
 
 function transcriptOf(

@@ -33,7 +33,12 @@ const FIELDS: Readonly<Record<WireEvent['type'], FieldChecks>> = {
   content: { content: objectWith('role', 'parts') },
   toolCall: { calls: listOf(objectWith('id', 'name', 'args')) },
   toolCallCancellation: { ids: listOf(text) },
-  toolResult: { result: objectWith('id', 'name', 'response') },
+  toolResult: {
+    result: objectWith('id', 'name', 'response'),
+    stateDelta: optional(isJsonObject),
+    artifactDelta: optional(isJsonObject),
+  },
+  stateChanged: { stateDelta: isJsonObject },
   interrupted: { positionSamples: count, provisional: optional(flag) },
   resumed: { positionSamples: count },
   generationComplete: {},

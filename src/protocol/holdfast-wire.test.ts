@@ -188,6 +188,7 @@ const EVENTS: { readonly [Type in WireEvent['type']]: WireEvent & { readonly typ
   toolCall: { ...STAMP, type: 'toolCall', calls: [{ id: '1', name: 'f', args: { a: 1 } }] },
   toolCallCancellation: { ...STAMP, type: 'toolCallCancellation', ids: ['1'] },
   toolResult: { ...STAMP, type: 'toolResult', result: { id: '1', name: 'f', response: { output: 1 } } },
+  stateChanged: { ...STAMP, type: 'stateChanged', stateDelta: { mood: 'good' } },
   interrupted: { ...STAMP, type: 'interrupted', positionSamples: 4_800, provisional: true },
   resumed: { ...STAMP, type: 'resumed', positionSamples: 4_800 },
   generationComplete: { ...STAMP, type: 'generationComplete' },

@@ -38,8 +38,18 @@ export type LiveEventBody =
   | { readonly type: 'toolCall'; readonly calls: readonly FunctionCall[] }
   /** The model takes calls back, because the user interrupted; their signals have fired. */
   | { readonly type: 'toolCallCancellation'; readonly ids: readonly string[] }
-  /** A call has settled and its result belongs to the history. */
-  | { readonly type: 'toolResult'; readonly result: FunctionResponse }
+  /**
+   * A call has settled and its result belongs to the history. `stateDelta`: what is different in the session's state since
+   * that was told last, null for what is gone. `artifactDelta`: the artifacts the tool has saved, with their versions.
+   */
+  | {
+      readonly type: 'toolResult';
+      readonly result: FunctionResponse;
+      readonly stateDelta?: Readonly<Record<string, unknown>>;
+      readonly artifactDelta?: Readonly<Record<string, number>>;
+    }
+  /** The session's state was changed from outside of the conversation. */
+  | { readonly type: 'stateChanged'; readonly stateDelta: Readonly<Record<string, unknown>> }
   /**
    * The user interrupts: stop playing at once. `positionSamples` counts the output samples so far; whatever came
    * before it and has not been heard is to be dropped, what comes after it is new. `provisional`: the agent only pauses,

@@ -1,4 +1,3 @@
-import { randomId } from '../kernel/index.ts';
 import type { Clock } from '../kernel/index.ts';
 import { DEFAULT_IDLE_TIMEOUT_MS, DEFAULT_MAX_DURATION_MS } from '../session/index.ts';
 import { AdkClientLeg } from './adk-client-leg.ts';
@@ -20,12 +19,16 @@ export interface AcceptOptions {
   /** Undefined where there is no such app. */
   readonly served: ServedAgent | undefined;
   readonly clock: Clock;
+  /** What the live session is called in events of the ADK. */
+  readonly invocationId: string;
+  /** Whether a client of the ADK has asked to be told when somebody begins to speak, or ends. */
+  readonly tellsVoiceActivity: boolean;
 }
 
 /** Makes of an accepted socket a client in the words of its wire. What it says is kept from here on. */
 export function acceptClient(accepted: AcceptedSocket, place: LegPlace, options: AcceptOptions): ClientLeg {
-  const { context, wire, served, clock } = options;
-  const { limits, metrics, random, refusals } = context;
+  const { context, wire, served, clock, invocationId, tellsVoiceActivity } = options;
+  const { limits, metrics, refusals } = context;
   const goodbyeOf = wire === 'adk' ? adkGoodbye : holdfastGoodbye;
   const goodbye = goodbyeOf({ tag: 'session', reason: 'shutdown' });
   const socket = new ClientSocket(accepted, place.scope, { limits, refusals, goodbye });
@@ -37,9 +40,10 @@ export function acceptClient(accepted: AcceptedSocket, place: LegPlace, options:
       place,
       clock,
       dropped,
-      invocationId: `e-${randomId(random)}`,
+      invocationId,
       agentName: served?.agent.name ?? 'holdfast',
       inputRateHz,
+      tellsVoiceActivity,
     });
   }
   return new HoldfastClientLeg({

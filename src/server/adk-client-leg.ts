@@ -27,6 +27,8 @@ export interface AdkClientLegOptions {
   readonly agentName: string;
   /** The rate the model hears: audio of other rates is resampled, because clients declare what they like. */
   readonly inputRateHz: number;
+  /** Whether it has asked to be told when somebody begins to speak, or ends. */
+  readonly tellsVoiceActivity: boolean;
   /** Told of the agent's audio that was dropped, in milliseconds. */
   dropped(ms: number): void;
 }
@@ -40,6 +42,7 @@ export class AdkClientLeg implements ClientLeg {
   readonly #clock: Clock;
   readonly #context: AdkEventContext;
   readonly #author: string;
+  readonly #tellsVoiceActivity: boolean;
   #owner: LegOwner;
   #input: ClientInput;
   readonly #audio: InputAudio;
@@ -56,6 +59,7 @@ export class AdkClientLeg implements ClientLeg {
     this.#clock = clock;
     this.#context = { invocationId };
     this.#author = agentName;
+    this.#tellsVoiceActivity = options.tellsVoiceActivity;
     this.#owner = place.owner;
     this.#input = this.#inputOf(place);
     this.#audio = new InputAudio(inputRateHz);
@@ -79,6 +83,8 @@ export class AdkClientLeg implements ClientLeg {
   }
 
   event(event: LiveEvent): void {
+    // Who has not asked for it shows a line without anything in it.
+    if (event.type === 'voiceActivity' && !this.#tellsVoiceActivity) return;
     const encoded = encodeAdkEvent(event, this.#context);
     if (encoded === undefined) return;
     if (event.type === 'audio') {

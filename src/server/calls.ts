@@ -18,6 +18,10 @@ export interface Call {
   readonly ended: Promise<void>;
   /** Settles, without rejecting, when nothing more is done about it. */
   readonly over: Promise<void>;
+  /** Settles, without rejecting, when its live session is there, or will not be. */
+  readonly live: Promise<void>;
+  /** Changes the state of its live session; false where that is not there, or writes nothing down any more. */
+  updateState(delta: Readonly<Record<string, unknown>>): boolean;
   /** Ends it politely. `words` are for its client, in place of those of the reason. */
   end(reason: CallEnd, words?: string): void;
   /** How it stands. */
@@ -30,6 +34,9 @@ export interface Call {
   goAway(timeLeftMs: number): void;
 }
 
+/** Who has a stored session, or waits for it: a call, or somebody who writes to it for a moment. */
+export type Holder = Pick<Call, 'ended' | 'live' | 'updateState' | 'end'>;
+
 /**
  * Everything under way on a server, counted from the moment it is accepted (clause D5), and at most one live session
  * for each stored session.
@@ -38,7 +45,7 @@ export class Calls {
   readonly #clock: Clock;
   readonly #underWay = new Set<Call>();
   /** Who has a stored session and who waits for it, in the order they came; nobody is left out who has not ended. */
-  readonly #lines = new Map<string, readonly Call[]>();
+  readonly #lines = new Map<string, readonly Holder[]>();
   #onOver: (() => void) | undefined;
   #total = 0;
   /** Things that are no calls here, and are waited for like them. */
@@ -102,7 +109,7 @@ export class Calls {
    * Makes `call` the next one to have the stored session. With `replace` all before it are told so and end, with `wait`
    * they are let finish; what is returned settles when every one of them has ended, and the stored history is complete.
    */
-  takeOver(sessionKey: string, call: Call, manner: 'replace' | 'wait'): Promise<void> {
+  takeOver(sessionKey: string, call: Holder, manner: 'replace' | 'wait'): Promise<void> {
     const before = this.#lines.get(sessionKey) ?? [];
     this.#lines.set(sessionKey, [...before, call]);
     void call.ended.then(() => this.#leaveLine(sessionKey, call));
@@ -112,8 +119,37 @@ export class Calls {
   }
 
   /** The call that has a stored session, or is the next to have it. */
-  holding(sessionKey: string): Call | undefined {
+  holding(sessionKey: string): Holder | undefined {
     return this.#lines.get(sessionKey)?.at(-1);
+  }
+
+  /**
+   * Changes the state of a stored session: of its live session, where there is one, so that this sees it and does not write
+   * over it; otherwise `write` does, while nobody else can have the session. Rejects with what `write` does.
+   */
+  async updateState(
+    sessionKey: string,
+    delta: Readonly<Record<string, unknown>>,
+    write: () => Promise<void>,
+  ): Promise<void> {
+    for (let holder = this.holding(sessionKey); holder !== undefined; holder = this.holding(sessionKey)) {
+      await holder.live;
+      if (holder.updateState(delta)) return;
+      await holder.ended;
+    }
+    const written = Promise.withResolvers<void>();
+    const writer: Holder = {
+      ended: written.promise,
+      live: written.promise,
+      updateState: () => false,
+      end: () => undefined,
+    };
+    void this.takeOver(sessionKey, writer, 'wait');
+    try {
+      await write();
+    } finally {
+      written.resolve();
+    }
   }
 
   /** Ends every call that has a stored session or waits for it; settles when all have ended. */
@@ -149,7 +185,7 @@ export class Calls {
     return this.#underWay.has(call);
   }
 
-  #leaveLine(sessionKey: string, call: Call): void {
+  #leaveLine(sessionKey: string, call: Holder): void {
     const left = (this.#lines.get(sessionKey) ?? []).filter((each) => each !== call);
     if (left.length === 0) this.#lines.delete(sessionKey);
     else this.#lines.set(sessionKey, left);

@@ -1,7 +1,7 @@
-import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { addressKey, parseTrustProxy } from './client-address.ts';
 import type { ClientAddresses } from './client-address.ts';
+import type { HttpListener } from './http-listener.ts';
 import { KeyedCounts } from './keyed-counts.ts';
 import type { Refusals } from './refusals.ts';
 import type { ServerLimits } from './server-options.ts';
@@ -27,14 +27,15 @@ const BAD_REQUESTS: Readonly<Record<string, string>> = {
  * Bounds the connections of an HTTP server that are no WebSocket (yet): in all, and of each address. Proxies that are
  * believed are counted with all, but not by their address.
  */
-export function guardConnections(server: Server, options: ConnectionGateOptions): void {
+export function guardConnections(server: HttpListener, options: ConnectionGateOptions): void {
   const { limits, addresses, refusals } = options;
   const isUnlimited = parseTrustProxy(limits.unlimitedAddresses) ?? ((): boolean => false);
   const byAddress = new KeyedCounts();
-  const counted = new Map<Socket, string | undefined>();
-  const release = (socket: Socket): void => {
-    const key = counted.get(socket);
-    if (counted.delete(socket) && key !== undefined) byAddress.remove(key);
+  /** By where they come from, which is the same for a connection and for the TLS in it. */
+  const counted = new Map<string, string | undefined>();
+  const release = (end: string): void => {
+    const key = counted.get(end);
+    if (counted.delete(end) && key !== undefined) byAddress.remove(key);
   };
   server.on('connection', (socket: Socket) => {
     // It may be gone already, and then it has no address and tells no end.
@@ -52,12 +53,13 @@ export function guardConnections(server: Server, options: ConnectionGateOptions)
       turnAway(socket);
       return;
     }
-    counted.set(socket, key);
+    const end = endOf(socket);
+    counted.set(end, key);
     if (key !== undefined) byAddress.add(key);
-    socket.once('close', () => release(socket));
+    socket.once('close', () => release(end));
   });
   // Live sessions have bounds of their own.
-  server.on('upgrade', (_request, socket) => release(socket as Socket));
+  server.on('upgrade', (_request, socket) => release(endOf(socket as Socket)));
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const { code = '' } = error;
     if (code === 'ECONNRESET' || !socket.writable) {
@@ -69,6 +71,10 @@ export function guardConnections(server: Server, options: ConnectionGateOptions)
     const status = BAD_REQUESTS[code] ?? '400 Bad Request';
     endWith(socket as Socket, `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
   });
+}
+
+function endOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 /** It has asked for nothing yet: what it asks is not read. */

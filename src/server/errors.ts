@@ -11,6 +11,21 @@ export class SessionNotFoundError extends HoldfastError {
   readonly code = 'HOLDFAST_SESSION_NOT_FOUND';
 }
 
+/** No artifact of this name, or no such version of it, is kept. */
+export class ArtifactNotFoundError extends HoldfastError {
+  readonly code = 'HOLDFAST_ARTIFACT_NOT_FOUND';
+}
+
+/** No event of this id is known, or nothing more is known of it. */
+export class EventNotFoundError extends HoldfastError {
+  readonly code = 'HOLDFAST_EVENT_NOT_FOUND';
+}
+
+/** The route is known and does nothing here. The message says why. */
+export class NotImplementedError extends HoldfastError {
+  readonly code = 'HOLDFAST_NOT_IMPLEMENTED';
+}
+
 /** An agent's file cannot be used. The message says which one, why, and what to write instead. */
 export class AgentLoadError extends HoldfastError {
   readonly code = 'HOLDFAST_AGENT_LOAD';
@@ -72,6 +87,11 @@ export class LimitReachedError extends HoldfastError {
 /** The server cannot listen where it was told to. */
 export class ListenError extends HoldfastError {
   readonly code = 'HOLDFAST_LISTEN';
+}
+
+/** The certificate a server is to show, and its key, cannot be used. */
+export class TlsError extends HoldfastError {
+  readonly code = 'HOLDFAST_TLS';
 }
 
 /** A text turn was not answered in time. */

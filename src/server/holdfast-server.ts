@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
+import type { Server as SecureServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
@@ -6,6 +7,7 @@ import { InvalidOptionError, Lifetime, systemRandom } from '../kernel/index.ts';
 import type { CloseReport } from '../kernel/index.ts';
 import { isLoopback } from '../protocol/loopback.ts';
 import { parseReconnect } from '../session/reconnect-policy.ts';
+import { MemoryArtifactStore } from '../store/memory-artifacts.ts';
 import { MemorySessionStore } from '../store/memory.ts';
 import { Admission } from './admission.ts';
 import { AdminAccess } from './admin-access.ts';
@@ -20,7 +22,7 @@ import { AppNotFoundError, UnavailableError } from './errors.ts';
 import type { DrainReport } from './drain.ts';
 import { HostCheck } from './host-check.ts';
 import { listenHttp } from './http-listener.ts';
-import type { ListenAddress, SharedListening } from './http-listener.ts';
+import type { HttpListener, ListenAddress, SharedListening } from './http-listener.ts';
 import { Listeners } from './listeners.ts';
 import { ServerMetrics } from './metrics.ts';
 import { listenForPeers } from './peer-listener.ts';
@@ -31,9 +33,12 @@ import { RuntimeMetrics } from './runtime-metrics.ts';
 import { ReplayBudget } from './replay-budget.ts';
 import { createRoutes } from './routes.ts';
 import type { ServerContext } from './server-context.ts';
+import { SessionTraces } from './session-traces.ts';
 import { SessionTracing } from './session-tracing.ts';
 import { SERVER_CLOSE_TIMEOUT_MS, parseServerLimits } from './server-options.ts';
 import type { ServerOptions } from './server-options.ts';
+import { secureSettings } from './tls.ts';
+import type { TlsPair } from './tls.ts';
 import { LiveUpgrades, RUN_LIVE_PATH, refuseUpgrade } from './upgrade.ts';
 
 /** How a server ended. */
@@ -55,6 +60,8 @@ export interface ListenOptions extends SharedListening {
    * strangers by something else, such as a proxy that asks who they are. Default false.
    */
   readonly allowUnauthenticated?: boolean;
+  /** Speak HTTP over TLS (https, wss), from version 1.2 on, with this certificate. Default: not. */
+  readonly tls?: TlsPair;
 }
 
 /**
@@ -83,10 +90,11 @@ export class HoldfastServer implements AsyncDisposable {
   /** Answers requests in the form of node:http, and as an Express handler. */
   readonly requestListener: RequestListener;
   readonly #root: Lifetime;
+  readonly #secure: SecureServer[] = [];
   readonly #context: ServerContext;
   readonly #upgrades: LiveUpgrades;
   /** What it listens with; undefined as long as it does not. */
-  #http: Server | undefined;
+  #http: HttpListener | undefined;
 
   constructor(options: ServerOptions) {
     const limits = parseServerLimits(options);
@@ -130,10 +138,12 @@ export class HoldfastServer implements AsyncDisposable {
       onSessionEnd: options.onSessionEnd,
       onLiveSession: options.onLiveSession,
       store: options.store ?? new MemorySessionStore({ clock: root.clock, random }),
+      artifacts: options.artifacts ?? new MemoryArtifactStore({ clock: root.clock }),
       hosts: new HostCheck(limits.allowedHosts, limits.allowedOrigins),
       listeners,
       access,
       admin,
+      traces: new SessionTraces(random),
       metrics,
       serve: (appName) => servedAgent(apps, appName, model),
       admission: new Admission({ owner: root, limits, calls, drain, refusals }),
@@ -178,7 +188,7 @@ export class HoldfastServer implements AsyncDisposable {
    * Listens with an HTTP server of its own. Port 0 takes a free one. On a loopback address (the default) only requests
    * for loopback names are answered, so that no page of a browser can reach it through a name of its own.
    * @throws InsecureListenError on another address without `auth`, unless it is allowed; ListenError when the address
-   * cannot be had; ClosedError when the server has ended.
+   * cannot be had; TlsError for a certificate that cannot be used; ClosedError when the server has ended.
    */
   async listen(port = 0, host = '127.0.0.1', options: ListenOptions = {}): Promise<ListenAddress> {
     this.#root.throwIfClosing();
@@ -188,13 +198,16 @@ export class HoldfastServer implements AsyncDisposable {
     hosts.listensOn(host);
     if (hosts.allowsAnyOrigin && !access.isRequired) this.#root.log.warn('every page may use this server');
     const { limits, addresses, refusals } = this.#context;
-    const { server, address } = await listenHttp(
-      this.#root,
-      routedBy(router, this.requestListener),
+    const { tls } = options;
+    const { server, address } = await listenHttp(this.#root, {
+      listener: routedBy(router, this.requestListener),
       host,
       port,
-      { ...limits, reusePort },
-    );
+      limits,
+      tls,
+      reusePort,
+    });
+    if ('setSecureContext' in server) this.#secure.push(server);
     guardConnections(server, { limits, addresses, refusals });
     server.on('upgrade', (request, socket, head) => {
       if (router?.upgrade(request, socket, head) !== true) this.handleUpgrade(request, socket, head);
@@ -231,6 +244,16 @@ export class HoldfastServer implements AsyncDisposable {
   }
 
   /**
+   * Shows another certificate from now on, wherever it listens with TLS. Connections that are there go on.
+   * @throws TlsError for one that cannot be used; then the one before stays.
+   */
+  renewTls(tls: TlsPair): void {
+    const settings = secureSettings(tls, this.#root);
+    for (const server of this.#secure) server.setSecureContext(settings);
+    this.#root.log.info('another certificate is shown', { listeners: this.#secure.length });
+  }
+
+  /**
    * Answers health, readiness, metrics and administration on a port of their own, and the last two nowhere else from now on.
    * The public listener need not stay open to the end then: it closes when no call could be resumed through it (clause D1).
    * Loopback names are asked for as with `listen`.
@@ -246,13 +269,13 @@ export class HoldfastServer implements AsyncDisposable {
     const hosts = new HostCheck(limits.allowedHosts);
     hosts.listensOn(host);
     const routes = createOperationsRoutes(this.#context, hosts, isLoopback(host));
-    const listener = getRequestListener((request, env) => routes.fetch(request, env), {
+    const listen = getRequestListener((request, env) => routes.fetch(request, env), {
       overrideGlobalObjects: false,
     });
-    const answer: RequestListener = (request, response) => void listener(request, response);
+    const answer: RequestListener = (request, response) => void listen(request, response);
     if (peersPath !== undefined) await listenForPeers(this.#root, answer, peersPath);
-    const routed = routedBy(router, answer);
-    const { address } = await listenHttp(this.#root, routed, host, port, { ...limits, reusePort });
+    const listener = routedBy(router, answer);
+    const { address } = await listenHttp(this.#root, { listener, host, port, limits, reusePort });
     listeners.addOperations();
     this.#root.log.info('listening for operations', { url: address.url });
     return address;

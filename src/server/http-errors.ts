@@ -5,7 +5,7 @@ import type { ErrorCode, Logger } from '../kernel/index.ts';
 import { AuthUnavailableError, ForbiddenError, UnauthorizedError } from './auth/index.ts';
 import { AdminDeniedError, LimitReachedError, UnavailableError, textForClients } from './errors.ts';
 
-type ErrorStatus = 400 | 401 | 403 | 404 | 409 | 413 | 429 | 500 | 502 | 503 | 504;
+type ErrorStatus = 400 | 401 | 403 | 404 | 409 | 413 | 429 | 500 | 501 | 502 | 503 | 504;
 
 const STATUS: Readonly<Partial<Record<ErrorCode, ErrorStatus>>> = {
   HOLDFAST_BAD_REQUEST: 400,
@@ -17,11 +17,15 @@ const STATUS: Readonly<Partial<Record<ErrorCode, ErrorStatus>>> = {
   HOLDFAST_AMBIGUOUS_SESSION: 409,
   HOLDFAST_APP_NOT_FOUND: 404,
   HOLDFAST_SESSION_NOT_FOUND: 404,
+  HOLDFAST_ARTIFACT_NOT_FOUND: 404,
+  HOLDFAST_EVENT_NOT_FOUND: 404,
+  HOLDFAST_ARTIFACT_REFUSED: 400,
   HOLDFAST_SESSION_EXISTS: 409,
   HOLDFAST_REPLACED: 409,
   HOLDFAST_BODY_TOO_LARGE: 413,
   HOLDFAST_LIMIT_REACHED: 429,
   HOLDFAST_QUOTA: 429,
+  HOLDFAST_NOT_IMPLEMENTED: 501,
   HOLDFAST_AUTHENTICATION: 502,
   HOLDFAST_INVALID_REQUEST: 502,
   HOLDFAST_CONNECTION_LOST: 502,

@@ -1,16 +1,20 @@
 import { createServer } from 'node:http';
 import type { RequestListener, Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import type { Server as SecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Lifetime } from '../kernel/index.ts';
 import { ListenError } from './errors.ts';
 import type { RequestRouter } from './request-router.ts';
 import type { ServerLimits } from './server-options.ts';
+import { secureSettings } from './tls.ts';
+import type { TlsPair } from './tls.ts';
 
 /** Where a server can be reached. */
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;
-  /** `http://127.0.0.1:8000` */
+  /** `http://127.0.0.1:8000`, or with `https` */
   readonly url: string;
 }
 
@@ -39,28 +43,41 @@ export type HttpLimits = Pick<
   | 'maxRequestsPerConnection'
 >;
 
-/** An HTTP server of our own, owned by `scope`. @throws ListenError when the address cannot be had. */
+/** Speaks HTTP, or HTTP over TLS. */
+export type HttpListener = Server | SecureServer;
+
+export interface ListenRequest extends Pick<SharedListening, 'reusePort'> {
+  readonly listener: RequestListener;
+  readonly host: string;
+  readonly port: number;
+  readonly limits: HttpLimits;
+  readonly tls?: TlsPair | undefined;
+}
+
+/** An HTTP server of our own, owned by `scope`. @throws ListenError when the address cannot be had; TlsError */
 export async function listenHttp(
   scope: Lifetime,
-  listener: RequestListener,
-  host: string,
-  port: number,
-  { reusePort = false, ...limits }: HttpLimits & Pick<SharedListening, 'reusePort'>,
-): Promise<{ server: Server; address: ListenAddress }> {
-  const server = createServer(
-    {
-      headersTimeout: limits.headersTimeoutMs,
-      // The head of a request is part of it.
-      requestTimeout: Math.max(limits.requestTimeoutMs, limits.headersTimeoutMs),
-      keepAliveTimeout: limits.keepAliveTimeoutMs,
-      maxHeaderSize: limits.maxHeaderBytes,
-      connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
-      // What of a request is not as HTTP has it, a proxy before us may read otherwise than we do.
-      insecureHTTPParser: false,
-      requireHostHeader: true,
-    },
-    listener,
-  );
+  { listener, host, port, limits, tls, reusePort = false }: ListenRequest,
+): Promise<{ server: HttpListener; address: ListenAddress }> {
+  const settings = {
+    headersTimeout: limits.headersTimeoutMs,
+    // The head of a request is part of it.
+    requestTimeout: Math.max(limits.requestTimeoutMs, limits.headersTimeoutMs),
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    maxHeaderSize: limits.maxHeaderBytes,
+    connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+    // What of a request is not as HTTP has it, a proxy before us may read otherwise than we do.
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+  };
+  const server =
+    tls === undefined
+      ? createServer(settings, listener)
+      : createSecureServer(
+          // Whoever has connected has said nothing yet, as with the head of a request.
+          { ...settings, ...secureSettings(tls, scope), handshakeTimeout: limits.headersTimeoutMs },
+          listener,
+        );
   server.maxRequestsPerSocket = limits.maxRequestsPerConnection;
   scope.own('http server', server, {
     // After the calls: their goodbyes go over this server's sockets.
@@ -86,11 +103,18 @@ export async function listenHttp(
   }
   server.on('error', (error) => scope.log.error('http server error', { error: error.message }));
   const { port: actual } = server.address() as AddressInfo;
-  return { server, address: { host, port: actual, url: `http://${hostInUrl(host)}:${actual}` } };
+  return {
+    server,
+    address: {
+      host,
+      port: actual,
+      url: `${tls === undefined ? 'http' : 'https'}://${hostInUrl(host)}:${actual}`,
+    },
+  };
 }
 
 /** Stops listening. A keep-alive connection never ends by itself, so it is not waited for. */
-export function closeHttp(server: Server, scope: Lifetime): Promise<void> {
+export function closeHttp(server: HttpListener, scope: Lifetime): Promise<void> {
   return new Promise((resolve) => {
     const cut = scope.clock.setTimer(LAST_ANSWERS_MS, () => server.closeAllConnections());
     server.close(() => {

@@ -73,3 +73,5 @@ export type { SessionEndContext, SessionEndHook, SessionEndReport } from './sess
 export type { ServerOptions } from './server-options.ts';
 export type { SessionHook } from './session-hook.ts';
 export { HOLDFAST_VERSION } from './version.ts';
+export { MIN_TLS_VERSION } from './tls.ts';
+export type { TlsPair } from './tls.ts';

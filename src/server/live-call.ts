@@ -1,5 +1,5 @@
 import type { Context } from '@opentelemetry/api';
-import { describeError } from '../kernel/index.ts';
+import { describeError, randomId } from '../kernel/index.ts';
 import type { Lifetime } from '../kernel/index.ts';
 import { AgentSession, LiveRequestQueue } from '../session/index.ts';
 import type { RunConfig, SessionCloseReport, SessionKey, StoredSession } from '../session/index.ts';
@@ -54,11 +54,15 @@ export class LiveCall implements Call {
   readonly startedAtMs: number;
   readonly ended: Promise<void>;
   readonly over: Promise<void>;
+  readonly live: Promise<void>;
+  /** What its live session is called in events of the ADK. */
+  readonly invocationId: string;
   readonly #options: LiveCallOptions;
   readonly #job: Job;
   readonly #scope: Lifetime;
   readonly #queue = new LiveRequestQueue();
   readonly #ready = Promise.withResolvers<void>();
+  readonly #isLive = Promise.withResolvers<void>();
   readonly #seat: ClientSeat;
   #session: AgentSession | undefined;
   /** Whether it has a live session of its own, or has handed its client over to the one that belongs to. */
@@ -69,6 +73,7 @@ export class LiveCall implements Call {
   constructor(options: LiveCallOptions) {
     const { context, key } = options;
     this.#options = options;
+    this.invocationId = `e-${randomId(context.random)}`;
     this.#job = new Job({ context, kind: this.kind, name: 'live call', key, caller: options.caller });
     this.#scope = this.#job.scope;
     this.#seat = new ClientSeat({
@@ -82,6 +87,8 @@ export class LiveCall implements Call {
     this.startedAtMs = this.#job.startedAtMs;
     this.ended = this.#job.ended;
     this.over = this.#job.over;
+    this.live = this.#isLive.promise;
+    void this.ended.then(this.#isLive.resolve);
     // The call is counted until its hook has run; what it has held is not held for that.
     void this.ended.then(() => this.#forget());
     // Whoever closes the scope, also the server from above, wakes up what waits for the client's hello.
@@ -178,6 +185,10 @@ export class LiveCall implements Call {
     return untap;
   }
 
+  updateState(delta: Readonly<Record<string, unknown>>): boolean {
+    return this.#session?.updateState(delta) === true;
+  }
+
   async #conversation(accepted: AcceptedSocket): Promise<void> {
     const { context, key } = this.#options;
     const served = this.#findAgent();
@@ -223,6 +234,7 @@ export class LiveCall implements Call {
       model,
       session: stored,
       journal: context.store,
+      artifacts: context.artifacts,
       reconnect: context.reconnect,
       queue: this.#queue,
       runConfig,
@@ -234,11 +246,13 @@ export class LiveCall implements Call {
       },
     });
     this.#session = session;
+    this.#isLive.resolve();
     this.#part = 'own';
     this.#job.holds(session);
     session.on('event', (event) => this.#seat.event(event));
     const { timeLeftMs } = this.#seat;
     if (timeLeftMs !== undefined) session.announceDrain(timeLeftMs);
+    context.traces.watch(session, this.invocationId);
     callSessionHook(context.onLiveSession, session, this.#scope.log);
     this.#seat.welcome({
       sessionId: stored.id,
@@ -255,10 +269,12 @@ export class LiveCall implements Call {
   }
 
   #takeIn(accepted: AcceptedSocket, served: ServedAgent | undefined): SeatedClient {
-    const { context, wire } = this.#options;
+    const { context, wire, runConfig } = this.#options;
     const { clock } = this.#scope;
+    const { invocationId } = this;
+    const tellsVoiceActivity = runConfig.explicitVadSignal === true;
     const client = this.#seat.take(wire, (place) =>
-      acceptClient(accepted, place, { context, wire, served, clock }),
+      acceptClient(accepted, place, { context, wire, served, clock, invocationId, tellsVoiceActivity }),
     );
     // This wire has no hello: who is there wants a session.
     if (wire === 'adk' && !this.#isOver) this.#greeted(undefined);

@@ -5,12 +5,14 @@ import type { MiddlewareHandler } from 'hono';
 
 /**
  * Serves what stands in `folder`, by its real path: a link in it that leads out of it leads nowhere. What a path may look
- * like is checked by who serves the files; what there is no file for is left to the routes that follow.
+ * like is checked by who serves the files; what there is no file for is left to the routes that follow. `prefix` is what of
+ * a path stands before that of the file.
  */
-export function pageFiles(folder: string): MiddlewareHandler {
-  const serve = serveStatic({ root: folder });
+export function pageFiles(folder: string, prefix = ''): MiddlewareHandler {
+  const within = (path: string): string => path.slice(prefix.length);
+  const serve = serveStatic({ root: folder, rewriteRequestPath: within });
   return async (c, next) => {
-    if (await isInside(folder, c.req.path)) return serve(c, next);
+    if (await isInside(folder, within(c.req.path))) return serve(c, next);
     await next();
     return undefined;
   };

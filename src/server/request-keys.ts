@@ -30,7 +30,8 @@ export function keyOfUpgrade(url: string): SessionKey | undefined {
   return unlessRefused(() => parseLiveQuery(new URL(url, 'http://localhost').searchParams).key);
 }
 
-const SESSION_PATH = /^\/apps\/([^/]+)\/users\/([^/]+)\/sessions\/([^/]+)$/;
+/** Everything that is of one session, its artifacts too. */
+const SESSION_PATH = /^(?:\/dev\/apps\/[^/]+)?\/apps\/([^/]+)\/users\/([^/]+)\/sessions\/([^/]+)(?:\/.*)?$/;
 
 /** The session that a path names; undefined where it names none. */
 export function keyOfPath(path: string): SessionKey | undefined {

@@ -1,11 +1,14 @@
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { accessRoutes, grants, identityOf } from './auth/index.ts';
+import { appRoutes } from './app-routes.ts';
+import { artifactRoutes } from './artifact-routes.ts';
 import { crossOrigin } from './cross-origin.ts';
+import { debugRoutes } from './debug-routes.ts';
 import { BodyTooLargeError } from './errors.ts';
 import { answerError } from './http-errors.ts';
 import { administration, forThisHost, notFound, probeRoutes, tellMetrics } from './operations-routes.ts';
-import { pageFiles } from './page-folder.ts';
+import { pageRoutes } from './page-routes.ts';
 import { requestLog } from './request-log.ts';
 import { requestShape } from './request-shape.ts';
 import { runRoutes } from './run-routes.ts';
@@ -33,9 +36,10 @@ export function createRoutes(context: ServerContext): Hono {
   }
   if (limits.openMetrics) app.get('/metrics', (c) => tellMetrics(c, context));
   // The page is open: what it asks for is not.
-  if (limits.pageDir !== undefined) app.get('*', pageFiles(limits.pageDir));
+  if (limits.pageDir !== undefined) app.route('/', pageRoutes(limits.pageDir));
 
-  app.post(
+  app.on(
+    ['POST', 'PATCH', 'PUT'],
     '*',
     bodyLimit({
       maxSize: limits.maxBodyBytes,
@@ -74,7 +78,12 @@ export function createRoutes(context: ServerContext): Hono {
         })),
     });
   });
+  // What the ADK's page asks its server for before it tells anybody of its use; nothing is told of it here.
+  app.on(['GET', 'POST'], '/config/telemetry', (c) => c.json({ telemetry: false }));
+  app.route('/', appRoutes(context));
   app.route('/', sessionRoutes(context));
+  app.route('/', artifactRoutes(context));
+  app.route('/', debugRoutes(context));
   app.route('/', runRoutes(context));
   app.route('/', ticketRoutes(context));
   return app;

@@ -1,5 +1,5 @@
 import type { Lifetime, Random } from '../kernel/index.ts';
-import type { ReconnectOptions, SessionStore } from '../session/index.ts';
+import type { ArtifactStore, ReconnectOptions, SessionStore } from '../session/index.ts';
 import type { Admission } from './admission.ts';
 import type { AdminAccess } from './admin-access.ts';
 import type { AppRegistry, ServedAgent } from './app-registry.ts';
@@ -17,6 +17,7 @@ import type { ServerLimits } from './server-options.ts';
 import type { SessionEndHook } from './session-end-hook.ts';
 import type { SessionTracing } from './session-tracing.ts';
 import type { SessionHook } from './session-hook.ts';
+import type { SessionTraces } from './session-traces.ts';
 
 /** What the parts of one server share. */
 export interface ServerContext {
@@ -25,6 +26,7 @@ export interface ServerContext {
   readonly limits: ServerLimits;
   readonly apps: AppRegistry;
   readonly store: SessionStore;
+  readonly artifacts: ArtifactStore;
   readonly calls: Calls;
   readonly drain: Drain;
   readonly hosts: HostCheck;
@@ -34,6 +36,8 @@ export interface ServerContext {
   /** Who may administer it. */
   readonly admin: AdminAccess;
   readonly metrics: ServerMetrics;
+  /** What was measured of the last sessions. */
+  readonly traces: SessionTraces;
   readonly random: Random;
   /** How lost connections to models are had again. */
   readonly reconnect: ReconnectOptions | undefined;

@@ -4,6 +4,7 @@ import { DEFAULT_CLOSE_TIMEOUT_MS, InvalidOptionError } from '../kernel/index.ts
 import type { Clock, Logger, Random } from '../kernel/index.ts';
 import { DEFAULT_MAX_MESSAGE_BYTES } from '../protocol/index.ts';
 import type { Agent } from '../session/agent.ts';
+import type { ArtifactStore } from '../session/artifact-store.ts';
 import type { LiveModel } from '../session/live-model.ts';
 import type { ReconnectOptions } from '../session/reconnect-policy.ts';
 import type { SessionStore } from '../session/session-store.ts';
@@ -91,6 +92,8 @@ export interface ServerOptions extends LimitOptions {
    * made it does so, when `closed` has resolved.
    */
   readonly store?: SessionStore;
+  /** Where tools and clients keep artifacts. Default: in memory, for as long as the server lives. */
+  readonly artifacts?: ArtifactStore;
   /** How long live sessions may go on once new ones are refused. Default `DEFAULT_DRAIN_TIMEOUT_MS`. */
   readonly drainTimeoutMs?: number;
   /** How long new sessions are still accepted after a drain began. Default `DEFAULT_PRE_DRAIN_DELAY_MS`. */
@@ -245,6 +248,7 @@ const KNOWN_OPTIONS: ReadonlySet<string> = new Set([
   'agents',
   'model',
   'store',
+  'artifacts',
   'onSessionEnd',
   'reconnect',
   'onLiveSession',

@@ -1,16 +1,18 @@
 import { Hono } from 'hono';
 import type { Context } from 'hono';
-import type { SessionKey, StoredSession } from '../session/index.ts';
+import type { Content } from '../protocol/index.ts';
+import type { SessionKey, SessionStore, StoredSession } from '../session/index.ts';
 import { sessionKey } from './calls.ts';
 import { BadRequestError, SessionNotFoundError } from './errors.ts';
 import { addressOf, checkedName, jsonBody, objectField, stringField } from './request-input.ts';
 import type { ServerContext } from './server-context.ts';
+import { historyIn } from './session-events-input.ts';
 import { sessionJson, sessionSummaryJson } from './session-json.ts';
 
 const SESSIONS = '/apps/:app/users/:user/sessions';
 const SESSION = `${SESSIONS}/:session`;
 
-/** `/apps/{app}/users/{user}/sessions[/{session}]`: create, list, get, delete. */
+/** `/apps/{app}/users/{user}/sessions[/{session}]`: create, list, get, change the state of, delete. */
 export function sessionRoutes(context: ServerContext): Hono {
   const { apps, store } = context;
   const routes = new Hono();
@@ -23,6 +25,7 @@ export function sessionRoutes(context: ServerContext): Hono {
     const body = await jsonBody(c);
     const id = idInPath ?? stringField(body, 'sessionId', 'session_id');
     const state = objectField(body, 'state');
+    const history = historyIn(body);
     const named = id === undefined ? {} : { id: checkedName('session', id) };
     await context.admission.newSession(appName, { userId, address: addressOf(context, c) }, store);
     const session = await store.create({
@@ -31,6 +34,7 @@ export function sessionRoutes(context: ServerContext): Hono {
       ...named,
       ...(state === undefined ? {} : { state: { ...state } }),
     });
+    if (history.length > 0) await begin(store, session, history);
     return c.json(sessionJson(session, agent.name));
   };
 
@@ -48,6 +52,19 @@ export function sessionRoutes(context: ServerContext): Hono {
     return c.json(sessionJson(await find(context, keyOf(c)), agent.name));
   });
 
+  routes.patch(SESSION, async (c) => {
+    const key = keyOf(c);
+    const agent = apps.get(key.appName);
+    const delta = objectField(await jsonBody(c), 'stateDelta', 'state_delta');
+    if (delta === undefined) throw new BadRequestError("'stateDelta' is missing: the fields to change.");
+    await find(context, key);
+    await context.calls.updateState(sessionKey(key), delta, async () => {
+      const { state } = await find(context, key);
+      await store.record(key, { state: { ...state, ...delta } });
+    });
+    return c.json(sessionJson(await find(context, key), agent.name));
+  });
+
   routes.delete(SESSION, async (c) => {
     const key = keyOf(c);
     apps.get(key.appName);
@@ -55,10 +72,24 @@ export function sessionRoutes(context: ServerContext): Hono {
     // One that is live ends first, so that nothing writes to it afterwards.
     await context.calls.endHolders(sessionKey(key), 'user_initiated');
     await store.delete(key);
+    context.traces.forget(key);
+    await context.artifacts.deleteSession({ ...key, sessionId: key.id });
     return c.json({});
   });
 
   return routes;
+}
+
+/** Gives a new session its history. One that cannot have it is none. */
+async function begin(store: SessionStore, session: StoredSession, history: Content[]): Promise<void> {
+  try {
+    await store.record(session, { history: { from: 0, contents: history } });
+  } catch (error) {
+    await store.delete(session);
+    throw error;
+  }
+  // Of a store in memory it is the same list.
+  session.history.splice(0, Infinity, ...history);
 }
 
 function keyOf(c: Context): SessionKey {

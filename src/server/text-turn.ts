@@ -49,15 +49,19 @@ export class TextTurn implements Call {
   readonly startedAtMs: number;
   readonly ended: Promise<void>;
   readonly over: Promise<void>;
+  readonly live: Promise<void>;
   readonly #options: TextTurnOptions;
   readonly #job: Job;
   readonly #scope: Lifetime;
-  readonly #adk: AdkEventContext;
+  #adk: AdkEventContext;
   readonly #done = Promise.withResolvers<void>();
+  readonly #isLive = Promise.withResolvers<void>();
   #session: AgentSession | undefined;
   /** The live session it is said in, where that is somebody else's. */
   #holder: LiveCall | undefined;
   #hasChanged = false;
+  /** Whether the answer under way is given as text. */
+  #isWritten = false;
 
   constructor(options: TextTurnOptions) {
     const { context, kind } = options;
@@ -68,6 +72,8 @@ export class TextTurn implements Call {
     this.startedAtMs = this.#job.startedAtMs;
     this.ended = this.#job.ended;
     this.over = this.#job.over;
+    this.live = this.#isLive.promise;
+    void this.ended.then(this.#isLive.resolve);
     // The turn is counted until its hook has run; the live session is not held for that.
     void this.ended.then(() => {
       this.#session = undefined;
@@ -119,6 +125,10 @@ export class TextTurn implements Call {
     };
   }
 
+  updateState(delta: Readonly<Record<string, unknown>>): boolean {
+    return this.#session?.updateState(delta) === true;
+  }
+
   /** Its answer goes over the connection it was asked on, or nowhere. */
   readonly mayBeResumed = false;
   readonly isPassing = false;
@@ -157,11 +167,19 @@ export class TextTurn implements Call {
 
   /** Says it in a live session of the same stored session; false when that one is ending. */
   async #sayIn(holder: LiveCall): Promise<boolean> {
-    const untap = holder.say(this.#options.message, {
+    const { message, stateDelta } = this.#options;
+    if (Object.keys(stateDelta).length > 0 && !holder.updateState(stateDelta)) return false;
+    // The client of the live session hears the same events: they are to have the same names. It may be answered at once.
+    const own = this.#adk;
+    this.#adk = { invocationId: holder.invocationId };
+    const untap = holder.say(message, {
       event: (event) => this.#event(event),
       closed: (report) => this.#closed(report),
     });
-    if (untap === undefined) return false;
+    if (untap === undefined) {
+      this.#adk = own;
+      return false;
+    }
     this.#holder = holder;
     try {
       await this.#done.promise;
@@ -180,13 +198,16 @@ export class TextTurn implements Call {
       ...served,
       session: stored,
       journal: context.store,
+      artifacts: context.artifacts,
       reconnect: context.reconnect,
       owner: this.#scope,
       closeTimeoutMs: context.limits.closeTimeoutMs,
     });
     this.#session = session;
+    this.#isLive.resolve();
     this.#job.holds(session);
     session.on('event', (event) => this.#event(event));
+    context.traces.watch(session, this.#adk.invocationId);
     session.on('close', (report) => this.#closed(report));
     session.queue.sendContent(message);
     session.start().catch(nothing);
@@ -196,11 +217,23 @@ export class TextTurn implements Call {
   #event(event: LiveEvent): void {
     const isPiece = 'partial' in event && event.partial;
     if (!isPiece || this.#options.streaming) {
-      const encoded = encodeAdkEvent(event, this.#adk);
+      const encoded = encodeAdkEvent(this.#written(event), this.#adk);
       if (encoded !== undefined) this.#options.emit(encoded);
     }
     if (event.type === 'agentChanged') this.#hasChanged = true;
     if (event.type === 'turnComplete') this.#turnOver();
+  }
+
+  /**
+   * A client of these routes reads what is written. Where the answer is spoken only, its words are its text; where both are
+   * given, the words are told as what they are.
+   */
+  #written(event: LiveEvent): LiveEvent {
+    if (event.type === 'text' && event.thought !== true) this.#isWritten = true;
+    if (event.type === 'turnComplete') this.#isWritten = false;
+    if (event.type !== 'transcript' || event.speaker !== 'agent' || this.#isWritten) return event;
+    const { seq, atMs, author, turn, text, partial } = event;
+    return { type: 'text', text, partial, seq, atMs, author, turn };
   }
 
   /** An answer is complete. It is not the last one where another agent has got the conversation, and answers as well. */

@@ -3,6 +3,7 @@ import type { CloseReport, ClosingStep, Lifetime, StepContext } from '../kernel/
 import type { AgentTask } from './agent-task.ts';
 import type { Agent, AgentContext, AgentHook, DrainNotice } from './agent.ts';
 import type { AgentSession } from './agent-session.ts';
+import type { CallArtifacts } from './call-artifacts.ts';
 import type { PreparedAgent } from './prepared-agent.ts';
 import type { UserData } from './tool.ts';
 
@@ -17,6 +18,8 @@ export interface HookEnvironment {
   readonly session: WeakRef<AgentSession>;
   readonly state: Record<string, unknown>;
   readonly userData: UserData;
+  /** The session's artifacts, for one call. */
+  artifacts(): CallArtifacts;
 }
 
 /** @throws ClosedError when the live session is gone. */

@@ -1,6 +1,7 @@
 import { InvalidOptionError } from '../kernel/index.ts';
 import type { Clock, Lifetime, Logger, Random } from '../kernel/index.ts';
 import type { Agent } from './agent.ts';
+import type { ArtifactStore } from './artifact-store.ts';
 import { DEFAULT_IDLE_TIMEOUT_MS, DEFAULT_MAX_DURATION_MS } from './limits.ts';
 import type { SessionLimits } from './limits.ts';
 import type { LiveModel } from './live-model.ts';
@@ -30,6 +31,8 @@ export interface AgentSessionOptions {
   readonly runConfig?: RunConfig | undefined;
   /** Where what happens is written down as it happens, under the name of `session`. Default: nowhere. */
   readonly journal?: Journal | undefined;
+  /** Where its tools keep artifacts. Default: nowhere; a tool that asks for them is told so. */
+  readonly artifacts?: ArtifactStore | undefined;
   /** Who owns the live session, and ends it when it ends itself. Default: nobody. */
   readonly owner?: Lifetime | undefined;
   /** What tools and hooks are given as `userData`. Default: an empty object. */

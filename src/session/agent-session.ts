@@ -21,6 +21,7 @@ import type { Activity, HookEnvironment } from './activity.ts';
 import type { Agent } from './agent.ts';
 import type { ConnectionCounts } from './connection-counts.ts';
 import { ConnectionStory } from './connection-story.ts';
+import { artifactsOf } from './call-artifacts.ts';
 import { Continuity } from './continuity.ts';
 import { Conversation } from './conversation.ts';
 import { CurrentModel } from './current-model.ts';
@@ -49,6 +50,7 @@ import { Output } from './session-output.ts';
 import type { SessionOutput } from './session-output.ts';
 import type { SpeechHandle } from './speech-handle.ts';
 import type { GenerateReplyOptions, SayOptions } from './speech-requests.ts';
+import { StateChanges } from './state-changes.ts';
 import { DEFAULT_CONNECT_TIMEOUT_MS, SupervisedLeg, legFields } from './supervised-leg.ts';
 import type { Recovered } from './supervised-leg.ts';
 import { newSession } from './session-store.ts';
@@ -103,6 +105,7 @@ export class AgentSession implements AsyncDisposable {
   readonly #resumption: Resumption;
   readonly #model: CurrentModel;
   readonly #tools: ToolExchange;
+  readonly #stateChanges: StateChanges;
   readonly #activities: Activities;
   /** For whom the connection is set up, or is being set up. */
   #setUpFor: Activity | undefined;
@@ -192,10 +195,17 @@ export class AgentSession implements AsyncDisposable {
       policy,
       running: () => this.#tools.running,
     });
-    const environment: HookEnvironment = { session: new WeakRef(this), state: session.state, userData };
+    const environment: HookEnvironment = {
+      session: new WeakRef(this),
+      state: session.state,
+      userData,
+      artifacts: artifactsOf(options.artifacts, session),
+    };
+    this.#stateChanges = new StateChanges(session.state);
     this.#tools = new ToolExchange({
       owner: lifetime,
       environment,
+      state: this.#stateChanges,
       activities: () => this.#activities,
       session,
       conversation: this.#conversation,
@@ -437,6 +447,20 @@ export class AgentSession implements AsyncDisposable {
    */
   runTask<Result>(task: AgentTask<Result>): Promise<Result> {
     return this.#activities.runTask(task);
+  }
+
+  /**
+   * Changes the session's state from outside of the conversation: each field that is named gets the value given. Tools see it
+   * at once, it is written down, and the event `stateChanged` tells it. False, and nothing is changed, once it closes.
+   */
+  updateState(delta: Readonly<Record<string, unknown>>): boolean {
+    if (this.#lifetime.isClosing) return false;
+    const stateDelta = structuredClone(delta);
+    Object.assign(this.session.state, delta);
+    this.#stateChanges.told(Object.keys(delta));
+    this.#journal?.changed();
+    this.#events.emit({ type: 'stateChanged', stateDelta });
+    return true;
   }
 
   /**

@@ -1,6 +1,22 @@
 /** Live sessions: agents, tools, the queue in front of them and the engine behind. */
 export { HANDOFF_ANSWER_TIMEOUT_MS, MAX_NESTED_TASKS, MAX_REFUSED_TASKS } from './activities.ts';
 export { ENTER_UNWIND_MS, EXIT_TIMEOUT_MS } from './activity.ts';
+export {
+  ArtifactRefusedError,
+  MAX_ARTIFACT_NAME_CHARACTERS,
+  USER_ARTIFACT_PREFIX,
+  checkedArtifactName,
+  isUserArtifact,
+} from './artifact-store.ts';
+export type {
+  Artifact,
+  ArtifactContent,
+  ArtifactScope,
+  ArtifactStore,
+  ArtifactVersion,
+  NewArtifact,
+} from './artifact-store.ts';
+export type { SessionArtifacts } from './call-artifacts.ts';
 export { Agent } from './agent.ts';
 export type { AgentContext, AgentHook, AgentOptions, DrainHook, DrainNotice, Instructions } from './agent.ts';
 export { AgentTask } from './agent-task.ts';

@@ -81,7 +81,10 @@ export class SessionEvents {
 
   emit(body: LiveEventBody): void {
     const { clock } = this.#options;
-    const isUser = body.type === 'userState' || (body.type === 'transcript' && body.speaker === 'user');
+    const isUser =
+      body.type === 'userState' ||
+      body.type === 'stateChanged' ||
+      (body.type === 'transcript' && body.speaker === 'user');
     this.#lastSeq += 1;
     const seq = this.#lastSeq;
     const atMs = clock.wallTime();

@@ -8,6 +8,7 @@ import { sessionOf } from './activity.ts';
 import type { Activity, HookEnvironment } from './activity.ts';
 import type { AgentSession } from './agent-session.ts';
 import type { AgentTask } from './agent-task.ts';
+import type { CallArtifacts, SessionArtifacts } from './call-artifacts.ts';
 import { ToolTimeoutError } from './errors.ts';
 import { Handoff } from './handoff.ts';
 import type { Tool, ToolContext, UserData } from './tool.ts';
@@ -30,6 +31,8 @@ export interface SettledCall {
   readonly ended: EndedToolCall;
   /** Whom it gives the conversation to. */
   readonly handoff?: PreparedHandoff;
+  /** The artifacts it has saved, with their versions. */
+  readonly artifactDelta?: Readonly<Record<string, number>> | undefined;
 }
 
 /** An agent who is ready to have the conversation. */
@@ -54,6 +57,7 @@ interface RunningCall {
   readonly scope: Lifetime;
   readonly tool: Tool;
   readonly activity: Activity;
+  readonly artifacts: CallArtifacts;
   /** Undefined while a task has the conversation. */
   timeout: Timer | undefined;
   timeoutAtMs: number;
@@ -133,15 +137,11 @@ export class ToolCalls {
       drain: (child) => child.closed,
       logFields: { tool: call.name },
     });
+    const artifacts = this.#options.environment.artifacts();
     const running = {
-      call,
-      scope,
-      tool,
-      activity,
-      timeout: undefined,
-      timeoutAtMs: 0,
+      ...{ call, scope, tool, activity, artifacts },
+      ...{ timeout: undefined, timeoutAtMs: 0, isUnwanted: false },
       startedAtMs: this.#owner.clock.now(),
-      isUnwanted: false,
     };
     this.#running.set(call.id, running);
     this.#arm(running, tool.timeoutMs);
@@ -153,11 +153,11 @@ export class ToolCalls {
    * it holds them by accident: a tool that never settles must not keep its session in memory (clause C6).
    */
   static #run(
-    { call, scope, tool }: RunningCall,
+    { call, scope, tool, artifacts }: RunningCall,
     environment: HookEnvironment,
     calls: WeakRef<ToolCalls>,
   ): void {
-    const context = new CallContext(call.id, scope, environment, calls);
+    const context = new CallContext(call.id, scope, environment, artifacts, calls);
     const run = Promise.resolve().then(() => tool.execute(call.args, context));
     void scope.own('run', run, {
       phase: 'settle',
@@ -216,8 +216,9 @@ export class ToolCalls {
       if (running === undefined) continue;
       this.#running.delete(id);
       const ended = this.#endedNow(running, 'cancelled');
-      const { activity, call } = running;
-      this.#tell({ response: failure(call, why), answer: false, activity, ended });
+      const { activity, call, artifacts } = running;
+      const { delta: artifactDelta } = artifacts;
+      this.#tell({ response: failure(call, why), answer: false, activity, ended, artifactDelta });
       void running.scope.close(why);
     }
   }
@@ -232,12 +233,13 @@ export class ToolCalls {
     const running = this.#running.get(id);
     if (running === undefined) return;
     this.#running.delete(id);
-    const { activity, isUnwanted } = running;
+    const { activity, isUnwanted, artifacts } = running;
     this.#tell({
       response,
       answer: !isUnwanted,
       activity,
       ended: this.#endedNow(running, OUTCOMES[reason]),
+      artifactDelta: artifacts.delta,
       ...(handoff === undefined || isUnwanted ? {} : { handoff }),
     });
     void running.scope.close(reason);
@@ -286,6 +288,7 @@ class CallContext implements ToolContext {
   readonly callId: string;
   readonly state: Record<string, unknown>;
   readonly userData: UserData;
+  readonly artifacts: SessionArtifacts;
   readonly #scope: Lifetime;
   readonly #session: WeakRef<AgentSession>;
   readonly runTask: ToolContext['runTask'];
@@ -294,11 +297,13 @@ class CallContext implements ToolContext {
     callId: string,
     scope: Lifetime,
     { state, userData, session }: HookEnvironment,
+    artifacts: SessionArtifacts,
     calls: WeakRef<ToolCalls>,
   ) {
     this.callId = callId;
     this.state = state;
     this.userData = userData;
+    this.artifacts = artifacts;
     this.#scope = scope;
     this.#session = session;
     this.runTask = runTaskOf(callId, calls);

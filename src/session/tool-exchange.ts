@@ -7,6 +7,7 @@ import type { Continuity } from './continuity.ts';
 import type { Conversation } from './conversation.ts';
 import type { ModelInput } from './live-model.ts';
 import type { StoredSession } from './session-store.ts';
+import type { StateChanges } from './state-changes.ts';
 import { ToolCalls } from './tool-calls.ts';
 import type { EndedToolCall, SettledCall } from './tool-calls.ts';
 
@@ -17,6 +18,8 @@ export interface ToolExchangeOptions {
   /** What the connection knows. */
   readonly continuity: Continuity;
   readonly environment: HookEnvironment;
+  /** What is told of the session's state. */
+  readonly state: StateChanges;
   activities(): Activities;
   emit(event: LiveEventBody): void;
   /** A call has settled. */
@@ -136,11 +139,17 @@ export class ToolExchange {
     this.answer(answer);
   }
 
-  #settled({ response, answer, activity, handoff, ended }: SettledCall): void {
-    const { session, emit, changed } = this.#options;
+  #settled({ response, answer, activity, handoff, ended, artifactDelta }: SettledCall): void {
+    const { session, state, emit, changed } = this.#options;
     const activities = this.#options.activities();
     session.history.push({ role: 'user', parts: [{ functionResponse: response }] });
-    emit({ type: 'toolResult', result: response });
+    const stateDelta = state.take();
+    emit({
+      type: 'toolResult',
+      result: response,
+      ...(stateDelta === undefined ? {} : { stateDelta }),
+      ...(artifactDelta === undefined ? {} : { artifactDelta }),
+    });
     this.#options.ended(ended);
     changed();
     if (handoff !== undefined) activities.handOver(activity, handoff.to, handoff.reply);

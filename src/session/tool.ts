@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { InvalidOptionError, describeError } from '../kernel/index.ts';
 import type { AgentSession } from './agent-session.ts';
 import type { AgentTask } from './agent-task.ts';
+import type { SessionArtifacts } from './call-artifacts.ts';
 import type { ToolDeclaration } from './live-model.ts';
 
 /** Long enough for a slow lookup, short enough that a caller is not left in silence for ever. */
@@ -31,6 +32,8 @@ export interface ToolContext {
   readonly state: Record<string, unknown>;
   /** What the program gave the live session to share. */
   readonly userData: UserData;
+  /** Files that the session, its user and its clients have in common. */
+  readonly artifacts: SessionArtifacts;
   /** @throws ClosedError when it has ended and nobody else holds it: a tool that hangs keeps no live session in memory. */
   readonly session: AgentSession;
   /**

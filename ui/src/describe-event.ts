@@ -37,6 +37,8 @@ export function describeEvent(event: ClientEvent): string {
       return describeConnection(event);
     case 'agentChanged':
       return `${event.agent}, after ${event.previous} (${event.why})`;
+    case 'stateChanged':
+      return Object.keys(event.stateDelta).join(', ');
     case 'userState':
       return event.state;
     case 'limit':

@@ -11,6 +11,7 @@ export interface WorkersAddress {
   readonly url: string;
   readonly operationsUrl?: string;
   readonly store: string;
+  readonly artifacts: string;
 }
 
 /** How a worker has closed. */

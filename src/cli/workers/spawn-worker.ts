@@ -51,6 +51,7 @@ function processOf(child: ChildProcess): WorkerProcess {
       });
     },
     kill: () => void child.kill('SIGKILL'),
+    signal: (name) => void child.kill(name),
   };
 }
 

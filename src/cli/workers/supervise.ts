@@ -10,6 +10,7 @@ import { callsWere, endInWords } from '../drain-words.ts';
 import { createLogger } from '../logger.ts';
 import type { ServeFlags } from '../serve-options.ts';
 import { SignalLadder, listenToSignals } from '../signals.ts';
+import { readTlsPair } from '../tls-options.ts';
 import { noWorkerError } from './relay.ts';
 import { spawnWorkers } from './spawn-worker.ts';
 import { WorkerGroup } from './worker-group.ts';
@@ -22,6 +23,9 @@ import type { WorkerGroupReport } from './worker-group.ts';
  */
 export async function serveWithWorkers(flags: ServeFlags): Promise<void> {
   checkShared({ place: flags.store.kind });
+  checkShared({ place: flags.artifacts ?? '' });
+  // Before anything is started: what is wrong with it is said once.
+  const tls = readTlsPair(flags);
   const log = createLogger(flags.logLevel, process.stderr.isTTY);
   const port = await freePort(flags.port, flags.host);
   const opsPort = flags.opsPort === undefined ? undefined : await freePort(flags.opsPort, flags.opsHost);
@@ -40,6 +44,8 @@ export async function serveWithWorkers(flags: ServeFlags): Promise<void> {
   };
   // Before anybody is told that the server is there: who reads that may signal at once.
   listenToSignals(new SignalLadder(group, { clock: systemClock, tell }));
+  // Each worker reads its certificate again; without one a SIGHUP is what it always is.
+  if (tls !== undefined) process.on('SIGHUP', () => group.signal('SIGHUP'));
   void group.closed.then((report) => {
     rmSync(folder, { recursive: true, force: true });
     exitWith(report);
@@ -49,7 +55,7 @@ export async function serveWithWorkers(flags: ServeFlags): Promise<void> {
   if (address === undefined) return;
   if (address.operationsUrl !== undefined)
     process.stdout.write(`Operations are at ${address.operationsUrl}\n`);
-  log.info('sessions are kept', { in: address.store });
+  log.info('sessions are kept', { in: address.store, artifacts: address.artifacts });
   process.stdout.write(`Holdfast is listening on ${address.url}\n`);
 }
 
@@ -57,7 +63,8 @@ export async function serveWithWorkers(flags: ServeFlags): Promise<void> {
 export function checkShared({ place }: { readonly place: string }): void {
   if (place !== 'memory') return;
   throw new InvalidOptionError(
-    'Several workers need sessions in a file that all of them can use: give --store sqlite:<file>, or --workers 1.',
+    'Several workers need sessions and artifacts in files that all of them can use: give --store sqlite:<file> and ' +
+      '--artifacts <folder>, or --workers 1.',
   );
 }
 

@@ -20,6 +20,9 @@ export interface WholeAnswersOptions {
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
 
+/** What was measured of sessions and events is in the memory of whoever had them, and their paths do not say who that is. */
+const TRACE_PATH = /^(?:\/dev\/apps\/[^/]+)?\/debug\/trace\//;
+
 const CLOSE_PATH = /^\/admin\/sessions\/([^/]+)\/close$/;
 
 /** Answers about the server as a whole, made of what every worker says of itself. */
@@ -55,6 +58,8 @@ export class WholeAnswers {
       case 'POST /admin/drain':
         return (request, response) => this.#verb(request, response);
       default: {
+        if (method === 'GET' && TRACE_PATH.test(path))
+          return (request, response) => this.#trace(request, response);
         const [, id] = method === 'POST' ? (CLOSE_PATH.exec(path) ?? []) : [];
         return id === undefined ? undefined : (request, response) => this.#close(id, request, response);
       }
@@ -111,6 +116,17 @@ export class WholeAnswers {
           supervisor.isThere ? 1 : 0,
         ),
     );
+  }
+
+  /** Whoever knows most: the others know nothing. */
+  async #trace(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const answers = await this.#askAll(request, request.url ?? '');
+    const given = answers.flatMap((answer) => answer ?? []);
+    const found = given.filter(({ status }) => status === 200);
+    const [most] = found.toSorted((one, other) => other.body.length - one.body.length);
+    const answer = most ?? given[0];
+    if (answer === undefined) throw noWorkerError();
+    pass(answer, response);
   }
 
   async #list(request: IncomingMessage, response: ServerResponse): Promise<void> {

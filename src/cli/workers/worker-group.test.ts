@@ -17,6 +17,7 @@ class FakeWorker {
   readonly told: ToWorker['tag'][] = [];
   readonly sockets: unknown[] = [];
   readonly sink: WorkerSink;
+  readonly signals: string[] = [];
   wasKilled = false;
 
   constructor(slot: number, replaced: number, sink: WorkerSink) {
@@ -27,12 +28,21 @@ class FakeWorker {
 
   readonly pid = 1;
 
+  signal(name: string): void {
+    this.signals.push(name);
+  }
+
   send(message: ToWorker, socket?: unknown): void {
     this.told.push(message.tag);
     if (socket !== undefined) this.sockets.push(socket);
     if (message.tag === 'listen') {
       this.sink.message(
-        { tag: 'listening', url: `http://127.0.0.1:${message.ports.port}`, store: 'file' },
+        {
+          tag: 'listening',
+          url: `http://127.0.0.1:${message.ports.port}`,
+          store: 'file',
+          artifacts: 'folder',
+        },
         undefined,
       );
     }

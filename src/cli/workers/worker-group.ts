@@ -120,6 +120,11 @@ export class WorkerGroup implements LadderTarget {
     this.#tell('abort', WORKER_ABORT_MS);
   }
 
+  /** Sends a signal to every worker. */
+  signal(name: 'SIGHUP'): void {
+    for (const slot of this.#slots) slot.signal(name);
+  }
+
   /** Only ever to a harder verb: what a worker was told is not taken back. */
   #tell(verb: Verb, boundMs: number): void {
     if (this.#stage === 'ended') return;

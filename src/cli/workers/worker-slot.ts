@@ -11,6 +11,7 @@ export interface WorkerProcess {
   send(message: ToWorker, socket?: Socket): void;
   /** Ends it without asking. */
   kill(): void;
+  signal(name: 'SIGHUP'): void;
 }
 
 /** What a worker's process tells. `ended` comes once, and last. */
@@ -134,6 +135,11 @@ export class WorkerSlot {
 
   kill(): void {
     if (this.#state.tag !== 'waiting' && this.#state.tag !== 'ended') this.#state.process.kill();
+  }
+
+  /** One that is not prepared would end of it. */
+  signal(name: 'SIGHUP'): void {
+    if (this.#state.tag === 'prepared' || this.#state.tag === 'serving') this.#state.process.signal(name);
   }
 
   #message(process: WorkerProcess, message: FromWorker, socket: Socket | undefined): void {

@@ -2,12 +2,14 @@ import { rmSync, rmdirSync } from 'node:fs';
 import { ClosedError, Lifetime, systemClock } from '../../kernel/index.ts';
 import type { Logger } from '../../kernel/index.ts';
 import type { HoldfastServer, ListenAddress } from '../../server/index.ts';
+import type { TlsPair } from '../../server/tls.ts';
 import type { RequestRouter } from '../../server/request-router.ts';
 import { callsWere } from '../drain-words.ts';
 import { failureOf } from '../failure.ts';
 import type { ServeFlags } from '../serve-options.ts';
 import type { OpenedStore } from '../session-store.ts';
 import { SignalLadder, listenToSignals } from '../signals.ts';
+import { renewTlsOnSignal } from '../tls-options.ts';
 import type { Tracing } from '../tracing.ts';
 import { Fellows } from './fellows.ts';
 import { socketPathOf } from './place.ts';
@@ -28,6 +30,9 @@ export interface WorkerParts {
   readonly server: HoldfastServer;
   readonly opened: OpenedStore;
   readonly tracing: Tracing | undefined;
+  readonly tls: TlsPair | undefined;
+  /** Where artifacts are kept, for people. */
+  readonly artifacts: string;
   readonly log: Logger;
 }
 
@@ -85,11 +90,12 @@ class Worker {
   }
 
   async #serve(): Promise<void> {
-    const { server, opened } = this.#parts;
+    const { server, opened, artifacts, tls, log } = this.#parts;
     const { host, insecureNoAuth } = this.#flags;
     const link = this.#link;
     // One press of Ctrl-C reaches us as well as the supervisor, whose word then changes nothing.
     listenToSignals(new SignalLadder(server, { clock: systemClock, tell: () => undefined }));
+    if (tls !== undefined) renewTlsOnSignal(server, this.#flags, log);
     link.listen((message, socket) => {
       if (message.tag === 'listen') this.#ports.resolve(message.ports);
       else if (message.tag !== 'client') void server[message.tag]();
@@ -108,9 +114,10 @@ class Worker {
       reusePort: true,
       router,
       allowUnauthenticated: insecureNoAuth === true,
+      ...(tls === undefined ? {} : { tls }),
     });
     const operationsUrl = operations === undefined ? {} : { operationsUrl: operations.url };
-    await link.tell({ tag: 'listening', url, ...operationsUrl, store: opened.place });
+    await link.tell({ tag: 'listening', url, ...operationsUrl, store: opened.place, artifacts });
     this.#tellCalls();
   }
 

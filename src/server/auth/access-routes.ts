@@ -7,7 +7,10 @@ import type { Action, ActionTarget } from './authorize-hook.ts';
 import type { Identity } from './identity.ts';
 
 /** Routes that ask for themselves whether one may, because what it is about stands in their body or in nothing. */
-const ASK_THEMSELVES: ReadonlySet<string> = new Set(['/run', '/run_sse', '/tickets']);
+const ASK_THEMSELVES = /^\/(?:run|run_sse|tickets|(?:dev\/apps\/[^/]+\/)?debug\/trace\/.+)$/;
+
+/** What an app is made of: for everybody who has a token, as far as it is for the app. */
+const OF_AN_APP = /^\/(?:apps\/[^/]+\/app-info|dev\/apps\/[^/]+\/build_graph(?:_image)?)$/;
 
 /** Who asks, of each request that was let in. */
 const identities = new WeakMap<Context, Identity>();
@@ -37,18 +40,20 @@ export function accessRoutes(access: Access, addresses: ClientAddresses): Hono {
     settled.add(c);
   };
 
-  routes.use('/apps/:app/users/:user/*', async (c, next) => {
-    const sessionId = sessionIn(c.req.path);
-    await ask(c, actionOf(c.req.method), {
-      appName: c.req.param('app'),
-      userId: c.req.param('user'),
-      ...(sessionId === undefined ? {} : { sessionId }),
+  for (const base of ['', '/dev'] as const) {
+    routes.use(`${base}/apps/:app/users/:user/*`, async (c, next) => {
+      const sessionId = sessionIn(c.req.path);
+      await ask(c, actionOf(c.req.method), {
+        appName: c.req.param('app'),
+        userId: c.req.param('user'),
+        ...(sessionId === undefined ? {} : { sessionId }),
+      });
+      await next();
     });
-    await next();
-  });
+  }
 
   routes.use(async (c, next) => {
-    if (!settled.has(c) && !ASK_THEMSELVES.has(c.req.path)) await ask(c, otherAction(c.req.path));
+    if (!settled.has(c) && !ASK_THEMSELVES.test(c.req.path)) await ask(c, otherAction(c.req.path));
     await next();
   });
 
@@ -72,17 +77,18 @@ function otherAction(path: string): Action {
     case '/list-apps':
       return 'list_apps';
     case '/version':
+    case '/config/telemetry':
       return 'version';
     case '/metrics':
       return 'metrics';
     default:
-      return 'server';
+      return OF_AN_APP.test(path) ? 'list_apps' : 'server';
   }
 }
 
 /** For the hook: what is granted goes by app and user. */
 function sessionIn(path: string): string | undefined {
-  const session = path.split('/')[6];
+  const session = path.split('/')[path.startsWith('/dev/') ? 7 : 6];
   if (session === undefined || session === '') return undefined;
   try {
     return decodeURIComponent(session);
