@@ -9,6 +9,7 @@ import { FaultProxy } from '../../src/testing/index.ts';
 import { CHECKOUT } from '../support/checkout.ts';
 import { runHoldfast, startHoldfast } from '../support/process.ts';
 import type { ProcessUnderTest } from '../support/process.ts';
+import { tlsFile } from '../support/tls-fixture.ts';
 import { ADMIN_TOKEN, WorkersRig, untilSo } from '../support/workers-rig.ts';
 
 // One server of several processes: calls stay with their worker, and survive whatever is not their worker's end.
@@ -118,6 +119,27 @@ describe.concurrent('several workers', () => {
     for (let time = 0; time < 40; time += 1) await Promise.all(ids.map((id) => rig.stayOn(id)));
   });
 
+  it('speak https, where a client is passed on by its bytes', { timeout: BOUND_MS }, async () => {
+    await using rig = await WorkersRig.start(
+      '--tls-cert',
+      tlsFile('cert.pem'),
+      '--tls-key',
+      tlsFile('key.pem'),
+    );
+    expect(rig.url).toMatch(/^https:/);
+    for (let number = 0; number < 8; number += 1) {
+      const client = rig.client(`t${number}`, [], { rejectUnauthorized: false });
+      // It speaks, and is told by the worker of its session that there is none.
+      expect(await client.closed).toMatchObject({ code: 1002 });
+    }
+    rig.process.signal('SIGHUP');
+    const renewed = (): number =>
+      rig.process.log.filter(({ msg }) => msg === 'another certificate is shown').length;
+    await untilSo('both show the certificate anew', () => renewed() === 2);
+    rig.process.signal('SIGTERM');
+    expect(await rig.process.exit()).toEqual({ status: 0, signal: null });
+  });
+
   it('know a ticket that any of them was asked for', { timeout: BOUND_MS }, async () => {
     const token = 'a-token-of-an-application';
     await using rig = await WorkersRig.start('--auth-token', token);
@@ -198,19 +220,19 @@ describe.concurrent('several workers', () => {
         () => rig.process.log.filter(({ msg }) => msg === 'supervisor lost').length === 2,
       );
       expect((await fetch(`${rig.url}/ready`)).status).toBe(503);
+      for (const call of calls) {
+        await expectGood(call);
+        await call[Symbol.asyncDispose]();
+      }
       // Clients of both, each accepted by any: passed on from worker to worker where it is not theirs.
       const ids = await Promise.all(
         ['k', 'l', 'm', 'n'].flatMap((name) => SLOTS.map((slot) => rig.session(slot, name))),
       );
       const clients = await Promise.all(ids.map((id) => rig.stayOn(id)));
-      expect((await rig.calls()).length).toBe(10);
+      expect((await rig.calls()).length).toBe(ids.length);
       await Promise.all(ids.map((id) => rig.run(id, 'from elsewhere')));
       const second = await rig.stayOn(ids[0] ?? '');
       expect(await clients[0]?.closed).toMatchObject({ code: 4001 });
-      for (const call of calls) {
-        await expectGood(call);
-        await call[Symbol.asyncDispose]();
-      }
       rig.signalGroup('SIGTERM');
       for (const client of [second, ...clients]) client.send({ close: true });
       await untilSo('all have ended', () => !rig.process.hasLeftovers);
@@ -373,7 +395,7 @@ describe.concurrent('a server that cannot have its workers', () => {
     const flags = ['api-server', '--port', '0', '--workers', '2'];
     const memory = await runHoldfast([...flags, '--store', 'memory']);
     expect(memory.status).toBe(2);
-    expect(memory.text).toContain('give --store sqlite:<file>, or --workers 1');
+    expect(memory.text).toContain('give --store sqlite:<file> and --artifacts <folder>, or --workers 1');
     const none = await runHoldfast([
       'api-server',
       '/nowhere',

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ClientOptions } from 'ws';
 import { slotOf } from '../../src/cli/workers/slots.ts';
 import { TestClient } from './live-server.ts';
 import { startService } from './process.ts';
@@ -75,10 +76,12 @@ export class WorkersRig implements AsyncDisposable {
   }
 
   /** A client of the ADK wire, or of another one. */
-  client(id: string, protocols: readonly string[] = []): TestClient {
+  client(id: string, protocols: readonly string[] = [], options: ClientOptions = {}): TestClient {
     return new TestClient(
       `${this.url.replace('http', 'ws')}/run_live?app_name=default&user_id=u&session_id=${id}`,
       protocols,
+      {},
+      options,
     );
   }
 
