@@ -10,6 +10,9 @@ import { AmbiguousSessionError, BadRequestError, SessionNotFoundError } from './
 import { jsonBody, stringField } from './request-input.ts';
 import type { ServerContext } from './server-context.ts';
 
+/** What is posted to administration is a word or a sentence. */
+const ADMIN_BODY = { maxBodyBytes: 16_384 };
+
 /** An abort destroys the socket it was asked over: its answer goes first. */
 const ANSWER_FIRST_MS = 50;
 
@@ -45,7 +48,7 @@ export function adminRoutes(context: ServerContext): Hono {
 
   routes.post('/sessions/:id/close', async (c) => {
     const id = c.req.param('id');
-    const words = stringField(await jsonBody(c), 'reason');
+    const words = stringField(await jsonBody(c, ADMIN_BODY), 'reason');
     const key = oneSession(
       id,
       chosen(calls.snapshots(), c).filter(({ key: { id: own } }) => own === id),
@@ -65,7 +68,7 @@ export function adminRoutes(context: ServerContext): Hono {
   });
 
   routes.post('/drain', async (c) => {
-    const verb = verbOf(stringField(await jsonBody(c), 'verb') ?? c.req.query('verb') ?? 'drain');
+    const verb = verbOf(stringField(await jsonBody(c, ADMIN_BODY), 'verb') ?? c.req.query('verb') ?? 'drain');
     owner.log.info('asked to end by an operator', { verb });
     if (verb === 'abort') owner.clock.setTimer(ANSWER_FIRST_MS, () => context.end(verb));
     else context.end(verb);

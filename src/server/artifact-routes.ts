@@ -40,7 +40,7 @@ export function artifactRoutes(context: ServerContext): Hono {
 
   routes.post(ARTIFACTS, async (c) => {
     const scope = await scopeOf(c);
-    const body = await jsonBody(c);
+    const body = await jsonBody(c, context.limits);
     const name = stringField(body, 'filename');
     if (name === undefined) throw new BadRequestError("'filename' is missing.");
     const content = contentIn(objectField(body, 'artifact'));

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { addressKey, parseTrustProxy } from './client-address.ts';
 import type { ClientAddresses } from './client-address.ts';
@@ -60,9 +61,14 @@ export function guardConnections(server: HttpListener, options: ConnectionGateOp
   });
   // Live sessions have bounds of their own.
   server.on('upgrade', (_request, socket) => release(endOf(socket as Socket)));
+  const answering = new WeakMap<object, ServerResponse>();
+  server.on('request', (request, response) => answering.set(request.socket, response));
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const { code = '' } = error;
-    if (code === 'ECONNRESET' || !socket.writable) {
+    const answer = answering.get(socket);
+    // In the middle of an answer, words of ours would be taken for a part of it.
+    const isAnswering = answer?.headersSent === true && !answer.writableFinished;
+    if (code === 'ECONNRESET' || !socket.writable || isAnswering) {
       socket.destroy();
       return;
     }

@@ -115,9 +115,12 @@ export class Drain {
     const { size: underWay, total } = this.#options.calls;
     this.#beginning = { underWay, total, atMs: this.#now() };
     this.#stage = { tag: 'announced', sinceMs: this.#now() };
+    if (preDrainDelayMs === 0) {
+      this.#refuse();
+      return;
+    }
     this.#tellProgress();
-    if (preDrainDelayMs === 0) this.#refuse();
-    else scope.timer('pre-drain delay', preDrainDelayMs, () => this.#refuse());
+    scope.timer('pre-drain delay', preDrainDelayMs, () => this.#refuse());
   }
 
   /** The server closes, by this drain or without it: nothing of it fires any more. Returns how many calls are cut. */
@@ -139,6 +142,7 @@ export class Drain {
     calls.whenOver(() => this.#callOver());
     this.#callOver();
     if (calls.isEmpty) return;
+    this.#tellProgress();
     tellAllToGo(scope, calls, Deadline.after(scope.clock, drainTimeoutMs));
     scope.timer('drain timeout', drainTimeoutMs, () => this.#effects.close('shutdown'));
   }
@@ -161,6 +165,7 @@ export class Drain {
     const { scope, drainProgressMs } = this.#options;
     const { tag } = this.#stage;
     if (tag !== 'announced' && tag !== 'refusing') return;
+    this.#progress?.cancel();
     scope.log.info('draining', { ...this.progress });
     this.#progress = scope.timer('drain progress', drainProgressMs, () => this.#tellProgress());
   }

@@ -1,10 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { Hono } from 'hono';
 import type { Context, MiddlewareHandler } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { accessRoutes, askerOf } from './auth/index.ts';
 import { adminRoutes } from './admin-routes.ts';
-import { BodyTooLargeError } from './errors.ts';
 import { checkTarget } from './host-check.ts';
 import type { HostCheck } from './host-check.ts';
 import { answerError } from './http-errors.ts';
@@ -13,9 +11,6 @@ import { PROMETHEUS_TEXT } from './prometheus.ts';
 import { requestLog } from './request-log.ts';
 import { requestShape } from './request-shape.ts';
 import type { ServerContext } from './server-context.ts';
-
-/** What is posted to administration is a word or a sentence. */
-const MAX_ADMIN_BODY_BYTES = 16_384;
 
 /** Probes come from load balancers that ask by address, and tell nothing: they are answered to anybody. */
 export function probeRoutes({ drain }: ServerContext): Hono {
@@ -36,15 +31,6 @@ export function administration(context: ServerContext): Hono {
     await next();
     access.failures.note(c.error, askerOf(c, addresses));
   });
-  routes.post(
-    '/admin/*',
-    bodyLimit({
-      maxSize: MAX_ADMIN_BODY_BYTES,
-      onError: () => {
-        throw new BodyTooLargeError(`The body is larger than ${MAX_ADMIN_BODY_BYTES} bytes.`);
-      },
-    }),
-  );
   routes.route('/admin', adminRoutes(context));
   return routes;
 }

@@ -1,7 +1,9 @@
 import type { Context } from 'hono';
 import { parseJsonObject } from '../protocol/index.ts';
 import { BadRequestError } from './errors.ts';
+import { bodyText } from './request-body.ts';
 import type { ServerContext } from './server-context.ts';
+import type { ServerLimits } from './server-options.ts';
 
 /** Where the client of a request is; undefined where the request did not come over a socket of ours. */
 export function addressOf({ addresses }: ServerContext, c: Context): string | undefined {
@@ -9,6 +11,9 @@ export function addressOf({ addresses }: ServerContext, c: Context): string | un
   const env = c.env as { incoming?: { socket?: { remoteAddress?: string } } } | undefined;
   return addresses.of(env?.incoming?.socket?.remoteAddress, c.req.header('x-forwarded-for'));
 }
+
+/** How large a body may be. */
+export type BodyLimits = Pick<ServerLimits, 'maxBodyBytes'>;
 
 export type JsonBody = Readonly<Record<string, unknown>>;
 
@@ -28,10 +33,10 @@ export function checkedName(what: 'user' | 'session', name: string | undefined):
 
 /**
  * The object in a request's body; an empty body and `null` are an empty object.
- * @throws BadRequestError that says what is wrong with it.
+ * @throws BadRequestError that says what is wrong with it, and BodyTooLargeError.
  */
-export async function jsonBody(c: Context): Promise<JsonBody> {
-  const text = await c.req.text();
+export async function jsonBody(c: Context, { maxBodyBytes }: BodyLimits): Promise<JsonBody> {
+  const text = await bodyText(c, maxBodyBytes);
   const trimmed = text.trim();
   if (trimmed === '' || trimmed === 'null') return {};
   const parsed = parseJsonObject(trimmed, { maxMessageBytes: Number.MAX_SAFE_INTEGER });

@@ -1,5 +1,4 @@
 import { Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { accessRoutes, grants, identityOf } from './auth/index.ts';
 import { appRoutes } from './app-routes.ts';
 import { artifactRoutes } from './artifact-routes.ts';
@@ -23,7 +22,10 @@ export function createRoutes(context: ServerContext): Hono {
   const app = new Hono();
 
   app.use(requestLog(owner));
-  app.onError((error, c) => answerError(error, c, owner.log));
+  app.onError((error, c) => {
+    if (error instanceof BodyTooLargeError) refusals.note('body_bytes');
+    return answerError(error, c, owner.log);
+  });
   app.notFound(notFound);
   app.route('/', probeRoutes(context));
 
@@ -37,18 +39,6 @@ export function createRoutes(context: ServerContext): Hono {
   if (limits.openMetrics) app.get('/metrics', (c) => tellMetrics(c, context));
   // The page is open: what it asks for is not.
   if (limits.pageDir !== undefined) app.route('/', pageRoutes(limits.pageDir));
-
-  app.on(
-    ['POST', 'PATCH', 'PUT'],
-    '*',
-    bodyLimit({
-      maxSize: limits.maxBodyBytes,
-      onError: () => {
-        refusals.note('body_bytes');
-        throw new BodyTooLargeError(`The body is larger than ${limits.maxBodyBytes} bytes.`);
-      },
-    }),
-  );
 
   app.route('/', administration(context));
 

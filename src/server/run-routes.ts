@@ -72,7 +72,7 @@ async function startTurn(
   const { admission, drain } = context;
   // Whether it has the session, a server that drains looks at when it knows who asks.
   if (drain.stage.tag !== 'refusing') admission.anybody();
-  const body = await jsonBody(c);
+  const body = await jsonBody(c, context.limits);
   const key = sessionKeyOf(body);
   const { appName, userId, id: sessionId } = key;
   await context.access.permit(askerOf(c, context.addresses), identityOf(c), kind, {

@@ -22,7 +22,7 @@ export function sessionRoutes(context: ServerContext): Hono {
     const appName = c.req.param('app') ?? '';
     const agent = apps.get(appName);
     const userId = checkedName('user', c.req.param('user'));
-    const body = await jsonBody(c);
+    const body = await jsonBody(c, context.limits);
     const id = idInPath ?? stringField(body, 'sessionId', 'session_id');
     const state = objectField(body, 'state');
     const history = historyIn(body);
@@ -55,7 +55,7 @@ export function sessionRoutes(context: ServerContext): Hono {
   routes.patch(SESSION, async (c) => {
     const key = keyOf(c);
     const agent = apps.get(key.appName);
-    const delta = objectField(await jsonBody(c), 'stateDelta', 'state_delta');
+    const delta = objectField(await jsonBody(c, context.limits), 'stateDelta', 'state_delta');
     if (delta === undefined) throw new BadRequestError("'stateDelta' is missing: the fields to change.");
     await find(context, key);
     await context.calls.updateState(sessionKey(key), delta, async () => {

@@ -11,7 +11,7 @@ export function ticketRoutes(context: ServerContext): Hono {
   const { access, addresses, admission, refusals } = context;
   const routes = new Hono();
   routes.post('/tickets', async (c) => {
-    const key = sessionKeyOf(await jsonBody(c));
+    const key = sessionKeyOf(await jsonBody(c, context.limits));
     const { appName, userId, id: sessionId } = key;
     const target = { appName, userId, sessionId };
     await access.permit(askerOf(c, addresses), identityOf(c), 'ticket', target);

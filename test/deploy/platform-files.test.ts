@@ -2,13 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Command } from 'commander';
 import { addServeOptions } from '../../src/cli/serve-options.ts';
-import { createServer } from '../../src/server/index.ts';
-import type { HoldfastServer } from '../../src/server/index.ts';
-import { echo } from '../../src/models/echo/index.ts';
-import { Agent, DEFAULT_MAX_DURATION_MS } from '../../src/session/index.ts';
+import { DEFAULT_MAX_DURATION_MS } from '../../src/session/index.ts';
+import { freePorts } from '../support/balancer.ts';
+import { startService } from '../support/process.ts';
+import type { Service } from '../support/process.ts';
 import {
   deployFile,
   flagIn,
@@ -19,6 +19,8 @@ import {
   unitLine,
 } from './platform-files.ts';
 import type { Container } from './platform-files.ts';
+
+const BOUND_MS = 60_000;
 
 const PODS = ['kubernetes/deployment.yaml', 'cloud-run/service.yaml'] as const;
 const MANIFESTS = [
@@ -114,34 +116,50 @@ describe('the manifests', () => {
   });
 });
 
-describe('what the platforms ask a server', () => {
-  let server: HoldfastServer;
-  let url = '';
-  beforeAll(async () => {
-    server = createServer({ agents: { default: new Agent({ name: 'default' }) }, model: echo() });
-    ({ url } = await server.listen());
+/** Starts the server with the arguments of a container, on ports that are free; `portOf` says where one of the file's is. */
+async function startContainer(path: string): Promise<Service & { portOf(port: unknown): number }> {
+  const { args, ports } = containerOf(path);
+  const free = await freePorts(ports.length);
+  const moved = new Map(ports.map(({ containerPort }, index) => [containerPort, free[index] ?? 0]));
+  const parameters = args.map((flag) => {
+    const [, name = '', port] = /^(--(?:ops-)?port)=(\d+)$/.exec(flag) ?? [];
+    return port === undefined ? flag : `${name}=${moved.get(Number(port))}`;
   });
-  afterAll(() => server.close());
+  const service = await startService(parameters, { env: { HOLDFAST_AUTH_TOKEN: 'a-token-of-the-tests' } });
+  const portOf = (port: unknown): number =>
+    moved.get(ports.find(({ name }) => name === port)?.containerPort ?? Number(port)) ?? 0;
+  return { ...service, portOf };
+}
 
-  it.each(PODS)('%s: its probes are answered', async (path) => {
-    const container = containerOf(path);
-    const probes = Object.entries(container).filter(([name]) => name.endsWith('Probe'));
+describe.concurrent('what the platforms ask a server', () => {
+  it.each(PODS)('%s: its probes are answered', { timeout: BOUND_MS }, async (path) => {
+    await using server = await startContainer(path);
+    const probes = Object.entries(containerOf(path)).filter(([name]) => name.endsWith('Probe'));
     expect(probes.length).toBeGreaterThan(1);
-    // All of them ask one port: that of operations, where there is one.
-    const hasOperations = container.args.some((flag) => flag.startsWith('--ops-port'));
-    const port = flagIn(container.args, hasOperations ? '--ops-port' : '--port');
     for (const [, probe] of probes) {
-      const { httpGet } = probe as { httpGet: { path: string; port: string | number } };
-      const named = container.ports.find(({ name }) => name === httpGet.port)?.containerPort;
-      expect(named ?? httpGet.port).toBe(port);
-      expect((await fetch(url + httpGet.path)).status).toBe(200);
+      const { httpGet } = probe as { httpGet: { path: string; port: unknown } };
+      const answer = await fetch(`http://127.0.0.1:${server.portOf(httpGet.port)}${httpGet.path}`);
+      expect(answer.status).toBe(200);
     }
   });
 
-  it('the autoscaler’s metric is one of the server', async () => {
+  it('metrics are where the pod says, and on no other port', { timeout: BOUND_MS }, async () => {
+    const path = 'kubernetes/deployment.yaml';
+    await using server = await startContainer(path);
+    const annotated = (name: string): string =>
+      new RegExp(`prometheus.io/${name}: '?([^'\\n]+)`).exec(deployFile(path))?.[1] ?? '';
+    const metricsAt = (port: unknown): Promise<Response> =>
+      fetch(`http://127.0.0.1:${server.portOf(port)}${annotated('path')}`);
+    const told = await metricsAt(annotated('port'));
+    expect(told.status).toBe(200);
+    // What the autoscaler goes by is among them.
     const { spec } = manifestOf('kubernetes/autoscaler.yaml');
     const [{ pods }] = spec['metrics'] as [{ pods: { metric: { name: string } } }];
-    expect(await (await fetch(`${url}/metrics`)).text()).toContain(`\n${pods.metric.name} `);
+    expect(await told.text()).toContain(`\n${pods.metric.name} `);
+    expect((await metricsAt('http')).status).not.toBe(200);
+    // The service shows the other port alone.
+    const shown = manifestOf('kubernetes/service.yaml').spec['ports'];
+    expect(shown).toEqual([expect.objectContaining({ targetPort: 'http' })]);
   });
 });
 

@@ -133,9 +133,10 @@ describe.concurrent('several workers', () => {
       expect(await client.closed).toMatchObject({ code: 1002 });
     }
     rig.process.signal('SIGHUP');
-    const renewed = (): number =>
-      rig.process.log.filter(({ msg }) => msg === 'another certificate is shown').length;
-    await untilSo('both show the certificate anew', () => renewed() === 2);
+    await untilSo(
+      'both show the certificate anew',
+      () => rig.workersThatSaid('another certificate is shown').size === 2,
+    );
     rig.process.signal('SIGTERM');
     expect(await rig.process.exit()).toEqual({ status: 0, signal: null });
   });
@@ -215,10 +216,7 @@ describe.concurrent('several workers', () => {
       await using rig = await WorkersRig.start();
       const calls = await Promise.all(SLOTS.map((slot) => speak(rig, slot)));
       rig.process.signal('SIGKILL');
-      await untilSo(
-        'both have noticed',
-        () => rig.process.log.filter(({ msg }) => msg === 'supervisor lost').length === 2,
-      );
+      await untilSo('both have noticed', () => rig.workersThatSaid('supervisor lost').size === 2);
       expect((await fetch(`${rig.url}/ready`)).status).toBe(503);
       for (const call of calls) {
         await expectGood(call);
@@ -249,7 +247,7 @@ describe.concurrent('a signal to a server with several workers', () => {
       await using rig = await WorkersRig.start();
       const calls = await Promise.all(SLOTS.map((slot) => speak(rig, slot)));
       rig.process.signal('SIGTERM');
-      await untilSo('both drain', () => rig.process.log.filter(({ msg }) => msg === 'draining').length >= 2);
+      await untilSo('both drain', () => rig.workersThatSaid('draining').size === 2);
       expect((await fetch(`${rig.url}/ready`)).status).toBe(503);
       expect((await fetch(`${rig.url}/health`)).status).toBe(200);
       for (const slot of SLOTS) {
@@ -289,7 +287,7 @@ describe.concurrent('a signal to a server with several workers', () => {
       const client = await rig.stayOn(await rig.session(0));
       const other = await rig.stayOn(await rig.session(1));
       rig.signalGroup('SIGINT');
-      await untilSo('both drain', () => rig.process.log.filter(({ msg }) => msg === 'draining').length >= 2);
+      await untilSo('both drain', () => rig.workersThatSaid('draining').size === 2);
       other.send({ close: true });
       await other.closed;
       await beyondEcho();

@@ -225,6 +225,53 @@ describe('L connections', () => {
   });
 });
 
+describe('L the body of a request', () => {
+  const post = (fields: string, body: string): string =>
+    `POST /apps/demo/users/u/sessions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${fields}\r\n${body}`;
+
+  it('a POST without a body, and one whose body comes in chunks, are answered', async () => {
+    await using test = await startServer();
+    expect(await raw(test, post('', ''))).toMatch(/^HTTP\/1.1 200 /);
+    const body = '{"sessionId":"chunked"}';
+    const chunks = `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
+    expect(await raw(test, post('Transfer-Encoding: chunked\r\n', chunks))).toContain('"id":"chunked"');
+  });
+
+  it('L one that is too large is refused, whether it says so or not, and one that is no text as well', async () => {
+    await using test = await startServer({ maxBodyBytes: 100 });
+    const large = `{"state":{"a":"${'x'.repeat(200)}"}}`;
+    expect(await raw(test, post(`Content-Length: ${large.length}\r\n`, large))).toMatch(/^HTTP\/1.1 413 /);
+    const chunks = `${large.length.toString(16)}\r\n${large}\r\n0\r\n\r\n`;
+    expect(await raw(test, post('Transfer-Encoding: chunked\r\n', chunks))).toMatch(/^HTTP\/1.1 413 /);
+    expect(await reached(test, 'body_bytes')).toBe(2);
+    const response = await fetch(`${test.url}/apps/demo/users/u/sessions`, {
+      method: 'POST',
+      body: new Uint8Array([0x7b, 0xff, 0x7d]),
+    });
+    expect(response.status).toBe(400);
+  });
+
+  it('L one whose client goes in its middle is no failure of the server', async () => {
+    const failures: string[] = [];
+    const log: Logger = {
+      debug: () => undefined,
+      info: () => undefined,
+      warn: (message) => failures.push(message),
+      error: (message) => failures.push(message),
+    };
+    await using test = await startServer({ log });
+    const { hostname, port } = new URL(test.url);
+    const tcp = createConnection({ host: hostname, port: Number(port) });
+    tcp.write(post('Content-Length: 60\r\n', '{"state":'));
+    const head = await test.request('/health');
+    expect(head.status).toBe(200);
+    tcp.resetAndDestroy();
+    expect(await raw(test, post('Content-Length: 60\r\n', '{}x'.repeat(2)) + HEALTH_ONCE)).toContain('400');
+    await expect.poll(() => test.server.liveSessions).toBe(0);
+    expect(failures).toEqual([]);
+  });
+});
+
 const HEALTH_ONCE = 'GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
 
 describe('L the folder of the page', () => {

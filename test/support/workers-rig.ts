@@ -62,6 +62,11 @@ export class WorkersRig implements AsyncDisposable {
     return this.process.log.filter(({ msg, worker }) => msg === 'worker serves' && worker === slot).length;
   }
 
+  /** The numbers of the workers whose logs have such a line. */
+  workersThatSaid(message: string): Set<unknown> {
+    return new Set(this.process.log.flatMap(({ msg, worker }) => (msg === message ? worker : [])));
+  }
+
   /** A stored session that belongs to a slot. */
   async session(slot: number, name = 's'): Promise<string> {
     let number = 0;
