@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { systemClock } from '../kernel/index.ts';
+import { registerSecret, systemClock } from '../kernel/index.ts';
 import type { Logger } from '../kernel/index.ts';
 import { modelFromId } from '../models/model-id.ts';
 import { AgentLoadError, AppRegistry, createServer, loadAgents } from '../server/index.ts';
@@ -42,6 +42,8 @@ export async function serve(
   flags: ServeFlags,
   parts: { readonly page: boolean },
 ): Promise<void> {
+  registerEnvironmentSecrets(process.env);
+  registerSecret(flags.adminToken);
   const place = placeOfThisProcess();
   if (place !== undefined) {
     await runWorker(place, flags, () => prepare(agentsDir, flags, parts, place));
@@ -74,7 +76,6 @@ async function prepare(
   parts: { readonly page: boolean },
   place?: WorkerPlace,
 ): Promise<WorkerParts> {
-  registerEnvironmentSecrets(process.env);
   const ownLog = createLogger(flags.logLevel, process.stderr.isTTY);
   const log = place === undefined ? ownLog : workerLogger(ownLog, place.slot);
   const auth = authenticatorsOf(flags);
