@@ -230,11 +230,18 @@ describe('the page', () => {
       await see(page, '.said-agent:has-text("Stay with me.")');
 
       void server.drain();
-      await page.getByText('The server is shutting down').waitFor();
+      await page.getByRole('alert').getByText('The server is going away').waitFor();
+      expect(await page.locator('[data-fact=time-left]').innerText()).toMatch(
+        /^It ends in (4 min \d+ s|5 min) at the latest\.$/,
+      );
       await photograph(page, 'draining');
       await server.close();
       await reach(page, 'ended');
-      expect(await statusOf(page)).toBe('The server is restarting; call again.');
+      expect(await statusOf(page)).toBe(
+        'The server was shut down, and ended the call. Call again when it is back.',
+      );
+      expect(await page.getByRole('button', { name: 'Call again' }).isEnabled()).toBe(true);
+      await photograph(page, 'cut');
       expect(await page.locator('.said').count()).toBe(2);
 
       const { port } = new URL(url);

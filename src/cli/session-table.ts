@@ -15,8 +15,8 @@ export interface ListedCall {
 
 const COLUMNS = ['AGE', 'KIND', 'APP', 'USER', 'SESSION', 'CLIENT', 'MODEL', 'AGENT', 'STATE', 'RESOURCES'];
 
-/** Names are the application's own and may be long; a table is read by eye. */
-const MAX_CELL_CHARACTERS = 28;
+/** Names are the application's own and may be long; a table is read by eye. The ids that a server gives itself fit. */
+const MAX_CELL_CHARACTERS = 40;
 
 /** What is under way, one call a line, for people. */
 export function sessionTable(calls: readonly ListedCall[]): string {

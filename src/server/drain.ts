@@ -115,9 +115,12 @@ export class Drain {
     const { size: underWay, total } = this.#options.calls;
     this.#beginning = { underWay, total, atMs: this.#now() };
     this.#stage = { tag: 'announced', sinceMs: this.#now() };
+    if (preDrainDelayMs === 0) {
+      this.#refuse();
+      return;
+    }
     this.#tellProgress();
-    if (preDrainDelayMs === 0) this.#refuse();
-    else scope.timer('pre-drain delay', preDrainDelayMs, () => this.#refuse());
+    scope.timer('pre-drain delay', preDrainDelayMs, () => this.#refuse());
   }
 
   /** The server closes, by this drain or without it: nothing of it fires any more. Returns how many calls are cut. */
@@ -134,13 +137,12 @@ export class Drain {
 
   #refuse(): void {
     if (this.#stage.tag !== 'announced') return;
-    const { scope, calls, preDrainDelayMs, drainTimeoutMs } = this.#options;
+    const { scope, calls, drainTimeoutMs } = this.#options;
     this.#stage = { tag: 'refusing', sinceMs: this.#stage.sinceMs, deadlineMs: this.#now() + drainTimeoutMs };
     calls.whenOver(() => this.#callOver());
     this.#callOver();
     if (calls.size === 0) return;
-    // Without a delay the first line of progress was a moment ago.
-    if (preDrainDelayMs > 0) this.#tellProgress();
+    this.#tellProgress();
     tellAllToGo(scope, calls, Deadline.after(scope.clock, drainTimeoutMs));
     scope.timer('drain timeout', drainTimeoutMs, () => this.#effects.close('shutdown'));
   }
@@ -163,8 +165,8 @@ export class Drain {
     const { scope, drainProgressMs } = this.#options;
     const { tag } = this.#stage;
     if (tag !== 'announced' && tag !== 'refusing') return;
-    scope.log.info('draining', { ...this.progress });
     this.#progress?.cancel();
+    scope.log.info('draining', { ...this.progress });
     this.#progress = scope.timer('drain progress', drainProgressMs, () => this.#tellProgress());
   }
 

@@ -312,6 +312,7 @@ export class LiveCall implements Call {
       return;
     }
     if (resume !== undefined) context.metrics.clientReturned('anew');
+    this.#scope.release(this.#ready);
     this.#ready.resolve();
   }
 

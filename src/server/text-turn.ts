@@ -216,7 +216,7 @@ export class TextTurn implements Call {
 
   #event(event: LiveEvent): void {
     const isPiece = 'partial' in event && event.partial;
-    if (!isPiece || this.#options.streaming) {
+    if (!isSetUp(event) && (!isPiece || this.#options.streaming)) {
       const encoded = encodeAdkEvent(this.#written(event), this.#adk);
       if (encoded !== undefined) this.#options.emit(encoded);
     }
@@ -249,6 +249,11 @@ export class TextTurn implements Call {
       error ?? new UnavailableError(`The live session ended (${reason}) before the answer came.`, 1),
     );
   }
+}
+
+/** That a model is dialled for a message is no news: clients show it as a line without anything in it. */
+function isSetUp(event: LiveEvent): boolean {
+  return event.type === 'connection' && (event.state === 'connecting' || event.state === 'connected');
 }
 
 /** For promises whose outcome is told elsewhere. */

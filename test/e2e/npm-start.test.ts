@@ -74,6 +74,7 @@ describe.concurrent('npm start', () => {
       await expectGood(call);
       expect(await terminal.exit()).toEqual({ status: 0, signal: null });
       expect(terminal.text).not.toContain('Ending');
+      await terminal.line(/^The call has ended by itself, after \d+ s\.$/);
     },
   );
 });

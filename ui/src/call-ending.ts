@@ -36,7 +36,8 @@ export function describeEnding(ending: CallEnding): EndingWords {
 }
 
 function describeClose(code: number, reason: string): EndingWords {
-  if (asksToReconnect(code)) return calm('The server is restarting; call again.');
+  if (asksToReconnect(code))
+    return calm('The server was shut down, and ended the call. Call again when it is back.');
   switch (code) {
     case 1000:
     case CLOSE_CODES.ended.code:
@@ -45,6 +46,12 @@ function describeClose(code: number, reason: string): EndingWords {
       return calm('Another window took this call over.');
     case CLOSE_CODES.limit.code:
       return calm(`The call reached a limit of the server (${reason}).`);
+    case CLOSE_CODES.closedByOperator.code:
+      return calm(
+        reason === CLOSE_CODES.closedByOperator.reason
+          ? 'An operator of the server ended the call.'
+          : `An operator of the server ended the call: ${reason}`,
+      );
     case CLOSE_CODES.failed.code:
       return problem(`The call failed: ${reason}`);
     case CLOSE_CODES.notFound.code:

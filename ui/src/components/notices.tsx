@@ -1,6 +1,7 @@
 import type { ComponentChild } from 'preact';
-import type { CallState, LiveCallState } from '../call-state.ts';
+import type { CallState } from '../call-state.ts';
 import { explainMicrophoneProblem } from '../microphone-problem.ts';
+import { GoingAway } from './going-away.tsx';
 
 /** What the user must know while the call goes on. */
 export function Notices({
@@ -14,11 +15,7 @@ export function Notices({
   const { goAway, refusal, microphone } = call;
   return (
     <>
-      {goAway !== undefined && (
-        <p class="note note-warning" role="alert">
-          {goAwayText(goAway)}
-        </p>
-      )}
+      {goAway !== undefined && <GoingAway endsAtMs={goAway.atMs + goAway.timeLeftMs} />}
       {microphone.tag === 'off' && microphone.problem !== undefined && (
         <p class="note note-warning" role="alert">
           {explainMicrophoneProblem(microphone.problem)}
@@ -36,8 +33,4 @@ export function Notices({
       )}
     </>
   );
-}
-
-function goAwayText({ timeLeftMs }: NonNullable<LiveCallState['goAway']>): string {
-  return `The server is shutting down: the call will end within ${Math.ceil(timeLeftMs / 1_000)} s.`;
 }
