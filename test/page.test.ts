@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Agent } from '../src/session/index.ts';
 import type { LiveEventBody } from '../src/protocol/index.ts';
 import { echo } from '../src/models/echo/index.ts';
-import { createServer } from '../src/server/index.ts';
+import { bearerTokens, createServer } from '../src/server/index.ts';
 import type { HoldfastServer } from '../src/server/index.ts';
 import { CHECKOUT } from './support/checkout.ts';
 import { FaultProxy } from '../src/testing/index.ts';
@@ -386,6 +386,46 @@ describe('the page', () => {
       await reach(page, 'live');
       expect(await statusOf(page)).toBe('Live with waiter');
       expect(await page.getByLabel('App').isDisabled()).toBe(true);
+    },
+    TEST_TIMEOUT_MS,
+  );
+});
+
+describe('the page of a server that asks who comes', () => {
+  const TOKEN = 'a-token-of-the-tests-0123456789';
+
+  it(
+    'asks for a token, says when it is not good, and calls with tickets: the token stands in no address',
+    async () => {
+      await server.abort();
+      server = createServer({
+        agents: { default: new Agent({ name: 'default' }) },
+        model: echo(),
+        pageDir,
+        auth: bearerTokens([TOKEN]),
+      });
+      url = (await server.listen()).url;
+      const { page } = await openPage(browser, url);
+      const addresses: string[] = [];
+      page.on('request', (request) => addresses.push(request.url()));
+      page.on('websocket', (socket) => addresses.push(socket.url()));
+      const field = page.getByLabel('Your token');
+      await field.fill('not-the-token-0123456789');
+      await photograph(page, 'token');
+      await press(page, 'Go on');
+      await page.getByText('The server did not take this token.').waitFor();
+      await photograph(page, 'token-refused');
+      await field.fill(TOKEN);
+      await press(page, 'Go on');
+      await write(page, 'Who is there?');
+      await reach(page, 'live');
+      await page.locator('.said-agent').getByText('Who is there?').waitFor();
+      expect(addresses.some((address) => address.includes('/run_live'))).toBe(true);
+      expect(addresses.some((address) => address.includes('/tickets'))).toBe(true);
+      expect(addresses.filter((address) => /0123456789|ticket=/.test(address))).toEqual([]);
+      expect(
+        await page.evaluate('JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])'),
+      ).toBe('[{},{},""]');
     },
     TEST_TIMEOUT_MS,
   );

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Command, Option } from 'commander';
-import { InvalidOptionError, describeError } from '../kernel/index.ts';
+import { InvalidOptionError, describeError, registerSecret } from '../kernel/index.ts';
 import { bearerTokens, jwt } from '../server/index.ts';
 import type { Authenticator } from '../server/index.ts';
 
@@ -60,6 +60,7 @@ export function authenticatorsOf(flags: AuthFlags): Authenticator[] {
     ...(isGiven(flags.authToken) ? [flags.authToken] : []),
     ...(isGiven(flags.authTokenFile) ? tokensIn('--auth-token-file', flags.authTokenFile) : []),
   ];
+  for (const token of tokens) registerSecret(token);
   return [...(tokens.length === 0 ? [] : [bearerTokens(tokens)]), ...jwtOf(flags)];
 }
 
@@ -68,6 +69,7 @@ function jwtOf(flags: AuthFlags): Authenticator[] {
   const secret = isGiven(flags.jwtSecretFile)
     ? readSecret('--jwt-secret-file', flags.jwtSecretFile).trim()
     : flags.jwtSecret;
+  registerSecret(secret);
   if (!isGiven(jwksUrl) && !isGiven(jwtPublicKey) && !isGiven(secret)) {
     if (isGiven(jwtIssuer) || isGiven(jwtAudience) || jwtAlgorithms !== undefined) {
       throw new InvalidOptionError(

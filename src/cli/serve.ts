@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { systemClock } from '../kernel/index.ts';
+import { registerSecret, systemClock } from '../kernel/index.ts';
 import type { Logger } from '../kernel/index.ts';
 import { modelFromId } from '../models/model-id.ts';
 import { AgentLoadError, AppRegistry, createServer, loadAgents } from '../server/index.ts';
@@ -37,6 +37,7 @@ export async function serve(
   parts: { readonly page: boolean },
 ): Promise<void> {
   registerEnvironmentSecrets(process.env);
+  registerSecret(flags.adminToken);
   const log = createLogger(flags.logLevel, process.stderr.isTTY);
   const auth = authenticatorsOf(flags);
   const tls = readTlsPair(flags);

@@ -113,7 +113,7 @@ describe('events of the ADK wire', () => {
     expect(encode(body)).toEqual({ ...COMMON, ...fields });
   });
 
-  it('what came of an event beside the conversation stands in its actions', () => {
+  it('P43 what came of an event beside the conversation stands in its actions', () => {
     const result = { id: '1', name: 'f', response: {} };
     const stateDelta = { mood: 'good', old: null };
     const artifactDelta = { 'plan.png': 2 };

@@ -1,11 +1,16 @@
 import type { Clock } from '../kernel/index.ts';
 import { describeError } from '../kernel/index.ts';
-import { encodeAdkDropped, encodeAdkError, encodeAdkEvent, parseAdkRequest } from '../protocol/index.ts';
+import {
+  AudioChunk,
+  encodeAdkDropped,
+  encodeAdkError,
+  encodeAdkEvent,
+  parseAdkRequest,
+} from '../protocol/index.ts';
 import type {
   AdkAsideStamp,
   AdkError,
   AdkEventContext,
-  AudioChunk,
   AudioDropped,
   LiveEvent,
   LiveRequest,
@@ -17,6 +22,7 @@ import type { ClientSocket } from './client-socket.ts';
 import { InputAudio } from './input-audio.ts';
 import { adkGoodbye, wireErrorOf } from './leg-end.ts';
 import type { LegEnd } from './leg-end.ts';
+import { UndeclaredRate } from './undeclared-rate.ts';
 
 export interface AdkClientLegOptions {
   readonly socket: ClientSocket;
@@ -46,6 +52,7 @@ export class AdkClientLeg implements ClientLeg {
   #owner: LegOwner;
   #input: ClientInput;
   readonly #audio: InputAudio;
+  readonly #rate = new UndeclaredRate();
   readonly #dropped: (ms: number) => void;
   /** The rate of the agent's audio, once there is some. */
   #outputRateHz = 0;
@@ -108,12 +115,12 @@ export class AdkClientLeg implements ClientLeg {
       this.#input.refuse(parsed.reason);
       return;
     }
-    for (const request of parsed.value) this.#request(request);
+    for (const request of parsed.value) this.#request(request, text);
   }
 
-  #request(request: LiveRequest): void {
+  #request(request: LiveRequest, text: string): void {
     if (request.type === 'audio') {
-      this.#audioChunk(request.audio);
+      this.#audioChunk(this.#rate.isOpen ? this.#atItsRate(request.audio, text) : request.audio);
       return;
     }
     if (request.type === 'audioStreamEnd' || request.type === 'activityEnd') {
@@ -121,6 +128,11 @@ export class AdkClientLeg implements ClientLeg {
       if (rest !== undefined) this.#input.submit({ type: 'audio', audio: rest });
     }
     this.#input.submit(request);
+  }
+
+  #atItsRate(audio: AudioChunk, text: string): AudioChunk {
+    const rateHz = this.#rate.rateOf(text, audio, this.#clock.now());
+    return rateHz === audio.rateHz ? audio : AudioChunk.fromPcm(audio.pcm, rateHz);
   }
 
   #audioChunk(chunk: AudioChunk): void {

@@ -1,5 +1,5 @@
 import { SpanKind } from '@opentelemetry/api';
-import type { Context } from '@opentelemetry/api';
+import type { Attributes, Context } from '@opentelemetry/api';
 import type { LiveEvent } from '../protocol/index.ts';
 import { modelAttributes } from './gen-ai.ts';
 import { endSpan, failSpan } from './span-source.ts';
@@ -11,6 +11,8 @@ export interface ConnectionSpansOptions {
   readonly source: SpanSource;
   /** The live session's. */
   readonly parent: Context;
+  /** What all spans of it carry. */
+  readonly common: Attributes;
   modelId(): string;
 }
 
@@ -25,7 +27,7 @@ export class ConnectionSpans {
   }
 
   note(event: ConnectionEvent): void {
-    const { source, parent } = this.#options;
+    const { source, parent, common } = this.#options;
     const { atMs } = event;
     switch (event.state) {
       case 'connecting':
@@ -34,7 +36,11 @@ export class ConnectionSpans {
           parent: this.#outage?.context ?? parent,
           atMs,
           kind: SpanKind.CLIENT,
-          attributes: { ...modelAttributes(this.#options.modelId()), 'holdfast.attempt': event.attempt },
+          attributes: {
+            ...common,
+            ...modelAttributes(this.#options.modelId()),
+            'holdfast.attempt': event.attempt,
+          },
         });
         return;
       case 'connected':
@@ -46,7 +52,7 @@ export class ConnectionSpans {
         this.#outage ??= source.begin('reconnect', {
           parent,
           atMs,
-          attributes: { 'holdfast.cause': event.cause },
+          attributes: { ...common, 'holdfast.cause': event.cause },
         });
         return;
       case 'waiting':
@@ -61,7 +67,7 @@ export class ConnectionSpans {
         this.#outage ??= source.begin('swap', {
           parent,
           atMs: atMs - event.gapMs,
-          attributes: { 'holdfast.cause': event.cause },
+          attributes: { ...common, 'holdfast.cause': event.cause },
         });
         this.#back(event, event.how);
         return;

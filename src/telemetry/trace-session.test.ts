@@ -159,6 +159,43 @@ describe('the trace of a live session', () => {
     expect(paths).toContain('invoke_agent agent > reconnect > connect');
   });
 
+  it('has a turn from the first sign of the user on, and tells that it was interrupted', async () => {
+    const traced = await TracedRig.live();
+    const { rig } = traced;
+    const { connection } = rig.model;
+    connection.output({ type: 'voiceActivity', activity: 'start' });
+    await rig.clock.advance(2_000);
+    connection.output({ type: 'transcript', speaker: 'user', text: 'Tell me a story', finished: true });
+    await rig.clock.advance(400);
+    const audio = AudioChunk.fromSamples(new Int16Array(480), 24_000);
+    for (let frames = 0; frames < 50; frames += 1) connection.output({ type: 'audio', audio });
+    await rig.clock.advance(1_000);
+    connection.output({ type: 'interrupted' }, { type: 'turnComplete' });
+    await rig.session.close();
+    const turn = traced.named('turn');
+    expect(turn.attributes).toMatchObject({ 'holdfast.turn': 1, 'holdfast.interrupted': true });
+    expect(ms(turn.duration)).toBe(3_400);
+    expect(traced.all('chat scripted')).toHaveLength(1);
+    const chat = traced.named('chat scripted');
+    expect(ms(chat.duration)).toBe(1_400);
+    expect(chat.attributes).toMatchObject({
+      'gen_ai.response.finish_reasons': ['interrupted'],
+      'holdfast.time_to_first_output_ms': 400,
+    });
+  });
+
+  it('R7 has a span for a swap, and events for what is told of the session', async () => {
+    const traced = await TracedRig.live();
+    const { rig } = traced;
+    rig.model.connection.output({ type: 'goAway', timeLeftMs: 10_000 });
+    await rig.clock.advance(11_000);
+    await rig.session.close();
+    const swap = traced.named('swap');
+    expect(traced.pathOf(swap)).toBe('invoke_agent agent > swap');
+    expect(swap.attributes).toMatchObject({ 'holdfast.cause': 'goAway', 'holdfast.how': 'reseeded' });
+    expect(traced.named('invoke_agent agent').events.map(({ name }) => name)).toContain('go away');
+  });
+
   it('tells of a tool that fails, without what it has thrown', async () => {
     const traced = await TracedRig.live();
     await ask(traced);
@@ -240,7 +277,7 @@ describe('C6 whichever way a live session ends, no span of it stays open', () =>
     ['close', ({ rig }) => rig.session.close(), 'user_initiated'],
     ['abort', ({ rig }) => rig.session.abort(), 'aborted'],
     ['a closed queue', ({ rig }) => rig.session.queue.close(), 'user_initiated'],
-    ['a limit', ({ rig }) => rig.clock.advance(7_200_000), 'limit'],
+    ['a limit', () => undefined, 'limit'],
     ['a lost connection', ({ rig }) => rig.model.connection.end({ reason: 'cut', error: lost }), 'error'],
   ])('%s', async (_way, end, reason) => {
     let open = 0;
@@ -251,7 +288,8 @@ describe('C6 whichever way a live session ends, no span of it stays open', () =>
     await busy(traced);
     expect(open).toBeGreaterThan(3);
     void end(traced);
-    await traced.rig.clock.advance(10_000);
+    // Beyond every limit: whoever is not ended is ended by one.
+    await traced.rig.clock.advance(7_300_000);
     expect((await traced.rig.session.closed).reason).toBe(reason);
     expect(open).toBe(0);
   });

@@ -76,7 +76,7 @@ class SessionTrace {
     const parent = whole.context;
     const modelId = (): string => session.model.id;
     this.#whole = whole;
-    this.#connections = new ConnectionSpans({ source, parent, modelId });
+    this.#connections = new ConnectionSpans({ source, parent, common, modelId });
     this.#turns = new TurnSpans({
       source,
       parent,

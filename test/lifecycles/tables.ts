@@ -17,6 +17,7 @@ import { speechEmulators } from './speech-emulators.ts';
 import { speechEnds } from './speech.ts';
 import { textTurn } from './text-turn.ts';
 import { ticketEnds } from './ticket.ts';
+import { traceEnds } from './trace.ts';
 import { toolCall } from './tool-call.ts';
 import type { WayTable } from './way-table.ts';
 import { wireGoodbyes } from './wire-goodbyes.ts';
@@ -41,6 +42,7 @@ export const tables: readonly WayTable[] = [
   textTurn,
   serverEnds,
   ticketEnds,
+  traceEnds,
   sessionFile,
   liveClient,
   geminiEmulator,

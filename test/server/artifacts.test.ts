@@ -139,7 +139,7 @@ const calling = (words: string) => ({
 });
 
 describe('a tool with artifacts', () => {
-  it('saves and loads, and its event tells clients of both wires the version, and what it did to the state', async () => {
+  it('P43 saves and loads, and its event tells clients of both wires the version, and what it did to the state', async () => {
     const agents = { demo: new Agent({ name: 'helper', tools: [keep] }) };
     await using test = await startServer({ agents });
     await test.createSession();

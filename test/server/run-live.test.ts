@@ -38,6 +38,38 @@ describe('run_live, the ADK wire', () => {
     expect(chunks.reduce((sum, chunk) => sum + chunk.sampleCount, 0)).toBe(16_000);
   });
 
+  it('P33 counts audio whose rate is not named, as adk-web sends it at 22 kHz, and resamples it when it knows', async () => {
+    const clock = new VirtualClock();
+    await using test = await startServer({ clock });
+    const client = await test.adk(await test.createSession()).opened();
+    await until('it is live', () => test.model.openConnections === 1);
+    const heard = () => test.model.last.of('audio').map(({ audio }) => audio.sampleCount);
+    for (let frame = 1; frame <= 20; frame += 1) {
+      client.send({ blob: { mime_type: 'audio/pcm', data: ramp(5_531, 16_000).base64 } });
+      await until('the frame is heard', () => heard().length === frame);
+      await clock.advance(250);
+    }
+    expect(heard()[0]).toBe(5_531);
+    const last = heard().slice(-8);
+    // A quarter of a second each, at the model's 16 kHz.
+    expect(last.reduce((sum, samples) => sum + samples, 0) / 32_000).toBeCloseTo(1, 1);
+  });
+
+  it('tells when somebody begins to speak only to a client that asks for it', async () => {
+    await using test = await startServer();
+    for (const [query, count] of [
+      ['', 0],
+      ['&explicit_vad_signal=true', 1],
+    ] as const) {
+      const id = await test.createSession(`s${count}`);
+      const client = await test.adk(id, query).opened();
+      await until('it is live', () => test.model.openConnections === count + 1);
+      test.model.last.output({ type: 'voiceActivity', activity: 'start' }, { type: 'text', text: 'hi' });
+      await until('what comes after it is told', () => client.having('partial', true).length === 1);
+      expect(client.having('voiceActivity')).toHaveLength(count);
+    }
+  });
+
   it('E a session that is not stored is told with 1002', async () => {
     await using test = await startServer();
     expect(await test.adk('nobody').closed).toEqual({ code: 1002, reason: 'Session not found' });
@@ -152,7 +184,8 @@ describe('run_live, bad input on the ADK wire', () => {
   });
 
   it('a flood of messages is cut off with a reason', async () => {
-    await using test = await startServer({ maxMessagesPerSecond: 50 });
+    // No time passes: what may be sent does not grow meanwhile, however slow the machine is.
+    await using test = await startServer({ maxMessagesPerSecond: 50, clock: new VirtualClock() });
     const client = await test.adk(await test.createSession()).opened();
     for (let sent = 0; sent < 500; sent += 1) client.send('{}');
     expect(await client.closed).toEqual({ code: 1008, reason: 'more than 50 messages a second' });

@@ -225,7 +225,7 @@ export async function startService(
 /** The service a process becomes, once it says where it listens. */
 export async function serviceOf(started: ProcessUnderTest): Promise<Service> {
   try {
-    const [, url = ''] = await started.line(/listening on (http:\/\/\S+?)(?=["\s]|$)/);
+    const [, url = ''] = await started.line(/listening on (https?:\/\/\S+?)(?=["\s]|$)/);
     return { process: started, url, [Symbol.asyncDispose]: () => started[Symbol.asyncDispose]() };
   } catch (error) {
     await started[Symbol.asyncDispose]();

@@ -18,13 +18,13 @@ export interface CallOptions {
   /** The address of the server; the worklets lie beside the page. */
   readonly url: string;
   readonly appName: string;
+  readonly userId: string;
+  /** Who this is, on a server that wants to know. */
+  readonly token?: string;
   /** False: the call begins without a microphone, and what the user says is typed. */
   readonly withMicrophone: boolean;
   readonly tell: (action: CallAction) => void;
 }
-
-/** Sessions of this page belong to this user: there is no sign-in, and the server asks for a name. */
-const USER_ID = 'web';
 
 /** What realtime models take and give; where the server's hello says otherwise, both are opened anew. */
 const USUAL_INPUT_RATE_HZ = 16_000;
@@ -102,27 +102,31 @@ export class Call {
   }
 
   async #open(): Promise<void> {
-    const { url, appName, withMicrophone } = this.#options;
+    const { withMicrophone } = this.#options;
     // Both in the turn of the click. The server comes after them: who refuses the microphone never reached it.
     await Promise.all([
       this.#openPlayback(USUAL_OUTPUT_RATE_HZ),
       withMicrophone ? this.#openMicrophone(USUAL_INPUT_RATE_HZ) : undefined,
     ]);
     const { signal } = this.#lifetime;
-    const { id: sessionId } = await createSession({ url, appName, userId: USER_ID, signal });
+    const { id: sessionId } = await createSession({ ...this.#server, signal });
     const client = this.#connect(sessionId);
     await client.opened;
     for (const text of this.#unsent.splice(0)) this.#sendText(client, text);
     if (client.hello !== undefined) await this.#followRates(client.hello);
   }
 
+  /** Where the session is, whose it is, and what opens it. */
+  get #server(): Pick<CallOptions, 'url' | 'appName' | 'userId' | 'token'> {
+    const { url, appName, userId, token } = this.#options;
+    return { url, appName, userId, ...(token === undefined ? {} : { token }) };
+  }
+
   #connect(sessionId: string): LiveClient {
-    const { url, appName } = this.#options;
-    const client = this.#lifetime.own(
-      'connection',
-      connectSession({ url, appName, userId: USER_ID, sessionId }),
-      { close: (held) => held.close(), abort: (held) => held.abort() },
-    );
+    const client = this.#lifetime.own('connection', connectSession({ ...this.#server, sessionId }), {
+      close: (held) => held.close(),
+      abort: (held) => held.abort(),
+    });
     this.#client = client;
     client.on('hello', (hello) => {
       if (client.state.tag === 'connecting') this.#tell({ type: 'hello', atMs: this.#now(), hello });

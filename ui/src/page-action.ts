@@ -9,6 +9,8 @@ export type ClientEvent = Exclude<LiveEvent, { readonly type: 'audio' }>;
 export type PageAction =
   | { readonly type: 'appsListed'; readonly names: readonly string[] }
   | { readonly type: 'appsFailed'; readonly message: string }
+  /** The server asks for a token, or has not taken the one it was given. */
+  | { readonly type: 'appsLocked'; readonly isRefused: boolean }
   | { readonly type: 'appChosen'; readonly name: string }
   | CallAction;
 

@@ -14,6 +14,8 @@ import type { Voices } from './voices.ts';
 export type AppsState =
   | { readonly tag: 'loading' }
   | { readonly tag: 'failed'; readonly message: string }
+  /** The server wants to know who asks; `isRefused` when it has not taken what it was told. */
+  | { readonly tag: 'locked'; readonly isRefused: boolean }
   | { readonly tag: 'empty' }
   | { readonly tag: 'listed'; readonly names: readonly string[]; readonly chosen: string };
 
@@ -59,6 +61,8 @@ function reduceApps(apps: AppsState, action: PageAction): AppsState {
     }
     case 'appsFailed':
       return { tag: 'failed', message: action.message };
+    case 'appsLocked':
+      return { tag: 'locked', isRefused: action.isRefused };
     case 'appChosen':
       return apps.tag === 'listed' && apps.names.includes(action.name)
         ? { ...apps, chosen: action.name }

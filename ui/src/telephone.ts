@@ -1,12 +1,17 @@
-import { describeError, listApps } from 'holdfast/client';
+import { ServerResponseError, describeError, listApps } from 'holdfast/client';
 import { Call } from './call.ts';
 import type { PageStore } from './page-store.ts';
+import { userOf } from './token-user.ts';
+
+/** The answer of a server that wants to know who asks. */
+const UNAUTHORIZED = 401;
 
 /** What the page's buttons do. It holds one call at most. */
 export class Telephone {
   readonly #store: PageStore;
   readonly #url: string;
   #call: Call | undefined;
+  #token: string | undefined;
 
   /** `url` is the folder of the server the page came from. */
   constructor(store: PageStore, url: string) {
@@ -15,11 +20,25 @@ export class Telephone {
   }
 
   readonly listApps = (): void => {
-    listApps({ url: this.#url }).then(
+    listApps({ url: this.#url, ...this.#credentials }).then(
       (names) => this.#store.dispatch({ type: 'appsListed', names }),
-      (error: unknown) => this.#store.dispatch({ type: 'appsFailed', message: describeError(error) }),
+      (error: unknown) => {
+        const isLocked = error instanceof ServerResponseError && error.status === UNAUTHORIZED;
+        if (!isLocked) this.#store.dispatch({ type: 'appsFailed', message: describeError(error) });
+        else this.#store.dispatch({ type: 'appsLocked', isRefused: this.#token !== undefined });
+      },
     );
   };
+
+  /** Says who this is: kept in memory, so that it is gone with the page. */
+  readonly unlock = (token: string): void => {
+    this.#token = token;
+    this.listApps();
+  };
+
+  get #credentials(): { readonly token?: string } {
+    return this.#token === undefined ? {} : { token: this.#token };
+  }
 
   readonly chooseApp = (name: string): void => this.#store.dispatch({ type: 'appChosen', name });
 
@@ -51,6 +70,8 @@ export class Telephone {
     const call = new Call({
       url: this.#url,
       appName: apps.chosen,
+      userId: userOf(this.#token),
+      ...this.#credentials,
       withMicrophone,
       tell: this.#store.dispatch,
     });

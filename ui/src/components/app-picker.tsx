@@ -16,6 +16,7 @@ export function AppPicker({
 }): ComponentChild {
   switch (apps.tag) {
     case 'loading':
+    case 'locked':
       return null;
     case 'empty':
       return <p class="app-name">This server serves no app.</p>;

@@ -10,6 +10,7 @@ import { ConversationView } from './conversation-view.tsx';
 import { EchoNote } from './echo-note.tsx';
 import { EventList } from './event-list.tsx';
 import { Notices } from './notices.tsx';
+import { TokenForm } from './token-form.tsx';
 import { TrafficTable } from './traffic-table.tsx';
 
 export function Page({
@@ -34,7 +35,11 @@ export function Page({
       </header>
       <main class="board">
         <section class="stage" aria-label="Call">
-          <CallStage apps={apps} call={call} voices={voices} traffic={traffic} telephone={telephone} />
+          {apps.tag === 'locked' ? (
+            <TokenForm isRefused={apps.isRefused} onToken={telephone.unlock} />
+          ) : (
+            <CallStage apps={apps} call={call} voices={voices} traffic={traffic} telephone={telephone} />
+          )}
           <EchoNote model={model} />
           <Notices call={call} onRead={telephone.readRefusal} />
         </section>
