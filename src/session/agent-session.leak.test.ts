@@ -101,8 +101,8 @@ describe('AgentSession, memory', () => {
       outside.push(context, context.signal);
       return never();
     };
-    const agent = new Agent({ name: 'agent', onEnter: hang, onExit: hang });
-    const ref = await forgotten(scene(), agent, () => undefined);
+    const agent = new Agent({ name: 'agent', onEnter: hang, onExit: hang, onDrain: hang });
+    const ref = await forgotten(scene(), agent, (session) => session.announceDrain(60_000));
     expect(await isCollected(ref)).toBe(true);
   });
 

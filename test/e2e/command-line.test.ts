@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { runHoldfast } from '../support/process.ts';
+import { runHoldfast, startService } from '../support/process.ts';
 
 const BOUND_MS = 60_000;
 
@@ -16,6 +16,21 @@ describe('the command line of a server', () => {
     expect(lines.filter((line) => line !== '')).toEqual([
       `holdfast: 127.0.0.1:${port} is in use. Stop what listens there, or choose another port with --port (0 takes a free one).`,
     ]);
+  });
+
+  it('is spelled as the ADK spells it, too', { timeout: BOUND_MS }, async () => {
+    await using server = await startService(['api_server', '--port', '0', '--drain_timeout', '0.5']);
+    const sessions = `${server.url}/apps/default/users/u/sessions`;
+    await fetch(sessions, { method: 'POST', body: JSON.stringify({ sessionId: 'a' }) });
+    const live = `${server.url.replace('http', 'ws')}/run_live?app_name=default&user_id=u&session_id=a`;
+    const socket = new WebSocket(live);
+    const closed = new Promise<number>((resolve) =>
+      socket.addEventListener('close', ({ code }) => resolve(code)),
+    );
+    await new Promise((resolve) => socket.addEventListener('open', resolve));
+    server.process.signal('SIGTERM');
+    expect(await closed).toBe(1012);
+    expect(await server.process.exit()).toEqual({ status: 1, signal: null });
   });
 
   it.each([

@@ -15,7 +15,7 @@ const biller = new Agent({ name: 'biller' });
 interface ActivityWay {
   readonly name: string;
   readonly why: string;
-  readonly hooks?: Pick<AgentOptions, 'onEnter' | 'onExit'>;
+  readonly hooks?: Pick<AgentOptions, 'onEnter' | 'onExit' | 'onDrain'>;
   ask(scene: Scene, model: ScriptedModel): unknown;
 }
 
@@ -41,6 +41,7 @@ function activity({ name, why, hooks = {}, ask }: ActivityWay): Way {
           seen.exitAtMs = since();
           await (hooks.onExit ?? (() => new Promise<void>((done) => clock.setTimer(1_000, done))))(context);
         },
+        ...(hooks.onDrain === undefined ? {} : { onDrain: hooks.onDrain }),
       });
       const scene = new Scene({ clock, model, agent });
       await scene.start();
@@ -82,6 +83,15 @@ export const activityEnds: WayTable = {
       hooks: { onEnter: () => new Promise(() => undefined), onExit: () => new Promise(() => undefined) },
       ask: ({ session }) => session.close(),
       why: 'Both are named, and the close is over within its deadline [C3, C4].',
+    }),
+    activity({
+      name: 'it closes, and `onDrain` hangs',
+      hooks: { onDrain: () => new Promise(() => undefined) },
+      ask: ({ session }) => {
+        session.announceDrain(60_000);
+        void session.close();
+      },
+      why: 'It has a second to heed its signal, as an `onEnter` has.',
     }),
     activity({
       name: 'it closes, and `onExit` throws',

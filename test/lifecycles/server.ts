@@ -18,6 +18,15 @@ async function status(call: ServedCall, path: string): Promise<string> {
   return String((await call.server.request(path)).status);
 }
 
+/** What is answered there, on a connection of its own. */
+async function statusAt(url: string): Promise<string> {
+  try {
+    return String((await fetch(url, { headers: { connection: 'close' } })).status);
+  } catch {
+    return 'nobody listens';
+  }
+}
+
 /** Whether somebody new is taken. */
 async function newcomer(call: ServedCall): Promise<string> {
   const client = call.server.adk('nobody');
@@ -94,6 +103,18 @@ export const serverEnds: WayTable = {
         const seen = await meanwhile(call);
         call.client.send({ close: true });
         return seen;
+      },
+    }),
+    server({
+      name: '`drain()`, with a port of operations [D1]',
+      why: 'No call can be resumed, so the public listener closes at once; the other one goes on.',
+      ask: async (call) => {
+        const { url } = await call.server.server.listenOps();
+        void call.server.server.drain();
+        const seen = [await statusAt(`${url}/health`), await statusAt(`${url}/ready`)];
+        seen.push(await statusAt(`${call.server.url}/run_live`));
+        call.client.send({ close: true });
+        return seen.join(', ');
       },
     }),
     server({
