@@ -45,3 +45,23 @@ it('traces hold up no end: what is not sent in time is lost, and told', async ()
   await closed;
   expect(warnings).toEqual([['traces were lost', { error: 'not sent within 2000 ms' }]]);
 });
+
+it.each([
+  [{}, true],
+  [{ OTEL_TRACES_SAMPLER: 'always_off' }, false],
+  [{ OTEL_TRACES_SAMPLER: 'parentbased_always_off' }, false],
+  [{ OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '0' }, false],
+  [{ OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '1' }, true],
+])('traces are of the sessions that a sampler chooses: %j', async (environment, isRecording) => {
+  const tracing = await open({ OTEL_TRACES_EXPORTER: 'console', ...environment });
+  const span = tracing?.provider.getTracer('test').startSpan('a');
+  expect(span?.isRecording()).toBe(isRecording);
+});
+
+it('traces are not begun with a sampler that there is not', async () => {
+  const asked = (name: string, share = ''): Promise<unknown> =>
+    open({ OTEL_TRACES_EXPORTER: 'console', OTEL_TRACES_SAMPLER: name, OTEL_TRACES_SAMPLER_ARG: share });
+  await expect(asked('jaeger_remote')).rejects.toThrow(/parentbased_ in front; it was 'jaeger_remote'/);
+  await expect(asked('traceidratio', '2')).rejects.toThrow(/a share from 0 to 1; it was '2'/);
+  await expect(asked('traceidratio', 'half')).rejects.toBeInstanceOf(InvalidOptionError);
+});

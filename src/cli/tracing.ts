@@ -3,6 +3,7 @@ import type { TracerProvider } from '@opentelemetry/api';
 import { InvalidOptionError, describeError } from '../kernel/index.ts';
 import type { Clock, Logger } from '../kernel/index.ts';
 import { HOLDFAST_VERSION } from '../server/index.ts';
+import { samplerOf } from './trace-sampler.ts';
 
 /** A collector that answers does so in milliseconds; one that does not is not waited for at the end of a process. */
 export const TRACE_FLUSH_TIMEOUT_MS = 2_000;
@@ -31,7 +32,7 @@ export async function openTracing({ environment, clock, log }: TracingOptions): 
   const kind = exporterOf(environment);
   if (kind === undefined) return undefined;
   diag.setLogger(diagLogger(log), { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
-  const provider = await makeProvider(kind);
+  const provider = await makeProvider(kind, environment);
   log.info('traces are exported', { exporter: kind });
   return {
     provider,
@@ -70,7 +71,10 @@ function exporterOf(environment: NodeJS.ProcessEnv): ExporterKind | undefined {
   }
 }
 
-async function makeProvider(kind: ExporterKind): Promise<TracerProvider & { shutdown(): Promise<void> }> {
+async function makeProvider(
+  kind: ExporterKind,
+  environment: NodeJS.ProcessEnv,
+): Promise<TracerProvider & { shutdown(): Promise<void> }> {
   const sdk = await load('@opentelemetry/sdk-trace', () => import('@opentelemetry/sdk-trace'));
   const resources = await load('@opentelemetry/resources', () => import('@opentelemetry/resources'));
   const { resourceFromAttributes, defaultResource, detectResources, envDetector } = resources;
@@ -78,9 +82,14 @@ async function makeProvider(kind: ExporterKind): Promise<TracerProvider & { shut
   const resource = defaultResource()
     .merge(resourceFromAttributes({ 'service.name': 'holdfast', 'service.version': HOLDFAST_VERSION }))
     .merge(detectResources({ detectors: [envDetector] }));
+  const sampler = samplerOf(sdk, environment);
   if (kind === 'console') {
     const exporter = new sdk.ConsoleSpanExporter();
-    return new sdk.TracerProvider({ resource, spanProcessors: [new sdk.SimpleSpanProcessor({ exporter })] });
+    return new sdk.TracerProvider({
+      resource,
+      sampler,
+      spanProcessors: [new sdk.SimpleSpanProcessor({ exporter })],
+    });
   }
   const { OTLPTraceExporter } = await load(
     '@opentelemetry/exporter-trace-otlp-http',
@@ -88,7 +97,11 @@ async function makeProvider(kind: ExporterKind): Promise<TracerProvider & { shut
   );
   // The exporter reads its address, headers and time-outs from the environment itself.
   const exporter = new OTLPTraceExporter();
-  return new sdk.TracerProvider({ resource, spanProcessors: [new sdk.BatchSpanProcessor({ exporter })] });
+  return new sdk.TracerProvider({
+    resource,
+    sampler,
+    spanProcessors: [new sdk.BatchSpanProcessor({ exporter })],
+  });
 }
 
 async function load<Module>(name: string, importIt: () => Promise<Module>): Promise<Module> {

@@ -40,6 +40,8 @@ export interface Content {
    * as an estimate, by the share of the audio that was heard. Where nothing was heard the text is empty.
    */
   readonly cut?: 'words' | 'share';
+  /** On the result of a tool: the artifacts it has saved, with their versions. Models are not told. */
+  readonly artifacts?: Readonly<Record<string, number>>;
 }
 
 /** A message of one text. */

@@ -142,7 +142,11 @@ export class ToolExchange {
   #settled({ response, answer, activity, handoff, ended, artifactDelta }: SettledCall): void {
     const { session, state, emit, changed } = this.#options;
     const activities = this.#options.activities();
-    session.history.push({ role: 'user', parts: [{ functionResponse: response }] });
+    session.history.push({
+      role: 'user',
+      parts: [{ functionResponse: response }],
+      ...(artifactDelta === undefined ? {} : { artifacts: artifactDelta }),
+    });
     const stateDelta = state.take();
     emit({
       type: 'toolResult',

@@ -61,6 +61,13 @@ export const rootAgent = new Agent({ name: 'parrot', model: attentive, tools: [k
 const LISTEN = `
   const played = { sources: 0, seconds: 0, loudest: 0, stopped: 0 };
   globalThis.played = played;
+  globalThis.closes = [];
+  globalThis.WebSocket = class extends WebSocket {
+    constructor(...rest) {
+      super(...rest);
+      this.addEventListener('close', ({ code, reason }) => closes.push({ code, reason }));
+    }
+  };
   const { start, stop } = AudioBufferSourceNode.prototype;
   AudioBufferSourceNode.prototype.start = function (...rest) {
     played.sources += 1;
@@ -111,7 +118,6 @@ class Watched {
   readonly up: string[] = [];
   readonly down: Record<string, unknown>[] = [];
   readonly complaints: string[] = [];
-  closed = 0;
 
   constructor(page: Page) {
     this.page = page;
@@ -120,7 +126,6 @@ class Watched {
       socket.on('framereceived', ({ payload }) => {
         this.down.push(JSON.parse(String(payload)) as Record<string, unknown>);
       });
-      socket.on('close', () => (this.closed += 1));
     });
     page.on('pageerror', (error) => this.complaints.push(`uncaught: ${error.message}`));
     page.on('console', (message) => {
@@ -149,6 +154,13 @@ class Watched {
     return this.page.evaluate(() => (globalThis as unknown as { played: Played }).played);
   }
 
+  /** How its sockets were closed. */
+  closes(): Promise<readonly { code: number; reason: string }[]> {
+    return this.page.evaluate(
+      () => (globalThis as unknown as { closes: { code: number; reason: string }[] }).closes,
+    );
+  }
+
   photograph(name: string): Promise<unknown> {
     return this.page.screenshot({ path: join(SCREENSHOTS, `adk-web-${name}.png`), animations: 'disabled' });
   }
@@ -159,10 +171,10 @@ class Watched {
   }
 }
 
-async function open(url: string): Promise<Watched> {
+async function open(url: string, query = ''): Promise<Watched> {
   const { page } = await openPage(browser, 'about:blank', LISTEN);
   const watched = new Watched(page);
-  await page.goto(`${url}/dev-ui/?app=demo`);
+  await page.goto(`${url}/dev-ui/?app=demo${query}`);
   await watched.sees('demo');
   return watched;
 }
@@ -174,10 +186,11 @@ describe('adk-web', () => {
   it(
     'holds a conversation in writing and a live call, and says why it ends',
     async () => {
-      await using server = await startService([
+      const parameters = [
         ...['api-server', join(folder, 'agents'), '--port', '0', '--page', ADK_WEB],
         ...['--store', `sqlite:${join(folder, 'sessions.sqlite')}`, '--drain-timeout', '1'],
-      ]);
+      ];
+      await using server = await startService(parameters);
       const web = await open(server.url);
 
       // In writing, before there is a call: an answer, a tool, what it has kept and what it has changed.
@@ -232,8 +245,22 @@ describe('adk-web', () => {
       await web.sees('Please check server log for full details: server draining');
       await web.photograph('drained');
       expect(await server.process.exit()).toEqual({ status: 1, signal: null });
-      expect(web.closed).toBe(1);
+      expect(await web.closes()).toEqual([{ code: 1012, reason: 'server draining' }]);
+      const session = new URL(web.page.url()).searchParams.get('session');
       await web.page.context().close();
+
+      // Another server finds the conversation, what was kept, and what was changed.
+      await using next = await startService(parameters);
+      const later = await open(next.url, `&session=${session}`);
+      await later.sees('The note is kept.');
+      await later.page.getByRole('tab', { name: 'Artifacts' }).click();
+      await later.sees('call back');
+      await later.page.getByRole('tab', { name: 'State' }).click();
+      await later.sees('notes');
+      await later.page.getByText('Typed in the call', { exact: true }).first().click();
+      await later.photograph('later');
+      expect(later.complaints).toEqual([]);
+      await later.page.context().close();
     },
     TEST_TIMEOUT_MS,
   );

@@ -187,7 +187,7 @@ describe('a session', () => {
       events: [
         { author: 'user', content: { role: 'user', parts: [{ text: 'Hello' }] } },
         { author: 'helper', content: { parts: [{ functionCall: { name: 'mood' } }] } },
-        { author: 'user', content: { parts: [{ functionResponse: { name: 'mood' } }] } },
+        { author: 'helper', content: { role: 'user', parts: [{ functionResponse: { name: 'mood' } }] } },
         { author: 'helper', content: { role: 'model', parts: [{ text: 'Hi' }] } },
       ],
     };

@@ -163,6 +163,17 @@ describe('a tool with artifacts', () => {
       { customMetadata: { from: 'keep' } },
     ]);
 
+    // Who opens the session later is told as well.
+    const stored = parsed((await test.request('/apps/demo/users/u/sessions/s1')).text);
+    expect(stored).toMatchObject({
+      events: [
+        {},
+        {},
+        { author: 'helper', actions: { artifactDelta: { 'words.txt': 0 } } },
+        { author: 'helper', actions: { artifactDelta: { 'words.txt': 1 } } },
+      ],
+    });
+
     const second = await test.welcomed('s1');
     await until('it is live again', () => test.model.openConnections === 1);
     test.model.last.output(calling('three'));

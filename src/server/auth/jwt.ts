@@ -76,7 +76,7 @@ export interface JwtOptions {
  * JSON Web Tokens: signed by the right key with an algorithm that fits it, for this audience, by this issuer, neither
  * expired nor too early, with `sub` and `exp`.
  *
- * What an `identity` of yours throws is a refusal.
+ * An UnauthorizedError that an `identity` of yours throws is a refusal; anything else is logged, and a 503.
  * @throws InvalidOptionError for options that cannot work, or would let in what should not be.
  */
 export function jwt(options: JwtOptions): Authenticator {
