@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { ServerCloseReport } from '../server/index.ts';
 import { endInWords } from './drain-words.ts';
 
 const ended = (calls: number, cut: number): string | undefined =>
   endInWords({
     cutCalls: cut,
     drain: { calls, ended: calls - cut, cut, durationMs: 72_400 },
-  } as ServerCloseReport);
+  });
 
 describe('D4 how a server ended, in words', () => {
   it.each([
@@ -22,7 +21,7 @@ describe('D4 how a server ended, in words', () => {
   });
 
   it('D4 a close without a drain tells only what was cut', () => {
-    expect(endInWords({ cutCalls: 0 } as ServerCloseReport)).toBeUndefined();
-    expect(endInWords({ cutCalls: 2 } as ServerCloseReport)).toBe('2 calls were cut.');
+    expect(endInWords({ cutCalls: 0 })).toBeUndefined();
+    expect(endInWords({ cutCalls: 2 })).toBe('2 calls were cut.');
   });
 });

@@ -12,7 +12,10 @@ export function callsWere(count: number): string {
 }
 
 /** How a server ended, for who sits at its terminal; undefined where there is nothing to tell. */
-export function endInWords({ cutCalls, drain }: ServerCloseReport): string | undefined {
+export function endInWords({
+  cutCalls,
+  drain,
+}: Pick<ServerCloseReport, 'cutCalls' | 'drain'>): string | undefined {
   if (drain === undefined || drain.calls === 0)
     return cutCalls === 0 ? undefined : `${callsWere(cutCalls)} cut.`;
   const { calls, ended, cut, durationMs } = drain;

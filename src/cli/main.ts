@@ -1,18 +1,13 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { HoldfastError, InvalidOptionError, describeError, redactText } from '../kernel/index.ts';
 import { HOLDFAST_VERSION } from '../server/index.ts';
 import { apiServerCommand } from './api-server.ts';
 import { callCommand } from './call.ts';
 import { drainCommand } from './drain.ts';
 import { emulateCommand } from './emulate.ts';
+import { EXIT_USAGE, failureOf } from './failure.ts';
 import { psCommand } from './ps.ts';
 import { webCommand } from './web.ts';
-
-/** The command line was wrong; running it again cannot help. */
-const EXIT_USAGE = 2;
-/** What was asked for could not be done. */
-const EXIT_FAILED = 1;
 
 function createProgram(): Command {
   const program = new Command('holdfast')
@@ -67,12 +62,8 @@ try {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
   } else {
-    // What we know how to say fits a line; anything else is a defect, and its place is what one wants to know.
-    const text =
-      error instanceof HoldfastError
-        ? describeError(error).replaceAll(/\s*\n\s*/g, ' ')
-        : redactText(String((error as Error).stack ?? error));
+    const { text, exitCode } = failureOf(error);
     process.stderr.write(`holdfast: ${text}\n`);
-    process.exitCode = error instanceof InvalidOptionError ? EXIT_USAGE : EXIT_FAILED;
+    process.exitCode = exitCode;
   }
 }

@@ -23,6 +23,12 @@ import type { TlsFlags } from './tls-options.ts';
 /** The port the ADK's own servers use, so that clients of theirs find this one. */
 export const DEFAULT_PORT = 8_000;
 
+/** One process holds some five hundred spoken calls on a core; who has more of both says so. */
+export const DEFAULT_WORKERS = 1;
+
+/** More workers than any machine has cores for are a slip of the finger. */
+export const MAX_WORKERS = 256;
+
 /** What `web` and `api-server` are told. Durations are in seconds here, as people write them. */
 export interface ServeFlags extends AuthFlags, LimitFlags, TlsFlags {
   readonly model: string;
@@ -38,6 +44,7 @@ export interface ServeFlags extends AuthFlags, LimitFlags, TlsFlags {
   readonly maxDuration?: number;
   readonly clientGrace: number;
   readonly maxSessions: number;
+  readonly workers: number;
   readonly allowHost?: readonly string[];
   readonly allowOrigins?: readonly string[];
   readonly record?: string;
@@ -111,6 +118,11 @@ export function addServeOptions(command: Command): Command {
         .argParser(parseCount),
     )
     .addOption(
+      option('--workers <count>', 'how many processes serve on the port; sessions have to be in a file')
+        .default(DEFAULT_WORKERS)
+        .argParser(parseWorkers),
+    )
+    .addOption(
       option('--allow-host <names>', 'host names to answer to besides loopback ones, with commas').argParser(
         (names: string) => names.split(',').map((name) => name.trim()),
       ),
@@ -154,6 +166,13 @@ function parseSeconds(text: string): number {
   const seconds = Number(text);
   if (text.trim() !== '' && Number.isFinite(seconds) && seconds >= 0) return seconds;
   throw new InvalidArgumentError('Give a number of seconds, 0 or more.');
+}
+
+/** @throws InvalidArgumentError for what is no number of workers. */
+export function parseWorkers(text: string): number {
+  const count = parseCount(text);
+  if (count <= MAX_WORKERS) return count;
+  throw new InvalidArgumentError(`Give a whole number from 1 to ${MAX_WORKERS}: as many as there are cores.`);
 }
 
 /** @throws InvalidArgumentError for what is no port. */

@@ -23,12 +23,18 @@ import { readTlsPair, renewTlsOnSignal } from './tls-options.ts';
 import { SignalLadder, listenToSignals } from './signals.ts';
 import { openTracing } from './tracing.ts';
 import type { Tracing } from './tracing.ts';
+import { placeOfThisProcess } from './workers/place.ts';
+import type { WorkerPlace } from './workers/place.ts';
+import { checkShared, serveWithWorkers } from './workers/supervise.ts';
+import { workerLogger } from './workers/worker-log.ts';
+import { runWorker } from './workers/worker.ts';
+import type { WorkerParts } from './workers/worker.ts';
 
 /** The app that is served when no folder of agents is given. */
 export const DEFAULT_APP = 'default';
 
 /**
- * Serves until a signal ends it, and sets the process's exit code: 0 when nothing was cut, otherwise 1 with a line
+ * Serves until a signal ends it, by itself or with workers, and sets the process's exit code: 0 when nothing was cut, otherwise 1 with a line
  * that says what was (clause D4).
  */
 export async function serve(
@@ -38,7 +44,40 @@ export async function serve(
 ): Promise<void> {
   registerEnvironmentSecrets(process.env);
   registerSecret(flags.adminToken);
-  const log = createLogger(flags.logLevel, process.stderr.isTTY);
+  const place = placeOfThisProcess();
+  if (place !== undefined) {
+    await runWorker(place, flags, () => prepare(agentsDir, flags, parts, place));
+    return;
+  }
+  if (flags.workers > 1) {
+    await serveWithWorkers(flags);
+    return;
+  }
+  const { server, opened, tracing, tls, artifacts, log } = await prepare(agentsDir, flags, parts);
+  endOnSignals(server, opened, tracing);
+  if (tls !== undefined) renewTlsOnSignal(server, flags, log);
+  if (flags.opsPort !== undefined) {
+    const operations = await server.listenOps(flags.opsPort, flags.opsHost);
+    process.stdout.write(`Operations are at ${operations.url}\n`);
+  }
+  const { url } = await server.listen(flags.port, flags.host, {
+    allowUnauthenticated: flags.insecureNoAuth === true,
+    ...(tls === undefined ? {} : { tls }),
+  });
+  log.info('sessions are kept', { in: opened.place, artifacts });
+  process.stdout.write(`Holdfast is listening on ${url}\n`);
+  await server.closed;
+}
+
+/** The server that the flags ask for, which does not listen yet; one of several with a `place`. */
+async function prepare(
+  agentsDir: string | undefined,
+  flags: ServeFlags,
+  parts: { readonly page: boolean },
+  place?: WorkerPlace,
+): Promise<WorkerParts> {
+  const ownLog = createLogger(flags.logLevel, process.stderr.isTTY);
+  const log = place === undefined ? ownLog : workerLogger(ownLog, place.slot);
   const auth = authenticatorsOf(flags);
   const tls = readTlsPair(flags);
   const tracing = await openTracing({ environment: process.env, clock: systemClock, log });
@@ -49,7 +88,9 @@ export async function serve(
   const recorder =
     flags.record === undefined || flags.record === '' ? undefined : recordCalls(flags.record, log);
   const opened = await openStore(flags.store, log);
+  if (place !== undefined) checkShared(opened);
   const artifacts = openArtifacts(flags.artifacts, opened);
+  if (place !== undefined) checkShared(artifacts);
   const server = createServer({
     agents,
     model,
@@ -58,7 +99,7 @@ export async function serve(
     log,
     drainTimeoutMs: flags.drainTimeout * 1_000,
     preDrainDelayMs: flags.preDrainDelay * 1_000,
-    maxLiveSessions: flags.maxSessions,
+    maxLiveSessions: Math.ceil(flags.maxSessions / (place?.count ?? 1)),
     clientGraceMs: Math.round(flags.clientGrace * 1_000),
     ...limitsOf(flags),
     ...(flags.idleTimeout === undefined ? {} : { idleTimeoutMs: flags.idleTimeout * 1_000 }),
@@ -76,21 +117,10 @@ export async function serve(
     ...(recorder === undefined ? {} : { onLiveSession: recorder }),
   });
   const warning = graceWarning(platformGrace(flags.platformGrace, process.env), flags);
-  if (warning !== undefined)
+  // Once, where there are several.
+  if (warning !== undefined && (place?.slot ?? 0) === 0)
     log.warn('the platform may end this server in the middle of a drain', { warning });
-  endOnSignals(server, opened, tracing);
-  if (tls !== undefined) renewTlsOnSignal(server, flags, log);
-  if (flags.opsPort !== undefined) {
-    const operations = await server.listenOps(flags.opsPort, flags.opsHost);
-    process.stdout.write(`Operations are at ${operations.url}\n`);
-  }
-  const { url } = await server.listen(flags.port, flags.host, {
-    allowUnauthenticated: flags.insecureNoAuth === true,
-    ...(tls === undefined ? {} : { tls }),
-  });
-  log.info('sessions are kept', { in: opened.place, artifacts: artifacts.place });
-  process.stdout.write(`Holdfast is listening on ${url}\n`);
-  await server.closed;
+  return { server, opened, tracing, tls, artifacts: artifacts.place, log };
 }
 
 /** Before anybody is told that the server is there: who reads that may signal at once. */

@@ -48,6 +48,8 @@ export class Calls {
   readonly #lines = new Map<string, readonly Holder[]>();
   #onOver: (() => void) | undefined;
   #total = 0;
+  /** Things that are no calls here, and are waited for like them. */
+  #held = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -55,6 +57,11 @@ export class Calls {
 
   get size(): number {
     return this.#underWay.size;
+  }
+
+  /** Whether nothing is under way that a drain waits for. */
+  get isEmpty(): boolean {
+    return this.#underWay.size === 0 && this.#held === 0;
   }
 
   /** How many there have ever been; those that only took a client in for another one do not count. */
@@ -84,6 +91,18 @@ export class Calls {
       if (call.isPassing) this.#total -= 1;
       this.#onOver?.();
     });
+  }
+
+  /** Has a drain wait for something that is a call of another process. Returns the function that says it is over. */
+  hold(): () => void {
+    this.#held += 1;
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      this.#held -= 1;
+      this.#onOver?.();
+    };
   }
 
   /**
@@ -142,7 +161,7 @@ export class Calls {
     }
   }
 
-  /** Calls `listener` each time a call is over. One listener; undefined takes it away. */
+  /** Calls `listener` each time a call, or what else was held, is over. One listener; undefined takes it away. */
   whenOver(listener: (() => void) | undefined): void {
     this.#onOver = listener;
   }

@@ -141,7 +141,7 @@ export class Drain {
     this.#stage = { tag: 'refusing', sinceMs: this.#stage.sinceMs, deadlineMs: this.#now() + drainTimeoutMs };
     calls.whenOver(() => this.#callOver());
     this.#callOver();
-    if (calls.size === 0) return;
+    if (calls.isEmpty) return;
     this.#tellProgress();
     tellAllToGo(scope, calls, Deadline.after(scope.clock, drainTimeoutMs));
     scope.timer('drain timeout', drainTimeoutMs, () => this.#effects.close('shutdown'));
@@ -153,7 +153,7 @@ export class Drain {
       this.#isUnreachable = true;
       this.#effects.unreachable();
     }
-    if (calls.size === 0) this.#effects.close('drained');
+    if (calls.isEmpty) this.#effects.close('drained');
   }
 
   #reportOf({ underWay, total, atMs }: Beginning, cut: number): DrainReport {

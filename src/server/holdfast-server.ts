@@ -1,8 +1,9 @@
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import type { Server as SecureServer } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
-import { InvalidOptionError, Lifetime, systemRandom } from '../kernel/index.ts';
+import { InvalidOptionError, Lifetime, systemEventLoop, systemRandom } from '../kernel/index.ts';
 import type { CloseReport } from '../kernel/index.ts';
 import { isLoopback } from '../protocol/loopback.ts';
 import { parseReconnect } from '../session/reconnect-policy.ts';
@@ -17,15 +18,17 @@ import { Calls } from './calls.ts';
 import { ClientAddresses } from './client-address.ts';
 import { guardConnections } from './connection-gate.ts';
 import { Drain } from './drain.ts';
+import { AppNotFoundError, UnavailableError } from './errors.ts';
 import type { DrainReport } from './drain.ts';
-import { AppNotFoundError } from './errors.ts';
 import { HostCheck } from './host-check.ts';
 import { listenHttp } from './http-listener.ts';
-import type { ListenAddress } from './http-listener.ts';
+import type { HttpListener, ListenAddress, SharedListening } from './http-listener.ts';
 import { Listeners } from './listeners.ts';
 import { ServerMetrics } from './metrics.ts';
+import { listenForPeers } from './peer-listener.ts';
 import { Refusals } from './refusals.ts';
 import { createOperationsRoutes } from './operations-routes.ts';
+import type { RequestRouter } from './request-router.ts';
 import { RuntimeMetrics } from './runtime-metrics.ts';
 import { ReplayBudget } from './replay-budget.ts';
 import { createRoutes } from './routes.ts';
@@ -46,7 +49,12 @@ export interface ServerCloseReport extends CloseReport {
   readonly drain?: DrainReport;
 }
 
-export interface ListenOptions {
+interface OperationsListening extends SharedListening {
+  /** Where other processes of the same server ask, too: a socket in the file system. */
+  readonly peersPath?: string;
+}
+
+export interface ListenOptions extends SharedListening {
   /**
    * Listen on an address that others reach, without `auth`: whoever reaches it may use it. For a server that is kept from
    * strangers by something else, such as a proxy that asks who they are. Default false.
@@ -85,6 +93,8 @@ export class HoldfastServer implements AsyncDisposable {
   readonly #secure: SecureServer[] = [];
   readonly #context: ServerContext;
   readonly #upgrades: LiveUpgrades;
+  /** What it listens with; undefined as long as it does not. */
+  #http: HttpListener | undefined;
 
   constructor(options: ServerOptions) {
     const limits = parseServerLimits(options);
@@ -136,7 +146,14 @@ export class HoldfastServer implements AsyncDisposable {
       traces: new SessionTraces(random),
       metrics,
       serve: (appName) => servedAgent(apps, appName, model),
-      admission: new Admission({ owner: root, limits, calls, drain, refusals }),
+      admission: new Admission({
+        owner: root,
+        limits,
+        calls,
+        drain,
+        refusals,
+        eventLoop: options.eventLoop ?? systemEventLoop,
+      }),
       refusals,
       runtime: new RuntimeMetrics(root),
       tracing: new SessionTracing({
@@ -183,19 +200,54 @@ export class HoldfastServer implements AsyncDisposable {
   async listen(port = 0, host = '127.0.0.1', options: ListenOptions = {}): Promise<ListenAddress> {
     this.#root.throwIfClosing();
     this.#refuseToBeOpen(host, options);
+    const { router, reusePort = false } = options;
     const { access, hosts } = this.#context;
     hosts.listensOn(host);
     if (hosts.allowsAnyOrigin && !access.isRequired) this.#root.log.warn('every page may use this server');
     const { limits, addresses, refusals } = this.#context;
     const { tls } = options;
-    const request = { listener: this.requestListener, host, port, limits, tls };
-    const { server, address } = await listenHttp(this.#root, request);
+    const { server, address } = await listenHttp(this.#root, {
+      listener: routedBy(router, this.requestListener),
+      host,
+      port,
+      limits,
+      tls,
+      reusePort,
+    });
     if ('setSecureContext' in server) this.#secure.push(server);
     guardConnections(server, { limits, addresses, refusals });
-    server.on('upgrade', (request, socket, head) => this.handleUpgrade(request, socket, head));
+    server.on('upgrade', (request, socket, head) => {
+      if (router?.upgrade(request, socket, head) !== true) this.handleUpgrade(request, socket, head);
+    });
+    this.#http = server;
     this.#context.listeners.addPublic(server);
     this.#root.log.info('listening', { url: address.url });
     return address;
+  }
+
+  /**
+   * Listens for other processes of the same server too, on a socket in the file system: what comes over it has been routed.
+   * @throws ListenError when it cannot; ClosedError when the server has ended.
+   */
+  async listenForPeers(path: string): Promise<void> {
+    this.#root.throwIfClosing();
+    const server = await listenForPeers(this.#root, this.requestListener, path);
+    server.on('upgrade', (request, socket, head) => this.handleUpgrade(request, socket, head));
+  }
+
+  /** Takes a connection that another process has accepted, with what was read of it: as if it had come to `listen`. */
+  takeConnection(socket: Socket, bytes: Buffer): void {
+    if (this.#http === undefined || this.#root.isClosing) {
+      refuseUpgrade(socket, new UnavailableError('This server is shutting down. Ask again.', 1));
+      return;
+    }
+    socket.unshift(bytes);
+    this.#http.emit('connection', socket);
+  }
+
+  /** Has a drain wait for what goes through this server to another process. Returns the function that says it is over. */
+  hold(): () => void {
+    return this.#context.calls.hold();
   }
 
   /**
@@ -214,17 +266,23 @@ export class HoldfastServer implements AsyncDisposable {
    * Loopback names are asked for as with `listen`.
    * @throws ListenError, ClosedError as `listen`.
    */
-  async listenOps(port = 0, host = '127.0.0.1'): Promise<ListenAddress> {
+  async listenOps(
+    port = 0,
+    host = '127.0.0.1',
+    { router, peersPath, reusePort = false }: OperationsListening = {},
+  ): Promise<ListenAddress> {
     this.#root.throwIfClosing();
     const { limits, listeners } = this.#context;
     const hosts = new HostCheck(limits.allowedHosts);
     hosts.listensOn(host);
     const routes = createOperationsRoutes(this.#context, hosts, isLoopback(host));
-    const listener = getRequestListener((request, env) => routes.fetch(request, env), {
+    const listen = getRequestListener((request, env) => routes.fetch(request, env), {
       overrideGlobalObjects: false,
     });
-    const answer: RequestListener = (request, response) => void listener(request, response);
-    const { address } = await listenHttp(this.#root, { listener: answer, host, port, limits });
+    const answer: RequestListener = (request, response) => void listen(request, response);
+    if (peersPath !== undefined) await listenForPeers(this.#root, answer, peersPath);
+    const listener = routedBy(router, answer);
+    const { address } = await listenHttp(this.#root, { listener, host, port, limits, reusePort });
     listeners.addOperations();
     this.#root.log.info('listening for operations', { url: address.url });
     return address;
@@ -315,6 +373,14 @@ export class HoldfastServer implements AsyncDisposable {
     calls.endAll('shutdown');
     void this.#root.close(reason);
   }
+}
+
+/** What the router does not take is answered here. */
+function routedBy(router: RequestRouter | undefined, answer: RequestListener): RequestListener {
+  if (router === undefined) return answer;
+  return (request, response) => {
+    if (!router.request(request, response)) answer(request, response);
+  };
 }
 
 function servedAgent(apps: AppRegistry, appName: string, fallback: ServerOptions['model']): ServedAgent {

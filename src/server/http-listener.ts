@@ -5,6 +5,7 @@ import type { Server as SecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Lifetime } from '../kernel/index.ts';
 import { ListenError } from './errors.ts';
+import type { RequestRouter } from './request-router.ts';
 import type { ServerLimits } from './server-options.ts';
 import { secureSettings } from './tls.ts';
 import type { TlsPair } from './tls.ts';
@@ -17,10 +18,17 @@ export interface ListenAddress {
   readonly url: string;
 }
 
+export interface SharedListening {
+  /** Whether other processes of ours listen on the same port. The system spreads clients over them. Not on every system. */
+  readonly reusePort?: boolean;
+  /** Takes what is for another process. */
+  readonly router?: RequestRouter;
+}
+
 /** How long answers under way may still be written once the server closes; idle connections are closed at once. */
 const LAST_ANSWERS_MS = 250;
 
-const CLOSE_BOUND_MS = 1_000;
+export const HTTP_CLOSE_BOUND_MS = 1_000;
 
 /** How often connections are looked through for those that take too long. Node does so twice a minute. */
 const CONNECTIONS_CHECK_MS = 1_000;
@@ -38,7 +46,7 @@ export type HttpLimits = Pick<
 /** Speaks HTTP, or HTTP over TLS. */
 export type HttpListener = Server | SecureServer;
 
-export interface ListenRequest {
+export interface ListenRequest extends Pick<SharedListening, 'reusePort'> {
   readonly listener: RequestListener;
   readonly host: string;
   readonly port: number;
@@ -49,7 +57,7 @@ export interface ListenRequest {
 /** An HTTP server of our own, owned by `scope`. @throws ListenError when the address cannot be had; TlsError */
 export async function listenHttp(
   scope: Lifetime,
-  { listener, host, port, limits, tls }: ListenRequest,
+  { listener, host, port, limits, tls, reusePort = false }: ListenRequest,
 ): Promise<{ server: HttpListener; address: ListenAddress }> {
   const settings = {
     headersTimeout: limits.headersTimeoutMs,
@@ -74,7 +82,7 @@ export async function listenHttp(
   scope.own('http server', server, {
     // After the calls: their goodbyes go over this server's sockets.
     phase: 'hooks',
-    boundMs: CLOSE_BOUND_MS,
+    boundMs: HTTP_CLOSE_BOUND_MS,
     close: (held) => closeHttp(held, scope),
     abort: (held) => {
       held.close();
@@ -84,7 +92,7 @@ export async function listenHttp(
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(port, host, () => {
+      server.listen({ port, host, reusePort }, () => {
         server.removeListener('error', reject);
         resolve();
       });
@@ -105,8 +113,8 @@ export async function listenHttp(
   };
 }
 
-/** A keep-alive connection never ends by itself, so it is not waited for. */
-function closeHttp(server: HttpListener, scope: Lifetime): Promise<void> {
+/** Stops listening. A keep-alive connection never ends by itself, so it is not waited for. */
+export function closeHttp(server: HttpListener, scope: Lifetime): Promise<void> {
   return new Promise((resolve) => {
     const cut = scope.clock.setTimer(LAST_ANSWERS_MS, () => server.closeAllConnections());
     server.close(() => {
@@ -121,7 +129,7 @@ function hostInUrl(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-function listenError(error: unknown, host: string, port: number): ListenError {
+export function listenError(error: unknown, host: string, port: number): ListenError {
   const { code, message } = error as NodeJS.ErrnoException;
   const where = `${hostInUrl(host)}:${port}`;
   switch (code) {
@@ -136,6 +144,11 @@ function listenError(error: unknown, host: string, port: number): ListenError {
         {
           cause: error,
         },
+      );
+    case 'ENOTSUP':
+      return new ListenError(
+        'Several processes cannot share a port on this system. Serve with --workers 1, or start several servers behind a balancer.',
+        { cause: error },
       );
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':

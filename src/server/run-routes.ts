@@ -3,13 +3,13 @@ import type { Context } from 'hono';
 import { callerTrace } from '../telemetry/index.ts';
 import { readContent } from '../protocol/index.ts';
 import type { Content } from '../protocol/index.ts';
-import type { SessionKey } from '../session/index.ts';
 import { askerOf, identityOf } from './auth/index.ts';
 import { BadRequestError, SessionNotFoundError } from './errors.ts';
 import { isHeldInDrain } from './held-session.ts';
 import { httpFailureOf } from './http-errors.ts';
-import { addressOf, booleanField, checkedName, jsonBody, objectField, stringField } from './request-input.ts';
+import { addressOf, booleanField, jsonBody, objectField } from './request-input.ts';
 import type { JsonBody } from './request-input.ts';
+import { sessionKeyOf } from './request-keys.ts';
 import type { ServerContext } from './server-context.ts';
 import { TextTurn } from './text-turn.ts';
 
@@ -98,17 +98,6 @@ async function startTurn(
   context.calls.add(turn);
   admission.hold(turn, visitor);
   return turn;
-}
-
-/** The session that a body names. @throws BadRequestError when it does not */
-export function sessionKeyOf(body: JsonBody): SessionKey {
-  const appName = stringField(body, 'appName', 'app_name');
-  if (appName === undefined) throw new BadRequestError("'appName' is missing.");
-  return {
-    appName,
-    userId: checkedName('user', stringField(body, 'userId', 'user_id')),
-    id: checkedName('session', stringField(body, 'sessionId', 'session_id')),
-  };
 }
 
 function messageOf(body: JsonBody): Content {

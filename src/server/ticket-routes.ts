@@ -3,7 +3,7 @@ import { askerOf, identityOf, TICKET_LIFETIME_MS } from './auth/index.ts';
 import { LimitReachedError } from './errors.ts';
 import { isHeldInDrain } from './held-session.ts';
 import { jsonBody } from './request-input.ts';
-import { sessionKeyOf } from './run-routes.ts';
+import { sessionKeyOf } from './request-keys.ts';
 import type { ServerContext } from './server-context.ts';
 
 /** `POST /tickets` with `{appName, userId, sessionId}`: a ticket for one connection of `/run_live`. */

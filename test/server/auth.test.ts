@@ -200,6 +200,20 @@ describe('who may ask for what', () => {
     expect(metrics).toContain('holdfast_auth_failures_total{reason="admin"} 2\n');
   });
 
+  it('says what to do in words that nothing is taken out of', async () => {
+    await using test = await guarded();
+    const answers = await Promise.all([
+      ask(test, undefined, 'GET', '/list-apps'),
+      ask(test, undefined, 'GET', '/list-apps?token=x'),
+      ask(test, 'two tokens', 'GET', '/list-apps'),
+      ask(test, WHO['a stranger'], 'GET', '/list-apps'),
+    ]);
+    for (const { status, text } of answers) {
+      expect(status).toBe(401);
+      expect(text).not.toContain('redacted');
+    }
+  });
+
   it('tells each one the apps it may use', async () => {
     await using test = await guarded();
     const apps = async (who: Who): Promise<unknown> =>

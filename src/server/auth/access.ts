@@ -82,7 +82,7 @@ export class Access {
       if (token === undefined) {
         throw new UnauthorizedError(
           'missing',
-          'This server asks for a token: Authorization: Bearer <token>. A page of a browser asks POST /tickets for a ticket.',
+          'This server asks for a token, as a bearer token in the Authorization header. A page of a browser opens a WebSocket with a ticket of POST /tickets.',
         );
       }
       return this.#bounded(check, token);

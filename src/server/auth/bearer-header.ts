@@ -20,7 +20,7 @@ export function bearerToken(authorization: string | undefined): string | undefin
   if (token !== undefined) return token;
   throw new UnauthorizedError(
     'malformed',
-    `The Authorization header is no bearer token of up to ${MAX_TOKEN_CHARACTERS} characters: 'Bearer <token>'.`,
+    `The Authorization header is no bearer token of up to ${MAX_TOKEN_CHARACTERS} characters.`,
   );
 }
 
@@ -30,6 +30,6 @@ export function refuseTokenInUrl(query: URLSearchParams): void {
   if (name === undefined) return;
   throw new UnauthorizedError(
     'token_in_url',
-    `A token does not belong in a URL ('${name}'), where logs keep it. Send it as 'Authorization: Bearer …', or ask POST /tickets for a ticket.`,
+    `A token does not belong in a URL ('${name}'), where logs keep it. Send it in the Authorization header, or ask POST /tickets for a ticket.`,
   );
 }
