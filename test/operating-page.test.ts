@@ -16,8 +16,8 @@ const BOUND_MS = 60_000;
 
 const page = readFileSync(join(CHECKOUT, 'docs/operating.md'), 'utf8');
 
-/** Flags of other programs that the page names. */
-const OTHER_PROGRAMS = ['--stop-timeout', '--init', '--grace-period', '--help'];
+/** Flags of other programs that the page names, the drill among them. */
+const OTHER_PROGRAMS = ['--balancer', '--stop-timeout', '--init', '--grace-period', '--help'];
 
 interface PlatformRow {
   readonly platform: string;
