@@ -87,6 +87,12 @@ const server = createServer({
   agents: { bench: new Agent({ name: 'bench', model: await models[modelWire]() }) },
   maxLiveSessions: 100_000,
   maxMessagesPerSecond: 1_000_000,
+  // All of them are one user, and how far it goes is what is measured.
+  maxLiveSessionsPerUser: 100_000,
+  newSessionsPerMinutePerUser: 1_000_000,
+  maxSessionsPerUser: 1_000_000,
+  maxConnections: 100_000,
+  maxEventLoopUtilization: 1,
 });
 const { port } = await server.listen(0);
 serveRelay(port, () => server.liveSessions);

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import type { Option } from 'commander';
 import {
+  DEFAULT_MAX_EVENT_LOOP_UTILIZATION,
   DEFAULT_MAX_LIVE_SESSIONS_PER_ADDRESS,
   DEFAULT_MAX_LIVE_SESSIONS_PER_USER,
   DEFAULT_UNLIMITED_ADDRESSES,
@@ -11,6 +12,7 @@ import type { LimitOptions, TrustProxy } from '../server/index.ts';
 export interface LimitFlags {
   readonly maxUserSessions: number;
   readonly maxAddressSessions: number;
+  readonly maxLoad: number;
   readonly trustProxy?: TrustProxy;
   readonly unlimitedAddresses?: readonly string[];
 }
@@ -25,6 +27,12 @@ export function limitOptions(option: (flags: string, description: string) => Opt
       .default(DEFAULT_MAX_LIVE_SESSIONS_PER_ADDRESS)
       .argParser(parseCount),
     option(
+      '--max-load <share>',
+      'how busy the event loop may be while new calls are taken, above 0 to 1; 1 switches it off',
+    )
+      .default(DEFAULT_MAX_EVENT_LOOP_UTILIZATION)
+      .argParser(parseShare),
+    option(
       '--trust-proxy <who>',
       'whose X-Forwarded-For is believed: how many proxies there are, or their addresses, with commas',
     ).argParser(parseTrustFlag),
@@ -36,13 +44,20 @@ export function limitOptions(option: (flags: string, description: string) => Opt
 }
 
 export function limitsOf(flags: LimitFlags): LimitOptions {
-  const { maxUserSessions, maxAddressSessions, trustProxy, unlimitedAddresses } = flags;
+  const { maxUserSessions, maxAddressSessions, maxLoad, trustProxy, unlimitedAddresses } = flags;
   return {
     maxLiveSessionsPerUser: maxUserSessions,
     maxLiveSessionsPerAddress: maxAddressSessions,
+    maxEventLoopUtilization: maxLoad,
     ...(trustProxy === undefined ? {} : { trustProxy }),
     ...(unlimitedAddresses === undefined ? {} : { unlimitedAddresses }),
   };
+}
+
+function parseShare(text: string): number {
+  const share = Number(text);
+  if (text.trim() !== '' && share > 0 && share <= 1) return share;
+  throw new InvalidArgumentError('Give a number above 0, up to 1.');
 }
 
 function parseTrustFlag(text: string): TrustProxy {

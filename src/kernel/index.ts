@@ -15,6 +15,8 @@ export type {
   StepReport,
 } from './close-plan.ts';
 export { Deadline } from './deadline.ts';
+export { systemEventLoop } from './event-loop.ts';
+export type { EventLoop, EventLoopTime } from './event-loop.ts';
 export { Emitter } from './emitter.ts';
 export type { EventMap, Listener, ListenerErrorHandler } from './emitter.ts';
 export {

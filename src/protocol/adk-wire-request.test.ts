@@ -5,9 +5,10 @@ import { encodeAdkRequest, parseAdkRequest, parseAdkRequestFully } from './adk-w
 import { AudioChunk } from './audio-chunk.ts';
 import { encodeBase64 } from './base64.ts';
 import type { LiveRequest } from './live-request.ts';
+import type { AdkRequest } from './adk-wire-request.ts';
 import type { ParseResult } from './wire-json.ts';
 
-function requestsOf(text: string): readonly LiveRequest[] {
+function requestsOf(text: string): readonly AdkRequest[] {
   const result = parseAdkRequest(text);
   if (!result.ok) throw new Error(result.reason);
   return result.value;
@@ -19,7 +20,7 @@ function reasonOf(text: string): string {
 }
 
 /** Audio compared by what it says: its bytes as they came, and its rate. */
-function plain(result: ParseResult<readonly LiveRequest[]>): unknown {
+function plain(result: ParseResult<readonly AdkRequest[]>): unknown {
   if (!result.ok) return result;
   return result.value.map((request) =>
     request.type === 'audio' ? { base64: request.audio.base64, rateHz: request.audio.rateHz } : request,
@@ -141,7 +142,7 @@ describe('requests of the ADK wire', () => {
       '{"content":{"role":"user","parts":[{"inline_data":{"mime_type":"image/png","data":"AAAA"}},{"function_response":{"id":"1","name":"f","response":{"file_uri":"x"}}}]},"activity_start":{}}';
     const camel =
       '{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"AAAA"},"text":null},{"functionResponse":{"id":"1","name":"f","response":{"file_uri":"x"}}}]},"activityStart":{}}';
-    const expected: readonly LiveRequest[] = [
+    const expected: readonly AdkRequest[] = [
       { type: 'activityStart' },
       {
         type: 'content',
@@ -169,6 +170,7 @@ describe('requests of the ADK wire', () => {
       state_delta: { x: 1 },
     });
     expect(requestsOf(text).map((request) => request.type)).toEqual([
+      'stateDelta',
       'activityStart',
       'image',
       'content',

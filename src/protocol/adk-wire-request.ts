@@ -5,6 +5,9 @@ import { readContent } from './wire-content.ts';
 import { DEFAULT_MAX_MESSAGE_BYTES, isJsonObject, parseJsonObject, refused } from './wire-json.ts';
 import type { JsonObject, ParseResult, ParseLimits } from './wire-json.ts';
 
+/** What a frame of an ADK client asks for: something of a live session, or a change of the session's state. */
+export type AdkRequest = LiveRequest | { readonly type: 'stateDelta'; readonly delta: JsonObject };
+
 /**
  * Reads a frame of an ADK client: what it asks for, in the order a live session should take it (the start of an
  * activity before its audio, the end after it, `close` last). One frame may hold several fields.
@@ -12,7 +15,7 @@ import type { JsonObject, ParseResult, ParseLimits } from './wire-json.ts';
  * A frame of audio alone, which nearly all are, is scanned instead of parsed. Names are taken with underscores and
  * in camel case, base64 in both alphabets, padded or not. An empty list means that the frame holds empty audio.
  */
-export function parseAdkRequest(text: string, limits: ParseLimits = {}): ParseResult<readonly LiveRequest[]> {
+export function parseAdkRequest(text: string, limits: ParseLimits = {}): ParseResult<readonly AdkRequest[]> {
   if (text.length <= (limits.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES)) {
     const audio = scanAudioFrame(text);
     if (audio !== undefined) return { ok: true, value: [{ type: 'audio', audio }] };
@@ -24,11 +27,16 @@ export function parseAdkRequest(text: string, limits: ParseLimits = {}): ParseRe
 export function parseAdkRequestFully(
   text: string,
   limits: ParseLimits = {},
-): ParseResult<readonly LiveRequest[]> {
+): ParseResult<readonly AdkRequest[]> {
   const parsed = parseJsonObject(text, limits);
   if (!parsed.ok) return parsed;
   const frame = parsed.value;
-  const requests: LiveRequest[] = [];
+  const requests: AdkRequest[] = [];
+  const delta = fieldOf(frame, 'state_delta', 'stateDelta');
+  if (delta !== undefined) {
+    if (!isJsonObject(delta)) return refused("'state_delta' must be an object.");
+    requests.push({ type: 'stateDelta', delta });
+  }
   if (isSet(frame, 'activity_start', 'activityStart')) requests.push({ type: 'activityStart' });
   const blob = fieldOf(frame, 'blob');
   if (blob !== undefined) {
@@ -49,7 +57,7 @@ export function parseAdkRequestFully(
   if (isSet(frame, 'close')) requests.push({ type: 'close' });
   if (requests.length === 0 && blob === undefined) {
     return refused(
-      "The frame asks for nothing: it needs 'content', 'blob', 'activity_start', 'activity_end', 'audio_stream_end' or 'close'.",
+      "The frame asks for nothing: it needs 'content', 'blob', 'activity_start', 'activity_end', 'audio_stream_end', 'state_delta' or 'close'.",
     );
   }
   return { ok: true, value: requests };

@@ -13,7 +13,7 @@ import type {
   AdkEventContext,
   AudioDropped,
   LiveEvent,
-  LiveRequest,
+  AdkRequest,
 } from '../protocol/index.ts';
 import { SampleRateError } from '../speech/index.ts';
 import { ClientInput } from './client-leg.ts';
@@ -118,7 +118,11 @@ export class AdkClientLeg implements ClientLeg {
     for (const request of parsed.value) this.#request(request, text);
   }
 
-  #request(request: LiveRequest, text: string): void {
+  #request(request: AdkRequest, text: string): void {
+    if (request.type === 'stateDelta') {
+      if (!this.#owner.changeState(request.delta)) this.#input.refuse('The state cannot be changed now.');
+      return;
+    }
     if (request.type === 'audio') {
       this.#audioChunk(this.#rate.isOpen ? this.#atItsRate(request.audio, text) : request.audio);
       return;

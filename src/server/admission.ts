@@ -1,4 +1,4 @@
-import type { Lifetime } from '../kernel/index.ts';
+import type { EventLoop, Lifetime } from '../kernel/index.ts';
 import type { SessionStore } from '../session/index.ts';
 import type { Call, Calls } from './calls.ts';
 import { addressKey, parseTrustProxy } from './client-address.ts';
@@ -6,6 +6,7 @@ import type { AddressMatch } from './client-address.ts';
 import type { Drain } from './drain.ts';
 import { LimitReachedError, UnavailableError } from './errors.ts';
 import { KeyedCounts } from './keyed-counts.ts';
+import { LoadWatch } from './load-watch.ts';
 import type { LimitKind, Refusals } from './refusals.ts';
 import type { ServerLimits } from './server-options.ts';
 import { TokenBuckets } from './token-buckets.ts';
@@ -25,12 +26,14 @@ export interface AdmissionOptions {
   readonly calls: Calls;
   readonly drain: Drain;
   readonly refusals: Refusals;
+  readonly eventLoop: EventLoop;
 }
 
 /** Who may begin something new on a server (clauses D1, L). What is under way is never touched by it. */
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #isUnlimited: AddressMatch;
+  readonly #load: LoadWatch;
   readonly #byUser = new KeyedCounts();
   readonly #byAddress = new KeyedCounts();
   readonly #upgrades: TokenBuckets;
@@ -38,8 +41,11 @@ export class Admission {
   readonly #newByUser: TokenBuckets;
 
   constructor(options: AdmissionOptions) {
-    const { owner, limits } = options;
+    const { owner, limits, calls, eventLoop } = options;
     this.#options = options;
+    const { maxEventLoopUtilization: maxUtilization } = limits;
+    // The call that is being taken is counted when it has been.
+    this.#load = new LoadWatch({ owner, eventLoop, maxUtilization, calls: () => calls.size });
     this.#isUnlimited = parseTrustProxy(limits.unlimitedAddresses) ?? ((): boolean => false);
     this.#upgrades = new TokenBuckets(owner, 'upgrade rates', limits.upgradesPerMinutePerAddress);
     this.#newByAddress = new TokenBuckets(owner, 'session rates', limits.newSessionsPerMinutePerAddress);
@@ -48,7 +54,7 @@ export class Admission {
 
   /**
    * Whether anything new is taken. `own` is how many of the calls that are counted belong to who asks.
-   * @throws UnavailableError when the server drains, closes or is full.
+   * @throws UnavailableError when the server drains, closes, is full, or too busy.
    */
   anybody(own = 0): void {
     const { owner, drain, calls, limits } = this.#options;
@@ -66,6 +72,18 @@ export class Admission {
         FULL_RETRY_AFTER_S,
       );
     }
+    if (this.#load.isOverloaded) {
+      this.#options.refusals.note('event_loop');
+      throw new UnavailableError(
+        'This server is too busy for another call. Another one may not be.',
+        FULL_RETRY_AFTER_S,
+      );
+    }
+  }
+
+  /** How much of its time the event loop was busy lately, from 0 to 1; 0 while there are few calls. */
+  get utilization(): number {
+    return this.#load.utilization;
   }
 
   /** A WebSocket is asked for. @throws LimitReachedError when this address asks too often. */
@@ -93,6 +111,7 @@ export class Admission {
 
   /** Counts a call for whom it is, until it is over. */
   hold(call: Pick<Call, 'over'>, { userId, address }: Visitor): void {
+    this.#load.callTaken();
     const key = this.#keyOf(address);
     if (userId !== undefined) this.#byUser.add(userId);
     if (key !== undefined) this.#byAddress.add(key);

@@ -27,6 +27,8 @@ export interface LegOwner {
   ready(resume?: ResumeRequest): void;
   /** The client tells how much of the agent's voice has been heard. */
   played(positionSamples: number): void;
+  /** The client changes the session's state; false where that cannot be, now. */
+  changeState(delta: Readonly<Record<string, unknown>>): boolean;
   /** The client is gone. */
   gone(departure: Departure): void;
   /** One of the client's messages was refused, or dropped: `code` is the error it was told. */

@@ -26,6 +26,8 @@ export interface ClientSeatOptions {
   session(): AgentSession | undefined;
   /** A client has said what it wants: to go on with a live session, or one of its own. */
   greeted(resume: ResumeRequest | undefined): void;
+  /** A client changes the session's state; false where that cannot be, now. */
+  changeState(delta: Readonly<Record<string, unknown>>): boolean;
   /** The client ends the call: by going, or by breaking a bound. */
   left(end: LegEnd): void;
 }
@@ -84,6 +86,7 @@ export class ClientSeat {
     const legOwner: LegOwner = {
       ready: (resume) => this.#options.greeted(resume),
       played: (positionSamples) => this.#options.session()?.playout.reported(positionSamples),
+      changeState: (delta) => this.#options.changeState(delta),
       gone: (departure) => {
         void scope.close('client gone');
         if (isHere()) this.#gone(departure);

@@ -119,7 +119,9 @@ export class HoldfastClientLeg implements ClientLeg {
 
   goAway(timeLeftMs: number): void {
     if (this.#isWelcomed) {
-      this.#socket.send(encodeServerMessage({ type: 'goAway', timeLeftMs, reconnect: true }));
+      this.#socket.send(
+        encodeServerMessage({ type: 'goAway', timeLeftMs: Math.round(timeLeftMs), reconnect: true }),
+      );
     } else {
       this.#pendingGoAwayMs = timeLeftMs;
     }

@@ -3,7 +3,7 @@ import type { Server as SecureServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
-import { InvalidOptionError, Lifetime, systemRandom } from '../kernel/index.ts';
+import { InvalidOptionError, Lifetime, systemEventLoop, systemRandom } from '../kernel/index.ts';
 import type { CloseReport } from '../kernel/index.ts';
 import { isLoopback } from '../protocol/loopback.ts';
 import { parseReconnect } from '../session/reconnect-policy.ts';
@@ -146,7 +146,14 @@ export class HoldfastServer implements AsyncDisposable {
       traces: new SessionTraces(random),
       metrics,
       serve: (appName) => servedAgent(apps, appName, model),
-      admission: new Admission({ owner: root, limits, calls, drain, refusals }),
+      admission: new Admission({
+        owner: root,
+        limits,
+        calls,
+        drain,
+        refusals,
+        eventLoop: options.eventLoop ?? systemEventLoop,
+      }),
       refusals,
       runtime: new RuntimeMetrics(root),
       tracing: new SessionTracing({

@@ -66,6 +66,7 @@ export {
   SERVER_CLOSE_TIMEOUT_MS,
 } from './server-options.ts';
 export * from './limit-options.ts';
+export { DEFAULT_MAX_EVENT_LOOP_UTILIZATION } from './load-watch.ts';
 export type { TrustProxy } from './client-address.ts';
 export { DEFAULT_MAX_REPLAY_BYTES, DEFAULT_MAX_REPLAY_MESSAGES } from './replay-ring.ts';
 export type { CallKind } from './calls.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseTrustProxy } from './client-address.ts';
 import type { TrustProxy } from './client-address.ts';
+import { DEFAULT_MAX_EVENT_LOOP_UTILIZATION } from './load-watch.ts';
 
 /**
  * A quarter of what a server holds by default: one user who opens call after call, by mistake or not, leaves room for the
@@ -17,7 +18,8 @@ export const DEFAULT_UPGRADES_PER_MINUTE_PER_ADDRESS = 600;
 /** A session is made for each call, so there is no more to be made than to be called. */
 export const DEFAULT_NEW_SESSIONS_PER_MINUTE_PER_ADDRESS = 600;
 
-export const DEFAULT_NEW_SESSIONS_PER_MINUTE_PER_USER = 600;
+/** Fifty a second: where nobody asks who comes, all of them may be one user, and the bound of the address holds. */
+export const DEFAULT_NEW_SESSIONS_PER_MINUTE_PER_USER = 3_000;
 
 /**
  * A call a day for 27 years. A store in memory forgets the oldest session of anybody when it is full: no user alone should
@@ -92,6 +94,11 @@ export interface LimitOptions {
   readonly slowClientTimeoutMs?: number;
   /** What is kept for all clients together to come back to. Default `DEFAULT_MAX_TOTAL_REPLAY_BYTES`. */
   readonly maxTotalReplayBytes?: number;
+  /**
+   * How busy the event loop may be, as a share of its time, while new calls are taken; 1 switches it off. Default
+   * `DEFAULT_MAX_EVENT_LOOP_UTILIZATION`.
+   */
+  readonly maxEventLoopUtilization?: number;
   /** Addresses and ranges that no bound of an address is for. Default `DEFAULT_UNLIMITED_ADDRESSES`. */
   readonly unlimitedAddresses?: readonly string[];
   /**
@@ -124,6 +131,7 @@ export const limitSettings = {
   maxBytesPerSecond: count.default(DEFAULT_MAX_BYTES_PER_SECOND),
   slowClientTimeoutMs: boundMs.default(DEFAULT_SLOW_CLIENT_TIMEOUT_MS),
   maxTotalReplayBytes: count.default(DEFAULT_MAX_TOTAL_REPLAY_BYTES),
+  maxEventLoopUtilization: z.number().gt(0).max(1).default(DEFAULT_MAX_EVENT_LOOP_UTILIZATION),
   unlimitedAddresses: addresses
     .default([...DEFAULT_UNLIMITED_ADDRESSES])
     .refine((value) => parseTrustProxy(value) !== undefined, 'must be addresses, or ranges like 10.0.0.0/8'),

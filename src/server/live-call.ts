@@ -35,6 +35,9 @@ export interface LiveCallOptions {
   readonly address: string | undefined;
 }
 
+/** How often a client may change the state before its session is live: what it knows when it comes, it says at once. */
+const MAX_EARLY_CHANGES = 16;
+
 /** Told of a live session by the side, until it is taken away. */
 export interface LiveTap {
   event(event: LiveEvent): void;
@@ -62,6 +65,8 @@ export class LiveCall implements Call {
   readonly #scope: Lifetime;
   readonly #queue = new LiveRequestQueue();
   readonly #ready = Promise.withResolvers<void>();
+  /** What its client has changed of the state before there was a live session. */
+  readonly #early: Readonly<Record<string, unknown>>[] = [];
   readonly #isLive = Promise.withResolvers<void>();
   readonly #seat: ClientSeat;
   #session: AgentSession | undefined;
@@ -82,6 +87,7 @@ export class LiveCall implements Call {
       queue: this.#queue,
       session: () => this.#session,
       greeted: (resume) => this.#greeted(resume),
+      changeState: (delta) => this.#changeState(delta),
       left: (end) => this.#leave(end),
     });
     this.startedAtMs = this.#job.startedAtMs;
@@ -189,6 +195,14 @@ export class LiveCall implements Call {
     return this.#session?.updateState(delta) === true;
   }
 
+  /** At once where the live session is there, otherwise in its beginning. */
+  #changeState(delta: Readonly<Record<string, unknown>>): boolean {
+    if (this.#session !== undefined) return this.#session.updateState(delta);
+    if (this.#early.length >= MAX_EARLY_CHANGES) return false;
+    this.#early.push(delta);
+    return true;
+  }
+
   async #conversation(accepted: AcceptedSocket): Promise<void> {
     const { context, key } = this.#options;
     const served = this.#findAgent();
@@ -253,6 +267,7 @@ export class LiveCall implements Call {
     const { timeLeftMs } = this.#seat;
     if (timeLeftMs !== undefined) session.announceDrain(timeLeftMs);
     context.traces.watch(session, this.invocationId);
+    for (const delta of this.#early.splice(0)) session.updateState(delta);
     callSessionHook(context.onLiveSession, session, this.#scope.log);
     this.#seat.welcome({
       sessionId: stored.id,
@@ -347,6 +362,7 @@ export class LiveCall implements Call {
 
   #forget(): void {
     this.#session = undefined;
+    this.#early.length = 0;
     this.#seat.forget();
     this.#queue.clear();
   }

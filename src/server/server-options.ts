@@ -1,7 +1,7 @@
 import type { TracerProvider } from '@opentelemetry/api';
 import { z } from 'zod';
 import { DEFAULT_CLOSE_TIMEOUT_MS, InvalidOptionError } from '../kernel/index.ts';
-import type { Clock, Logger, Random } from '../kernel/index.ts';
+import type { Clock, EventLoop, Logger, Random } from '../kernel/index.ts';
 import { DEFAULT_MAX_MESSAGE_BYTES } from '../protocol/index.ts';
 import type { Agent } from '../session/agent.ts';
 import type { ArtifactStore } from '../session/artifact-store.ts';
@@ -186,6 +186,8 @@ export interface ServerOptions extends LimitOptions {
   readonly tracerProvider?: TracerProvider;
   /** Whether traces tell what was said. Default `DEFAULT_TRACE_CONTENT`. */
   readonly traceContent?: boolean;
+  /** How busy the thread is that the server runs on. Default: what Node tells of it. */
+  readonly eventLoop?: EventLoop;
   readonly clock?: Clock;
   readonly random?: Random;
   readonly log?: Logger;
@@ -255,6 +257,7 @@ const KNOWN_OPTIONS: ReadonlySet<string> = new Set([
   'tracerProvider',
   'auth',
   'authorize',
+  'eventLoop',
   'clock',
   'random',
   'log',

@@ -10,6 +10,12 @@ import { OPCODE, clientFrame, textFrame } from './websocket-frames.ts';
 
 const GET = 'GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n';
 
+const sorted = (statuses: Iterable<string | undefined>): string =>
+  [...statuses]
+    .map(String)
+    .toSorted((a, b) => Number(a) - Number(b))
+    .join(' ');
+
 /** More connections than the server takes, all at once, each with the same words. */
 function connections(name: string, count: number, text: string, allowed: RegExp): AbuseInput {
   return {
@@ -23,7 +29,7 @@ function connections(name: string, count: number, text: string, allowed: RegExp)
         held.map((each) => /HTTP\/1\.1 (\d+)/.exec(each.received.toString('latin1'))?.[1]),
       );
       for (const each of held) each[Symbol.dispose]();
-      return [...answers].toSorted().join(' ');
+      return sorted(answers);
     },
   };
 }
@@ -43,7 +49,7 @@ const PIPELINED: AbuseInput = {
 async function statuses(requests: readonly Promise<Response>[]): Promise<string> {
   const answers = await Promise.all(requests);
   await Promise.all(answers.map((each) => each.arrayBuffer()));
-  return [...new Set(answers.map(({ status }) => status))].toSorted().join(' ');
+  return sorted(new Set(answers.map(({ status }) => `${status}`)));
 }
 
 function sessionOf({ target, address }: AbusePlace, id: string): Promise<Response> {

@@ -205,7 +205,7 @@ function fragments(): AbuseInput[] {
       wire,
       'a message in pieces of one byte',
       'HOLDFAST_BAD_MESSAGE',
-      ...[...'{"type":"none"}'].map((each, index, all) => ({
+      ...'{"type":"none"}'.split('').map((each, index, all) => ({
         opcode: index === 0 ? OPCODE.text : OPCODE.continuation,
         payload: each,
         final: index === all.length - 1,

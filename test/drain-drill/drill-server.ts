@@ -23,6 +23,8 @@ export class DrillServer implements AsyncDisposable {
       ...(agentsDir === undefined ? [] : [agentsDir]),
       ...['--port', `${port}`, '--store', store],
       ...['--drain-timeout', `${drainTimeoutS}`, '--pre-drain-delay', `${preDrainDelayS}`],
+      // All calls of a drill are one user's, and the machine is busy with their clients as well.
+      ...['--max-user-sessions', '100000', '--max-load', '1'],
       ...flags,
     ]);
     return new DrillServer(process, url);

@@ -55,6 +55,24 @@ describe('run_live, the ADK wire', () => {
     expect(last.reduce((sum, samples) => sum + samples, 0) / 32_000).toBeCloseTo(1, 1);
   });
 
+  it('P31 changes the state for a client that says so, also before the session is live', async () => {
+    await using test = await startServer();
+    const client = await test.adk(await test.createSession()).opened();
+    client.send({ state_delta: { early: 1 } });
+    await until('it is live', () => test.model.openConnections === 1);
+    client.send({ stateDelta: { late: 2 }, content: { parts: [{ text: 'hi' }] } });
+    await until(
+      'both are told',
+      () => client.texts.filter((text) => text.includes('"stateDelta":{"')).length === 2,
+    );
+    client.send({ state_delta: [1] });
+    await until('it is refused', () => client.having('errorCode').length === 1);
+    client.socket.close();
+    await until('it is over', () => test.server.liveSessions === 0);
+    const stored = await test.request('/apps/demo/users/u/sessions/s1');
+    expect(JSON.parse(stored.text)).toMatchObject({ state: { early: 1, late: 2 } });
+  });
+
   it('tells when somebody begins to speak only to a client that asks for it', async () => {
     await using test = await startServer();
     for (const [query, count] of [

@@ -8,6 +8,7 @@ export const CHECKOUT = dirname(dirname(dirname(fileURLToPath(import.meta.url)))
  * The environment a person's shell has, rebuilt from the one npm made for the tests: without npm's own
  * variables, and without the checkout's programs (and so its Node) in front of the PATH. What is started in it keeps
  * no session, unless a test says where: it must neither see nor touch those of the person who runs the tests.
+ * Nor is it too busy for a call because the machine is that runs many tests.
  */
 export function shellEnvironment(extra: Record<string, string> = {}): Record<string, string> {
   const environment: Record<string, string> = {};
@@ -21,5 +22,5 @@ export function shellEnvironment(extra: Record<string, string> = {}): Record<str
       (folder) => !folder.startsWith(join(CHECKOUT, 'node_modules')) && !folder.includes('node-gyp-bin'),
     )
     .join(':');
-  return { ...environment, HOLDFAST_STORE: 'memory', ...extra };
+  return { ...environment, HOLDFAST_STORE: 'memory', HOLDFAST_MAX_LOAD: '1', ...extra };
 }

@@ -99,7 +99,13 @@ export interface TestServer extends AsyncDisposable {
 /** A server of one app, `demo`, on a free port of the loopback. */
 export async function startServer(options: Partial<ServerOptions> = {}): Promise<TestServer> {
   const model = new ScriptedModel();
-  const server = createServer({ agents: { demo: new Agent({ name: 'helper' }) }, model, ...options });
+  const server = createServer({
+    agents: { demo: new Agent({ name: 'helper' }) },
+    model,
+    // Who runs tests is busy with other things.
+    maxEventLoopUtilization: 1,
+    ...options,
+  });
   const { url } = await server.listen(0);
   const live = (id: string, query: string): string =>
     `${url.replace('http', 'ws')}/run_live?app_name=demo&user_id=u&session_id=${id}${query}`;
