@@ -5,25 +5,29 @@ import { Timeline } from './timeline.ts';
 import { playVariant } from './variant.ts';
 import { variants } from './variants.ts';
 
-// `npm run drain-drill` in small: real processes, HAProxy, both wires.
+// `npm run drain-drill` in small: real processes, both balancers, both wires.
 
 const BOUND_MS = 180_000;
 
 describe.concurrent('the drain drill in small', () => {
-  it(
-    'D1 D5 a rolling restart of both servers behind HAProxy cuts no call and refuses none',
+  it.each([
+    ['haproxy', 2],
+    ['nginx', 0],
+  ] as const)(
+    'D1 D5 a rolling restart of both servers behind %s cuts no call and refuses none',
     { timeout: BOUND_MS },
-    async () => {
+    async (balancer, preDrainDelayS) => {
       const lines: string[] = [];
       const problems = await rollingRestart(
         {
+          balancer,
           calls: 20,
           talking: 6,
           clients: 1,
           sayEveryMs: 500,
           minCallMs: 2_000,
           maxCallMs: 5_000,
-          preDrainDelayS: 2,
+          preDrainDelayS,
           drainTimeoutS: 60,
         },
         new Timeline((line) => lines.push(line)),

@@ -4,6 +4,7 @@
 import { availableParallelism } from 'node:os';
 import process from 'node:process';
 import { parseArgs, styleText } from 'node:util';
+import { BALANCER_NAMES } from './drill-balancer.ts';
 import { rollingRestart } from './rolling-restart.ts';
 import type { Problem } from './rolling-restart.ts';
 import { SpokenFrames } from './spoken-frames.ts';
@@ -12,7 +13,7 @@ import { playVariant } from './variant.ts';
 import type { Scale } from './variant.ts';
 import { variants } from './variants.ts';
 
-const HELP = `Restarts two servers behind HAProxy, one after the other, while calls are under way and new ones keep coming; then puts
+const HELP = `Restarts two servers behind a balancer, one after the other, while calls are under way and new ones keep coming; then puts
 things in the way of a drain. Prints a timeline and whether every promise was kept.
 
   npm run drain-drill                      everything: some three minutes
@@ -22,6 +23,7 @@ things in the way of a drain. Prints a timeline and whether every promise was ke
 
   --calls <n>            calls under way during the restart (default 200), over both wires in turn
   --talking <n>          how many of them stream a microphone, 50 frames a second (default a fifth); the others write
+  --balancer <name>      haproxy (the default) or nginx, which needs no --pre-drain-delay
   --clients <n>          processes the clients are divided among (default 2)
   --drain-timeout <s>    --drain-timeout of the servers during the restart (default 60)
   --pre-drain-delay <s>  --pre-drain-delay of the servers during the restart (default 3)
@@ -46,6 +48,7 @@ async function main(): Promise<number> {
       only: { type: 'string' },
       calls: { type: 'string', default: '200' },
       talking: { type: 'string' },
+      balancer: { type: 'string', default: 'haproxy' },
       clients: { type: 'string', default: '2' },
       'drain-timeout': { type: 'string', default: '60' },
       'pre-drain-delay': { type: 'string', default: '3' },
@@ -68,9 +71,12 @@ async function main(): Promise<number> {
   timeline.line(`Node ${process.versions.node} on ${availableParallelism()} cores`);
   const problems: Problem[] = [];
   if (only !== 'variants') {
-    timeline.line(`\nA rolling restart with ${calls} calls through HAProxy\n`);
+    const balancer = BALANCER_NAMES.find((name) => name === values.balancer);
+    if (balancer === undefined) throw new Error('--balancer takes haproxy or nginx.');
+    timeline.line(`\nA rolling restart with ${calls} calls through ${balancer}\n`);
     const found = await rollingRestart(
       {
+        balancer,
         calls,
         talking,
         clients: numberOf('--clients', values.clients, 1),

@@ -2,13 +2,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SERVER_CLOSE_TIMEOUT_MS } from '../../src/server/index.ts';
-import { Haproxy, freePorts } from '../support/balancer.ts';
+import { freePorts } from '../support/balancer.ts';
+import { startBalancer } from './drill-balancer.ts';
+import type { BalancerName, DrillBalancer } from './drill-balancer.ts';
 import { DrillServer } from './drill-server.ts';
 import { Load } from './load.ts';
 import { seconds, untilTrue } from './timeline.ts';
 import type { Timeline } from './timeline.ts';
 
 export interface RollingRestartOptions {
+  readonly balancer: BalancerName;
   readonly calls: number;
   readonly talking: number;
   /** Processes the clients are divided among. */
@@ -30,7 +33,7 @@ const START_BOUND_MS = 30_000;
 const PROGRESS_MS = 5_000;
 
 /**
- * A deployment: two servers behind HAProxy are restarted one after the other, while calls are under way and new ones keep
+ * A deployment: two servers behind a balancer are restarted one after the other, while calls are under way and new ones keep
  * coming. No call is cut, no new one is refused, and each server ends with 0.
  */
 export async function rollingRestart(options: RollingRestartOptions, timeline: Timeline): Promise<Problem[]> {
@@ -57,10 +60,10 @@ async function restartBoth(
   stack.defer(async () => {
     for (const server of servers) await server[Symbol.asyncDispose]();
   });
-  const balancer = stack.use(await Haproxy.start([one, two]));
-  await balancer.until(0, /^UP$/);
-  await balancer.until(1, /^UP$/);
-  timeline.say(`two servers are up, on ports ${one} and ${two}, and HAProxy before them on ${balancer.url}`);
+  const balancer = stack.use(await startBalancer(options.balancer, [one, two]));
+  timeline.say(
+    `two servers are up, on ports ${one} and ${two}, and ${balancer.name} before them on ${balancer.url}`,
+  );
 
   const restartMs = (preDrainDelayS + drainTimeoutS) * 1_000 + SERVER_CLOSE_TIMEOUT_MS + 2 * START_BOUND_MS;
   const load = stack.use(
@@ -91,11 +94,7 @@ async function restartBoth(
     `all have hung up: ${end.begun} calls in all, ${end.good} good, ${end.refused} refused, ${end.cut} cut, ` +
       `${end.answers} answers, ${end.frames} frames; the clients' own frames were ${end.lateMs} ms late at worst`,
   );
-  for (const { retries, redispatches } of await balancer.states()) {
-    if (retries + redispatches > 0) {
-      timeline.say(`HAProxy asked again ${retries} times, of another server ${redispatches} times`);
-    }
-  }
+  for (const line of await balancer.summary()) timeline.say(line);
   if (end.refused > 0) problems.push(`${end.refused} new calls were refused`);
   if (end.cut > 0) problems.push(`${end.cut} calls were cut`);
   if (end.good !== end.begun) problems.push(`${end.begun - end.good} calls did not end well`);
@@ -106,7 +105,7 @@ async function restartBoth(
 interface Restart {
   readonly place: 0 | 1;
   readonly servers: DrillServer[];
-  readonly balancer: Haproxy;
+  readonly balancer: DrillBalancer;
   readonly load: Load;
   readonly timeline: Timeline;
   readonly options: RollingRestartOptions;
@@ -129,17 +128,15 @@ async function restart(each: Restart): Promise<Problem[]> {
   const exited = server.exit(boundMs);
   // Observed below; what fails before it must not leave it alone.
   exited.catch(() => undefined);
-  await balancer.until(place, /^(NOLB|DOWN)/);
-  timeline.say(`HAProxy has noticed, ${seconds(performance.now() - startedAtMs)} after the signal`);
+  if (await balancer.noticed(place)) {
+    timeline.say(
+      `${balancer.name} has noticed, ${seconds(performance.now() - startedAtMs)} after the signal`,
+    );
+  }
   const progress = setInterval(() => {
-    void balancer
-      .states()
-      .then((states) =>
-        timeline.say(
-          `${name} has ${states[place].current} connections, the other ${states[1 - place]?.current}`,
-        ),
-      )
-      // The balancer ends with the drill.
+    void Promise.all([server.calls(), servers[1 - place]?.calls()])
+      .then(([own, other]) => timeline.say(`${name} has ${own} calls, the other one ${other}`))
+      // It ends between two looks.
       .catch(() => undefined);
   }, PROGRESS_MS);
   const exit = await exited.finally(() => clearInterval(progress));
@@ -154,7 +151,7 @@ async function restart(each: Restart): Promise<Problem[]> {
   const next = await start(Number(new URL(server.url).port));
   servers[place] = next;
   timeline.say(`${name} is there again, a new process`);
-  await balancer.until(place, /^UP$/);
+  await balancer.isUp(place);
   await untilTrue(`${name} has calls again`, START_BOUND_MS, async () => (await next.calls()) > 0);
   timeline.say(`${name} is up and has calls again`);
   return problems;
