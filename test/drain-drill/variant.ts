@@ -60,7 +60,7 @@ export class VariantStage implements AsyncDisposable {
 
   async server(options: Partial<DrillServerOptions> = {}): Promise<DrillServer> {
     const { drainTimeoutS } = this.scale;
-const server = await DrillServer.start({ store: 'memory', drainTimeoutS, ...options });
+    const server = await DrillServer.start({ store: 'memory', drainTimeoutS, ...options });
     // A variant that took too long has been cleared away meanwhile.
     if (!this.#stack.disposed) return this.#stack.use(server);
     await server[Symbol.asyncDispose]();
