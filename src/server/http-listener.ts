@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { RequestListener, Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { Server as SecureServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, ListenOptions } from 'node:net';
 import type { Lifetime } from '../kernel/index.ts';
 import { ListenError } from './errors.ts';
 import type { RequestRouter } from './request-router.ts';
@@ -54,7 +54,7 @@ export interface ListenRequest extends Pick<SharedListening, 'reusePort'> {
   readonly tls?: TlsPair | undefined;
 }
 
-/** An HTTP server of our own, owned by `scope`. @throws ListenError when the address cannot be had; TlsError */
+/** An HTTP server of our own, owned by `scope`. @throws ListenError when the address cannot be had; TlsError, ClosedError */
 export async function listenHttp(
   scope: Lifetime,
   { listener, host, port, limits, tls, reusePort = false }: ListenRequest,
@@ -90,15 +90,10 @@ export async function listenHttp(
     },
   });
   try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ port, host, reusePort }, () => {
-        server.removeListener('error', reject);
-        resolve();
-      });
-    });
+    await listenWithin(scope, server, { port, host, reusePort });
   } catch (error) {
     scope.release(server);
+    scope.throwIfClosing();
     throw listenError(error, host, port);
   }
   server.on('error', (error) => scope.log.error('http server error', { error: error.message }));
@@ -111,6 +106,29 @@ export async function listenHttp(
       url: `${tls === undefined ? 'http' : 'https'}://${hostInUrl(host)}:${actual}`,
     },
   };
+}
+
+/** Resolves when it listens; rejects when it cannot, and when its owner ends before it does. */
+export async function listenWithin(
+  scope: Lifetime,
+  server: HttpListener,
+  where: ListenOptions,
+): Promise<void> {
+  const settled = Promise.withResolvers<void>();
+  server.once('error', settled.reject);
+  // Closed before it listened, it would never say so.
+  server.once('close', settled.resolve);
+  server.listen(where, settled.resolve);
+  try {
+    await settled.promise;
+    scope.throwIfClosing();
+  } catch (error) {
+    // Its name may still be looked up, and it would listen, or fail, after that.
+    server.on('error', () => undefined).on('listening', () => server.close());
+    throw error;
+  } finally {
+    server.removeListener('error', settled.reject).removeListener('close', settled.resolve);
+  }
 }
 
 /** Stops listening. A keep-alive connection never ends by itself, so it is not waited for. */

@@ -2,14 +2,14 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import type { Lifetime } from '../kernel/index.ts';
 import { ListenError } from './errors.ts';
-import { HTTP_CLOSE_BOUND_MS, closeHttp } from './http-listener.ts';
+import { HTTP_CLOSE_BOUND_MS, closeHttp, listenWithin } from './http-listener.ts';
 
 /** Where a process that passes a request on says who sent it. Only what comes over a socket for peers is believed. */
 export const CLIENT_ADDRESS_HEADER = 'x-holdfast-client-address';
 
 /**
  * An HTTP server for other processes of the same user, on a socket in the file system, owned by `scope`. Who may reach it is
- * decided by the rights of its folder. @throws ListenError when there can be none.
+ * decided by the rights of its folder. @throws ListenError when there can be none; ClosedError
  */
 export async function listenForPeers(
   scope: Lifetime,
@@ -31,15 +31,10 @@ export async function listenForPeers(
     },
   });
   try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(path, () => {
-        server.removeListener('error', reject);
-        resolve();
-      });
-    });
+    await listenWithin(scope, server, { path });
   } catch (error) {
     scope.release(server);
+    scope.throwIfClosing();
     throw new ListenError(
       `The workers cannot speak to each other over ${path}: ${(error as Error).message}`,
       {
