@@ -20,7 +20,7 @@ import { openArtifacts } from './artifact-folder.ts';
 import { givenFolder } from './page-option.ts';
 import { openStore } from './session-store.ts';
 import { readTlsPair, renewTlsOnSignal } from './tls-options.ts';
-import { SignalLadder, listenToSignals } from './signals.ts';
+import { SignalLadder, drainOnHangUp, listenToSignals } from './signals.ts';
 import { openTracing } from './tracing.ts';
 import { placeOfThisProcess } from './workers/place.ts';
 import type { WorkerPlace } from './workers/place.ts';
@@ -144,11 +144,12 @@ async function prepare(
  * Before anybody is told that the server is there: who reads that may signal at once. Resolves when the server has closed, and
  * what it needed is let go of.
  */
-async function endOnSignals({ server, opened, tracing }: WorkerParts): Promise<ServerCloseReport> {
+async function endOnSignals({ server, opened, tracing, tls }: WorkerParts): Promise<ServerCloseReport> {
   const tell = (line: string): void => {
     if (process.stderr.isTTY) process.stderr.write(`${line}\n`);
   };
   listenToSignals(new SignalLadder(server, { clock: systemClock, tell }));
+  if (tls === undefined) drainOnHangUp(server);
   const report = await server.closed;
   // A store that cannot be closed has had everything written to it that could be.
   await Promise.all([opened.close().catch(() => undefined), tracing?.close()]);

@@ -28,8 +28,8 @@ describe.each(['127.0.0.1', 'localhost'])('C6 a server that is to listen on %s',
       await ended;
       expect(server.resources()).toEqual([]);
       // As long as it takes to look a name up, which had begun before.
-    await lookup(host);
-    await new Promise(setImmediate);
+      await lookup(host);
+      await new Promise(setImmediate);
       expect(process.getActiveResourcesInfo()).not.toContain('TCPServerWrap');
     },
   );
