@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { addServeOptions } from '../src/cli/serve-options.ts';
+import { WORKER_PATIENCE_MS } from '../src/cli/workers/worker-group.ts';
 import { SERVER_CLOSE_TIMEOUT_MS } from '../src/server/index.ts';
 import { GRACE_MARGIN_S, graceNeededS, platforms } from './deploy/platform-files.ts';
 import { CHECKOUT, shellEnvironment } from './support/checkout.ts';
@@ -74,6 +75,7 @@ describe('docs/operating.md', () => {
       Number(new RegExp(`^\\| ${part} .*\\|\\s*([\\d.]+) *\\|$`, 'm').exec(page)?.[1]);
     expect(secondsOf('close')).toBe(SERVER_CLOSE_TIMEOUT_MS / 1_000);
     expect(secondsOf('margin')).toBe(GRACE_MARGIN_S);
+    expect(page).toContain(`With \`--workers\` add ${WORKER_PATIENCE_MS / 1_000} s`);
   });
 
   it('adds up for every platform', () => {

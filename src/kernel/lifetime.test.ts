@@ -633,6 +633,22 @@ describe('C5', () => {
 });
 
 describe('C6', () => {
+  it('C6 resources: they are counted under the owners that have a word, and as many as are listed', () => {
+    const root = Lifetime.root({ name: 'server', clock: new VirtualClock() });
+    root.timer('ping', 10, () => undefined);
+    const call = root.child('call 1');
+    call.timer('idle', 10, () => undefined);
+    const leg = call.child('leg');
+    leg.timer('age', 10, () => undefined);
+    leg.timer('swap', 10, () => undefined);
+    call.child('tool add');
+    root.child('call 2');
+    const labels: Record<string, string> = { 'call 1': 'calls', 'call 2': 'calls', 'tool add': 'tools' };
+    const counts = root.countResources((name) => labels[name], 'server');
+    expect(Object.fromEntries(counts)).toEqual({ server: 1, calls: 4, tools: 1 });
+    expect(root.resources()).toHaveLength(6);
+  });
+
   it('C6 resources: they are listed by path, and none is left after a close', async () => {
     const call = root();
     const leg = call.child('leg');

@@ -243,6 +243,24 @@ export class Lifetime implements AsyncDisposable {
     });
   }
 
+  /**
+   * How many resources there are, without their names: for who asks often, of many. Each counts under what `label` calls the
+   * nearest owner above it that it has a word for, and under `below` where it has none.
+   */
+  countResources(
+    label: (owner: string) => string | undefined,
+    below: string,
+    counts: Map<string, number> = new Map(),
+  ): ReadonlyMap<string, number> {
+    for (const { name, resource } of this.#entries.values()) {
+      const isOwner = resource instanceof Lifetime;
+      const under = (isOwner ? label(name) : undefined) ?? below;
+      if (isOwner && resource.#entries.size > 0) resource.countResources(label, under, counts);
+      else counts.set(under, (counts.get(under) ?? 0) + 1);
+    }
+    return counts;
+  }
+
   /** Takes nothing new, lets what is under way finish, then closes. Joins whatever end is already under way. */
   drain(reason = 'drained'): Promise<CloseReport> {
     if (this.#state.tag === 'open') {

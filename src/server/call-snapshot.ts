@@ -18,8 +18,8 @@ export interface CallSnapshot {
   readonly model: 'connected' | 'connecting' | 'none';
   /** Who has the conversation. */
   readonly agent: string | undefined;
-  /** What it holds outside memory, by name. */
-  readonly resources: readonly string[];
+  /** What it holds outside memory, by name: to be asked while the call is looked at. */
+  readonly resources: () => readonly string[];
   /** Whether its client was told that the server is going away. */
   readonly isToldToGo: boolean;
 }
@@ -37,6 +37,6 @@ export function callJson(call: CallSnapshot, nowMs: number): Record<string, unkn
     model: call.model,
     ...(call.agent === undefined ? {} : { agent: call.agent }),
     draining: call.isToldToGo,
-    resources: call.resources,
+    resources: call.resources(),
   };
 }

@@ -1,3 +1,4 @@
+import type { Lifetime } from '../kernel/index.ts';
 import type { CallSnapshot } from './call-snapshot.ts';
 import { LabelledCounter, formatMetric } from './prometheus.ts';
 
@@ -11,23 +12,24 @@ const STATES: readonly CallSnapshot['state'][] = [
   'closed',
 ];
 
-/** Whose a resource is, by what stands in its path; the first that does. Programs name theirs as they like. */
-const OWNERS: readonly (readonly [within: string, owner: string])[] = [
-  ['/tool ', 'tool'],
-  ['/model leg', 'model'],
-  ['/client/', 'client'],
-  ['/session ', 'session'],
-  ['live call/', 'call'],
-  ['text turn/', 'call'],
+/** Whose a resource is, by the name of its owner. Programs name what they own as they like. */
+const OWNERS: readonly (readonly [begins: string, owner: string])[] = [
+  ['tool ', 'tool'],
+  ['model leg', 'model'],
+  ['client', 'client'],
+  ['session ', 'session'],
+  ['live call', 'call'],
+  ['text turn', 'call'],
 ];
+const NOBODY_ELSE = 'server';
 
 /** What is under way, and what is held for it outside memory. */
-export function heldMetrics(calls: readonly CallSnapshot[], resources: readonly string[]): string {
+export function heldMetrics(calls: readonly CallSnapshot[], root: Lifetime): string {
   const states = new LabelledCounter(STATES.map((state) => ({ state })));
   for (const { state } of calls) states.add({ state });
-  const owners = new Set([...OWNERS.map(([, owner]) => owner), 'server']);
-  const held = new LabelledCounter([...owners].map((owner) => ({ owner })));
-  for (const path of resources) held.add({ owner: ownerOf(path) });
+  const counts = root.countResources(ownerOf, NOBODY_ELSE);
+  const owners = new Set([...OWNERS.map(([, owner]) => owner), NOBODY_ELSE]);
+  const held = [...owners].map((owner) => ({ labels: { owner }, value: counts.get(owner) ?? 0 }));
   return [
     formatMetric(
       'holdfast_sessions',
@@ -39,11 +41,11 @@ export function heldMetrics(calls: readonly CallSnapshot[], resources: readonly 
       'holdfast_resources',
       'gauge',
       'What is held outside memory: sockets, streams, timers, by whose it is.',
-      held.samples,
+      held,
     ),
   ].join('');
 }
 
-function ownerOf(path: string): string {
-  return OWNERS.find(([within]) => path.includes(within))?.[1] ?? 'server';
+function ownerOf(name: string): string | undefined {
+  return OWNERS.find(([begins]) => name.startsWith(begins))?.[1];
 }

@@ -139,7 +139,7 @@ export class LiveCall implements Call {
       client: seated,
       model: session === undefined ? 'none' : session.isConnected ? 'connected' : 'connecting',
       agent: session?.currentAgent.name,
-      resources: this.#scope.resources(),
+      resources: () => this.#scope.resources(),
       isToldToGo: this.#seat.timeLeftMs !== undefined,
     };
   }

@@ -14,7 +14,7 @@ export function metricsPage(context: ServerContext): string {
       'How busy the event loop is as new calls are admitted by it, from 0 to 1; 0 while there are few calls.',
       admission.utilization,
     ),
-    heldMetrics(calls.snapshots(), owner.resources()),
+    heldMetrics(calls.snapshots(), owner),
     drainMetrics(drain.progress),
     runtime.render(),
   ].join('');

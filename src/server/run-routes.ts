@@ -34,7 +34,9 @@ export function runRoutes(context: ServerContext): Hono {
   });
 
   routes.post('/run_sse', async (c) => {
-    const stream = new EventStream(context.limits.maxBufferedBytes, connectionOf(c));
+    const stream = new EventStream(context.limits.maxBufferedBytes, connectionOf(c), () =>
+      context.refusals.note('slow_client'),
+    );
     const turn = await beginTurn(context, c, 'run_sse', (event) => stream.send(event));
     stream.begin(() => turn.leave());
     turn.answer().then(
@@ -124,10 +126,13 @@ class EventStream {
   readonly #encoder = new TextEncoder();
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   readonly #connection: Destroyable | undefined;
+  readonly #full: () => void;
   #left: (() => void) | undefined;
 
-  constructor(maxBufferedBytes: number, connection: Destroyable | undefined) {
+  /** `full` is called when the client is given up. */
+  constructor(maxBufferedBytes: number, connection: Destroyable | undefined, full: () => void) {
     this.#connection = connection;
+    this.#full = full;
     this.body = new ReadableStream(
       {
         start: (controller) => {
@@ -149,6 +154,7 @@ class EventStream {
     if (this.#controller === undefined) return;
     this.#controller.enqueue(this.#encoder.encode(`data: ${json}\n\n`));
     if ((this.#controller.desiredSize ?? 0) > 0) return;
+    this.#full();
     // On a connection of node:http an error of the body is printed, with its stack, by what writes the body: whoever stops
     // reading could fill a log. There the connection is ended instead, and the body is cancelled for that.
     if (this.#connection === undefined) {

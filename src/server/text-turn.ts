@@ -120,7 +120,7 @@ export class TextTurn implements Call {
       client: 'http',
       model: session === undefined ? 'none' : session.isConnected ? 'connected' : 'connecting',
       agent: session?.currentAgent.name,
-      resources: this.#scope.resources(),
+      resources: () => this.#scope.resources(),
       isToldToGo: false,
     };
   }

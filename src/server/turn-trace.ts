@@ -3,7 +3,7 @@ import type { StoredSession } from '../session/index.ts';
 import type { Span } from './session-traces.ts';
 
 /** What was said is shown in traces, but no more of it than one reads. */
-const MAX_SHOWN_CHARACTERS = 1_000;
+export const MAX_SHOWN_CHARACTERS = 1_000;
 
 export interface TurnTraceOptions {
   readonly session: StoredSession;

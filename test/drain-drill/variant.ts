@@ -60,7 +60,11 @@ export class VariantStage implements AsyncDisposable {
 
   async server(options: Partial<DrillServerOptions> = {}): Promise<DrillServer> {
     const { drainTimeoutS } = this.scale;
-    return this.#stack.use(await DrillServer.start({ store: 'memory', drainTimeoutS, ...options }));
+    const server = await DrillServer.start({ store: 'memory', drainTimeoutS, ...options });
+    // A variant that took too long has been cleared away meanwhile.
+    if (!this.#stack.disposed) return this.#stack.use(server);
+    await server[Symbol.asyncDispose]();
+    throw new Error('The variant was over before its server was there.');
   }
 
   /** A call that is under way. @throws Error for one that is not taken. */

@@ -193,6 +193,7 @@ describe.concurrent('several workers', () => {
       process.kill(rig.pidOf(0), 'SIGKILL');
       await untilSo('it is back', () => returns.length === 1 && client.state.tag === 'open');
       expect(rig.servedBy(0)).toBe(2);
+      expect(rig.socketFolders).toEqual(['700']);
       expect(rig.process.log).toContainEqual(
         expect.objectContaining({ msg: 'worker died', worker: 0, exit: 'SIGKILL' }),
       );
@@ -206,6 +207,7 @@ describe.concurrent('several workers', () => {
       await client.close();
       rig.process.signal('SIGTERM');
       expect(await rig.process.exit()).toEqual({ status: 0, signal: null });
+      expect(rig.socketFolders).toEqual([]);
     },
   );
 
@@ -234,6 +236,7 @@ describe.concurrent('several workers', () => {
       rig.signalGroup('SIGTERM');
       for (const client of [second, ...clients]) client.send({ close: true });
       await untilSo('all have ended', () => !rig.process.hasLeftovers);
+      expect(rig.socketFolders).toEqual([]);
       expect(rig.process.text).not.toMatch(/calls? w\w+ cut/);
     },
   );

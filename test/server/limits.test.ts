@@ -274,6 +274,25 @@ describe('L the body of a request', () => {
 
 const HEALTH_ONCE = 'GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
 
+describe('L what is no HTTP', () => {
+  it('L behind a request that is being answered ends the connection, and puts no words into that answer', async () => {
+    await using test = await startServer();
+    await test.createSession('s');
+    const body = JSON.stringify({ appName: 'demo', userId: 'u', sessionId: 's', newMessage: HELLO });
+    const { hostname, port } = new URL(test.url);
+    const tcp = createConnection({ host: hostname, port: Number(port) }).on('error', () => undefined);
+    let text = '';
+    tcp.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
+    tcp.write(`POST /run_sse HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    await until('it is being answered', () => text.includes('text/event-stream'));
+    tcp.write('\u0001\u0002 no HTTP\r\n\r\n');
+    await until('it has ended', () => tcp.closed);
+    expect(text).toMatch(/^HTTP\/1.1 200 /);
+    expect(text).not.toContain('HTTP/1.1 400');
+    await until('the turn has ended', () => test.server.liveSessions === 0);
+  });
+});
+
 describe('L the folder of the page', () => {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-page-'));
   afterEach(() => rmSync(folder, { recursive: true, force: true }));

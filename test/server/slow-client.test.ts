@@ -1,3 +1,4 @@
+import { createConnection } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../src/kernel/index.ts';
 import { AudioChunk, decodeAudioFrame } from '../../src/protocol/index.ts';
@@ -132,5 +133,25 @@ describe('L a client that does not read', () => {
     await until('it is heard', () => test.model.connections[0]?.of('content').length === 1);
     client.sendText('x'.repeat(30_000));
     expect(await client.closed).toEqual({ code: 1008, reason: 'more than 10000 bytes a second' });
+  });
+
+  it('L a text turn whose answer is not read is given up, and counted', async () => {
+    await using test = await startServer({ maxBufferedBytes: 200_000 });
+    const id = await test.createSession();
+    const body = JSON.stringify({
+      appName: 'demo',
+      userId: 'u',
+      sessionId: id,
+      newMessage: { role: 'user', parts: [{ text: 'Hello' }] },
+    });
+    const { hostname, port } = new URL(test.url);
+    const tcp = createConnection({ host: hostname, port: Number(port) }).on('error', () => undefined);
+    tcp.pause();
+    tcp.write(`POST /run_sse HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    await until('it is asked', () => test.model.connections[0]?.of('content').length === 1);
+    speak(test);
+    await until('it is given up', () => test.server.liveSessions === 0);
+    expect(await metric(test, 'holdfast_limits_reached_total{limit="slow_client"}')).toBe(1);
+    tcp.destroy();
   });
 });

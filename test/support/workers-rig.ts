@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ClientOptions } from 'ws';
@@ -40,7 +40,8 @@ export class WorkersRig implements AsyncDisposable {
     const store = `sqlite:${join(folder, 'sessions.sqlite')}`;
     const service = await startService(
       ['api-server', '--port', '0', '--workers', '2', '--store', store, ...flags],
-      { env: { HOLDFAST_ADMIN_TOKEN: ADMIN_TOKEN } },
+      // What it puts into the temporary folder is removed with it, however it ends.
+      { env: { HOLDFAST_ADMIN_TOKEN: ADMIN_TOKEN, TMPDIR: folder } },
     );
     return new WorkersRig(service.process, service.url, folder);
   }
@@ -145,6 +146,13 @@ export class WorkersRig implements AsyncDisposable {
     const text = await (await fetch(`${this.url}/metrics`)).text();
     const line = text.split('\n').find((each) => each.startsWith(`${name} `));
     return Number(line?.split(' ')[1]);
+  }
+
+  /** The folders with the sockets of its workers, and who may enter them. */
+  get socketFolders(): string[] {
+    return readdirSync(this.#folder, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && entry.name.startsWith('holdfast-'))
+      .map(({ name }) => (statSync(join(this.#folder, name)).mode & 0o777).toString(8));
   }
 
   /** Signals every process of the group, as a terminal does. */

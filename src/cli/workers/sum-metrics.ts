@@ -3,7 +3,7 @@ const SAMPLE = /^(\S+?(?:\{.*\})?) (\S+)$/;
 
 /** Gauges that are not of things under way but of the worst there is: the whole is as late as its latest worker. */
 const LARGEST =
-  /^(?:nodejs_eventloop_|holdfast_oldest_|holdfast_drain_deadline_|holdfast_drain_elapsed_|\w+_info\b)/;
+  /^(?:(?:nodejs_eventloop|holdfast_event_loop)_|holdfast_oldest_|holdfast_drain_deadline_|holdfast_drain_elapsed_|\w+_info\b)/;
 
 /** The whole began with its first worker. */
 const SMALLEST = /^process_start_time_seconds\b/;

@@ -4,11 +4,13 @@ import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidOptionError, systemClock } from '../../kernel/index.ts';
+import type { Logger } from '../../kernel/index.ts';
 import { listenError } from '../../server/http-listener.ts';
 import { refuseUpgrade } from '../../server/upgrade.ts';
 import { callsWere, endInWords } from '../drain-words.ts';
 import { createLogger } from '../logger.ts';
 import type { ServeFlags } from '../serve-options.ts';
+import { openStore } from '../session-store.ts';
 import { SignalLadder, listenToSignals } from '../signals.ts';
 import { readTlsPair } from '../tls-options.ts';
 import { noWorkerError } from './relay.ts';
@@ -27,6 +29,7 @@ export async function serveWithWorkers(flags: ServeFlags): Promise<void> {
   // Before anything is started: what is wrong with it is said once.
   const tls = readTlsPair(flags);
   const log = createLogger(flags.logLevel, process.stderr.isTTY);
+  await makeStore(flags, log);
   const port = await freePort(flags.port, flags.host);
   const opsPort = flags.opsPort === undefined ? undefined : await freePort(flags.opsPort, flags.opsHost);
   // Who may enter it may speak to the workers as if he had passed every check of hosts: its owner alone.
@@ -57,6 +60,16 @@ export async function serveWithWorkers(flags: ServeFlags): Promise<void> {
     process.stdout.write(`Operations are at ${address.operationsUrl}\n`);
   log.info('sessions are kept', { in: address.store, artifacts: address.artifacts });
   process.stdout.write(`Holdfast is listening on ${address.url}\n`);
+}
+
+/**
+ * Makes the file before the workers open it: of two processes that make it in the same moment one is told that it is locked.
+ * @throws StoreError when it cannot be used.
+ */
+async function makeStore({ store }: ServeFlags, log: Logger): Promise<void> {
+  const opened = await openStore(store, log);
+  await opened.close();
+  checkShared(opened);
 }
 
 /** @throws InvalidOptionError for a store that other processes do not see. */
