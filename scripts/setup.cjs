@@ -223,11 +223,17 @@ const SERVICE_POLICY = '/usr/sbin/policy-rc.d';
 /** The tests start what they need themselves: a proxy that listens on port 80 of this machine is not what was asked for. */
 function withoutServices(work) {
   if (fs.existsSync(SERVICE_POLICY)) return work();
+  // A Ctrl-C ends the installation, and this process only after it has put things back.
+  function stay() {}
+  process.on('SIGINT', stay);
+  process.on('SIGTERM', stay);
   fs.writeFileSync(SERVICE_POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
   try {
     return work();
   } finally {
     fs.unlinkSync(SERVICE_POLICY);
+    process.removeListener('SIGINT', stay);
+    process.removeListener('SIGTERM', stay);
   }
 }
 
