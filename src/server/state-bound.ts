@@ -46,7 +46,8 @@ function sizeOf(name: string, value: unknown): number {
 
 function jsonOf(value: unknown): string {
   try {
-    return (JSON.stringify(value) as string | undefined) ?? '';
+    const json: unknown = JSON.stringify(value);
+    return typeof json === 'string' ? json : '';
   } catch {
     return '';
   }
