@@ -55,16 +55,16 @@ export async function serve(
   }
   const made = await prepare(agentsDir, flags, parts);
   const ended = endOnSignals(made);
-  let failure: unknown;
+  let failure: { readonly error: unknown } | undefined;
   void listen(made, flags).catch((error: unknown) => {
     // Told to end before it served, it ends as always.
     if (error instanceof ClosedError) return;
-    failure = error;
+    failure = { error };
     // With one of its ports it would be there, and ready, for who asks about it, and for nobody else.
     void made.server.abort();
   });
   const report = await ended;
-  if (failure !== undefined) throw failure;
+  if (failure !== undefined) throw failure.error;
   exitWith(report);
 }
 
