@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { RequestListener, Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { Server as SecureServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, ListenOptions } from 'node:net';
 import type { Lifetime } from '../kernel/index.ts';
 import { ListenError } from './errors.ts';
 import type { RequestRouter } from './request-router.ts';
@@ -79,8 +79,33 @@ export async function listenHttp(
           listener,
         );
   server.maxRequestsPerSocket = limits.maxRequestsPerConnection;
-  scope.own('http server', server, {
-    // After the calls: their goodbyes go over this server's sockets.
+  try {
+    await openHttp(scope, 'http server', server, { port, host, reusePort });
+  } catch (error) {
+    throw listenError(error, host, port);
+  }
+  const { port: actual } = server.address() as AddressInfo;
+  return {
+    server,
+    address: {
+      host,
+      port: actual,
+      url: `${tls === undefined ? 'http' : 'https'}://${hostInUrl(host)}:${actual}`,
+    },
+  };
+}
+
+/**
+ * Has `scope` own the server, and resolves when it listens. Calls are closed before it: their goodbyes go over its sockets.
+ * @throws What the system says; the server is let go then.
+ */
+export async function openHttp(
+  scope: Lifetime,
+  name: string,
+  server: HttpListener,
+  where: ListenOptions,
+): Promise<void> {
+  scope.own(name, server, {
     phase: 'hooks',
     boundMs: HTTP_CLOSE_BOUND_MS,
     close: (held) => closeHttp(held, scope),
@@ -92,25 +117,16 @@ export async function listenHttp(
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen({ port, host, reusePort }, () => {
+      server.listen(where, () => {
         server.removeListener('error', reject);
         resolve();
       });
     });
   } catch (error) {
     scope.release(server);
-    throw listenError(error, host, port);
+    throw error;
   }
   server.on('error', (error) => scope.log.error('http server error', { error: error.message }));
-  const { port: actual } = server.address() as AddressInfo;
-  return {
-    server,
-    address: {
-      host,
-      port: actual,
-      url: `${tls === undefined ? 'http' : 'https'}://${hostInUrl(host)}:${actual}`,
-    },
-  };
 }
 
 /** Stops listening. A keep-alive connection never ends by itself, so it is not waited for. */
