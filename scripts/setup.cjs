@@ -217,6 +217,26 @@ function requireNode() {
   fs.writeFileSync(STAMP, fingerprint() + ' ' + whose + '\n');
 }
 
+/** What Debian's packages ask before they start the service they bring (see invoke-rc.d(8)); 101 says: not now. */
+const SERVICE_POLICY = '/usr/sbin/policy-rc.d';
+
+/** The tests start what they need themselves: a proxy that listens on port 80 of this machine is not what was asked for. */
+function withoutServices(work) {
+  if (fs.existsSync(SERVICE_POLICY)) return work();
+  // A Ctrl-C ends the installation, and this process only after it has put things back.
+  function stay() {}
+  process.on('SIGINT', stay);
+  process.on('SIGTERM', stay);
+  fs.writeFileSync(SERVICE_POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    return work();
+  } finally {
+    fs.unlinkSync(SERVICE_POLICY);
+    process.removeListener('SIGINT', stay);
+    process.removeListener('SIGTERM', stay);
+  }
+}
+
 function aptInstall(packages) {
   const environment = Object.assign({}, process.env, { DEBIAN_FRONTEND: 'noninteractive' });
   function apt(options) {
@@ -248,7 +268,9 @@ function setUpTestPrograms() {
     });
     const release = acquireCheckoutLock(ROOT, 'setup', say);
     say('installing what the tests need of the system: ' + packages.join(', '));
-    aptInstall(packages);
+    withoutServices(function () {
+      aptInstall(packages);
+    });
     release();
     lacking = missing();
   }

@@ -195,6 +195,8 @@ function pathOf(url: string | undefined): string {
 
 /** Answers an upgrade with an HTTP error and ends the connection. */
 export function refuseUpgrade(socket: Duplex, error: unknown): HttpFailure {
+  // Who has gone meanwhile is told by an error of the socket, which nobody else listens to once HTTP has let go of it.
+  socket.on('error', () => undefined);
   const failure = httpFailureOf(error);
   const { status, headers, body } = failure;
   const text = JSON.stringify(body);

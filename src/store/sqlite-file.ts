@@ -41,7 +41,8 @@ export function openSqliteFile(path: string): DatabaseSync {
       setBusyTimeout(database, SQLITE_BUSY_TIMEOUT_MS);
       checkOwner(database, file);
       // Readers and the writer do not wait for each other; a process that is killed loses nothing it has written.
-      database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
+      logAhead(database);
+      database.exec('PRAGMA synchronous = NORMAL');
       migrate(database, file);
       return database;
     } catch (error) {
@@ -103,12 +104,34 @@ function create(file: string): void {
 }
 
 function checkOwner(database: DatabaseSync, file: string): void {
-  const owner = numberIn(database, 'PRAGMA application_id');
-  const tables = numberIn(database, 'SELECT count(*) FROM sqlite_schema');
+  // Of one moment: between two looks another process may have made the file its own, which is ours as well.
+  const [owner, tables] = transaction(database, 'read', () => [
+    numberIn(database, 'PRAGMA application_id'),
+    numberIn(database, 'SELECT count(*) FROM sqlite_schema'),
+  ]);
   if (owner === APPLICATION_ID || (owner === 0 && tables === 0)) return;
   throw new StoreError(
     `Sessions cannot be kept in ${file}: it is the database of another program; give another file.`,
   );
+}
+
+/** Others who open the file in the same moment are in the way of the change for as long as they look at it. */
+const LOG_AHEAD_TRIES = 20;
+
+/**
+ * Turns the write-ahead log on, which a file keeps. SQLite does not wait for other connections here as it does elsewhere, so
+ * after each try that met one it is waited for the way it does wait: by asking for the whole file.
+ */
+function logAhead(database: DatabaseSync): void {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      database.exec('PRAGMA journal_mode = WAL');
+      return;
+    } catch (error) {
+      if (!isBusy(error) || tries === LOG_AHEAD_TRIES) throw error;
+      database.exec('BEGIN EXCLUSIVE; COMMIT');
+    }
+  }
 }
 
 function migrate(database: DatabaseSync, file: string): void {

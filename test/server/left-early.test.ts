@@ -1,3 +1,5 @@
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
 import { expect, it } from 'vitest';
 import { MemorySessionStore } from '../../src/store/index.ts';
 import { startServer, until } from '../support/live-server.ts';
@@ -41,3 +43,13 @@ it.each(['/run', '/run_sse'])(
     expect(test.model.openConnections).toBe(0);
   },
 );
+
+it('a client that resets its connection while its upgrade is refused ends nothing', async () => {
+  await using test = await startServer();
+  const socket = new Socket();
+  const request = new IncomingMessage(socket);
+  request.url = '/there-is-none';
+  test.server.handleUpgrade(request, socket, Buffer.alloc(0));
+  // Thrown here, it would have ended the process.
+  expect(() => socket.emit('error', new Error('write ECONNRESET'))).not.toThrow();
+});

@@ -64,7 +64,7 @@ describe('L a client that does not read', () => {
     expect(client.having('type', 'audioDropped')).toHaveLength(dropped.length);
   });
 
-  it('P42 L the same on the ADK wire, where only who looks for it is told', async () => {
+  it('P44 L the same on the ADK wire, where only who looks for it is told', async () => {
     await using test = await startServer({ maxBufferedBytes: 200_000 });
     const client = await test.adk(await test.createSession()).opened();
     await until('connected', () => test.model.connections.length === 1);

@@ -43,7 +43,7 @@ export class WholeAnswers {
   }
 
   #handlerOf(path: string, { method, url = '' }: IncomingMessage): Handler | undefined {
-    const follows = new URL(url, 'http://localhost').searchParams.get('follow') === 'true';
+    const follows = queryOf(url).get('follow') === 'true';
     switch (`${method} ${path}`) {
       case 'GET /ready':
         return (request, response) => this.#ready(request, response);
@@ -189,8 +189,7 @@ export class WholeAnswers {
   /** A session is named by its id, which more than one live session may have: of different users, on different workers. */
   async #close(id: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { place } = this.#options.fellows;
-    const { search } = new URL(request.url ?? '', 'http://localhost');
-    const answers = await this.#askAll(request, `/admin/sessions${search}`);
+    const answers = await this.#askAll(request, `/admin/sessions?${queryOf(request.url ?? '')}`);
     if (passOnRefusal(answers, response)) return;
     const name = decodeURIComponent(id);
     const having = answers.flatMap((answer) => {
@@ -231,6 +230,12 @@ function answerJson(response: ServerResponse, status: number, body: unknown): vo
   response.end(JSON.stringify(body));
 }
 
+/** The query alone: the target of a request is whatever a stranger has written, `//` too, and need not be a URL. */
+function queryOf(target: string): URLSearchParams {
+  const [, query = ''] = /\?([^#]*)/.exec(target) ?? [];
+  return new URLSearchParams(query);
+}
+
 /** A verb is a word; what is longer is none. */
 const MAX_VERB_BODY_BYTES = 4_096;
 
@@ -246,7 +251,7 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
 
 /** The verb as the route reads it; undefined for what that refuses. */
 function verbOf(body: Buffer, url: string): 'drain' | 'close' | 'abort' | undefined {
-  const inQuery = new URL(url, 'http://localhost').searchParams.get('verb') ?? 'drain';
+  const inQuery = queryOf(url).get('verb') ?? 'drain';
   const text = body.toString().trim();
   const verb = text === '' || text === 'null' ? inQuery : (fieldOf(text) ?? inQuery);
   return verb === 'drain' || verb === 'close' || verb === 'abort' ? verb : undefined;
