@@ -28,7 +28,7 @@ export interface SharedListening {
 /** How long answers under way may still be written once the server closes; idle connections are closed at once. */
 const LAST_ANSWERS_MS = 250;
 
-export const HTTP_CLOSE_BOUND_MS = 1_000;
+const HTTP_CLOSE_BOUND_MS = 1_000;
 
 /** How often connections are looked through for those that take too long. Node does so twice a minute. */
 const CONNECTIONS_CHECK_MS = 1_000;
@@ -130,7 +130,7 @@ export async function openHttp(
 }
 
 /** Stops listening. A keep-alive connection never ends by itself, so it is not waited for. */
-export function closeHttp(server: HttpListener, scope: Lifetime): Promise<void> {
+function closeHttp(server: HttpListener, scope: Lifetime): Promise<void> {
   return new Promise((resolve) => {
     const cut = scope.clock.setTimer(LAST_ANSWERS_MS, () => server.closeAllConnections());
     server.close(() => {
