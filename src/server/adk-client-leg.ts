@@ -120,7 +120,8 @@ export class AdkClientLeg implements ClientLeg {
 
   #request(request: AdkRequest, text: string): void {
     if (request.type === 'stateDelta') {
-      if (!this.#owner.changeState(request.delta)) this.#input.refuse('The state cannot be changed now.');
+      if (!this.#owner.changeState(request.delta))
+        this.#input.refuse('The state cannot be changed: it would be too large, or the session ends.');
       return;
     }
     if (request.type === 'audio') {

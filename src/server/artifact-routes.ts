@@ -79,16 +79,24 @@ export function artifactRoutes(context: ServerContext): Hono {
 
   routes.delete(`${ARTIFACTS}/*`, async (c) => {
     const scope = await scopeOf(c);
-    await artifacts.delete(scope, artifactPath(c).name);
+    // All of the path, as the ADK has it: one version alone is not deleted, and what was meant for one must not cost all.
+    await artifacts.delete(scope, decoded(artifactWords(c)));
     return c.json(null);
   });
 
   return routes;
 }
 
+/** What stands in the path behind `artifacts/`, whatever the user and the session are called. */
+const ARTIFACT_WORDS = /\/apps\/[^/]+\/users\/[^/]+\/sessions\/[^/]+\/artifacts\/(.+)$/;
+
+function artifactWords(c: Context): readonly string[] {
+  const [, encoded = ''] = ARTIFACT_WORDS.exec(new URL(c.req.url).pathname) ?? [];
+  return encoded.split('/');
+}
+
 function artifactPath(c: Context): ArtifactPath {
-  const [, encoded = ''] = /\/sessions\/[^/]+\/artifacts\/(.+)$/.exec(new URL(c.req.url).pathname) ?? [];
-  const words = encoded.split('/');
+  const words = artifactWords(c);
   const last = words.at(-1) ?? '';
   if (words.length > 3 && words.at(-3) === 'versions' && last === 'metadata') {
     return { tag: 'metadata', name: decoded(words.slice(0, -3)), version: words.at(-2) ?? '' };

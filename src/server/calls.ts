@@ -20,7 +20,10 @@ export interface Call {
   readonly over: Promise<void>;
   /** Settles, without rejecting, when its live session is there, or will not be. */
   readonly live: Promise<void>;
-  /** Changes the state of its live session; false where that is not there, or writes nothing down any more. */
+  /**
+   * Changes the state of its live session; false where that is not there, or writes nothing down any more.
+   * @throws LimitReachedError when the state would be too large.
+   */
   updateState(delta: Readonly<Record<string, unknown>>): boolean;
   /** Ends it politely. `words` are for its client, in place of those of the reason. */
   end(reason: CallEnd, words?: string): void;
@@ -125,7 +128,8 @@ export class Calls {
 
   /**
    * Changes the state of a stored session: of its live session, where there is one, so that this sees it and does not write
-   * over it; otherwise `write` does, while nobody else can have the session. Rejects with what `write` does.
+   * over it; otherwise `write` does, while nobody else can have the session. Rejects with what `write` does, and
+   * with LimitReachedError where the state would be too large.
    */
   async updateState(
     sessionKey: string,

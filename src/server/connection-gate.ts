@@ -13,6 +13,11 @@ export interface ConnectionGateOptions {
   readonly refusals: Refusals;
 }
 
+/** A connection, and the address it is counted for, where it is. */
+interface Counted {
+  readonly key: string | undefined;
+}
+
 /** Said to who is one too many: it costs nothing to say, and tells a program from a network that is broken. */
 const TOO_MANY =
   'HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 5\r\ncontent-length: 0\r\n\r\n';
@@ -33,10 +38,12 @@ export function guardConnections(server: HttpListener, options: ConnectionGateOp
   const isUnlimited = parseTrustProxy(limits.unlimitedAddresses) ?? ((): boolean => false);
   const byAddress = new KeyedCounts();
   /** By where they come from, which is the same for a connection and for the TLS in it. */
-  const counted = new Map<string, string | undefined>();
-  const release = (end: string): void => {
-    const key = counted.get(end);
-    if (counted.delete(end) && key !== undefined) byAddress.remove(key);
+  const counted = new Map<string, Counted>();
+  const release = (end: string, which = counted.get(end)): void => {
+    // Who resets a connection may be back from the same port before we have seen that one close.
+    if (which === undefined || counted.get(end) !== which) return;
+    counted.delete(end);
+    if (which.key !== undefined) byAddress.remove(which.key);
   };
   server.on('connection', (socket: Socket) => {
     // It may be gone already, and then it has no address and tells no end.
@@ -55,9 +62,11 @@ export function guardConnections(server: HttpListener, options: ConnectionGateOp
       return;
     }
     const end = endOf(socket);
-    counted.set(end, key);
+    const connection: Counted = { key };
+    release(end);
+    counted.set(end, connection);
     if (key !== undefined) byAddress.add(key);
-    socket.once('close', () => release(end));
+    socket.once('close', () => release(end, connection));
   });
   // Live sessions have bounds of their own.
   server.on('upgrade', (_request, socket) => release(endOf(socket as Socket)));

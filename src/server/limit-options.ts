@@ -27,6 +27,12 @@ export const DEFAULT_NEW_SESSIONS_PER_MINUTE_PER_USER = 3_000;
  */
 export const DEFAULT_MAX_SESSIONS_PER_USER = 10_000;
 
+/**
+ * Far more than what is said to a model of a user. It is held in memory while the session is live, written whenever it changes, and
+ * sent to whoever asks for the session.
+ */
+export const DEFAULT_MAX_STATE_BYTES = 1024 * 1024;
+
 /** Four times as many as there may be live sessions: requests and handshakes last for milliseconds, idle connections for a minute. */
 export const DEFAULT_MAX_CONNECTIONS = 4_000;
 
@@ -74,6 +80,8 @@ export interface LimitOptions {
   readonly newSessionsPerMinutePerUser?: number;
   /** Sessions of one user in one app that are kept, where the store counts them. Default `DEFAULT_MAX_SESSIONS_PER_USER`. */
   readonly maxSessionsPerUser?: number;
+  /** The state of one session as JSON, as far as clients change it. Default `DEFAULT_MAX_STATE_BYTES`. */
+  readonly maxStateBytes?: number;
   /** Connections that are no WebSocket, in all. Default `DEFAULT_MAX_CONNECTIONS`. */
   readonly maxConnections?: number;
   /** Connections of one address that are no WebSocket. Default `DEFAULT_MAX_CONNECTIONS_PER_ADDRESS`. */
@@ -121,6 +129,7 @@ export const limitSettings = {
   newSessionsPerMinutePerAddress: count.default(DEFAULT_NEW_SESSIONS_PER_MINUTE_PER_ADDRESS),
   newSessionsPerMinutePerUser: count.default(DEFAULT_NEW_SESSIONS_PER_MINUTE_PER_USER),
   maxSessionsPerUser: count.default(DEFAULT_MAX_SESSIONS_PER_USER),
+  maxStateBytes: count.default(DEFAULT_MAX_STATE_BYTES),
   maxConnections: count.default(DEFAULT_MAX_CONNECTIONS),
   maxConnectionsPerAddress: count.default(DEFAULT_MAX_CONNECTIONS_PER_ADDRESS),
   headersTimeoutMs: boundMs.default(DEFAULT_HEADERS_TIMEOUT_MS),

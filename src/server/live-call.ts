@@ -14,11 +14,12 @@ import { ClientSeat } from './client-seat.ts';
 import type { SeatedClient } from './client-seat.ts';
 import type { ClientWire } from './client-wire.ts';
 import type { AcceptedSocket } from './client-socket.ts';
-import { AppNotFoundError, textForClients } from './errors.ts';
+import { AppNotFoundError, LimitReachedError, textForClients } from './errors.ts';
 import { Job } from './job.ts';
 import type { LegEnd } from './leg-end.ts';
 import type { ServerContext } from './server-context.ts';
 import { callSessionHook } from './session-hook.ts';
+import { StateBound } from './state-bound.ts';
 
 export interface LiveCallOptions {
   readonly context: ServerContext;
@@ -69,6 +70,8 @@ export class LiveCall implements Call {
   readonly #early: Readonly<Record<string, unknown>>[] = [];
   readonly #isLive = Promise.withResolvers<void>();
   readonly #seat: ClientSeat;
+  /** Made when a client first changes the state. */
+  #stateBound: StateBound | undefined;
   #session: AgentSession | undefined;
   /** Whether it has a live session of its own, or has handed its client over to the one that belongs to. */
   #part: 'coming' | 'own' | 'joined' = 'coming';
@@ -192,12 +195,16 @@ export class LiveCall implements Call {
   }
 
   updateState(delta: Readonly<Record<string, unknown>>): boolean {
-    return this.#session?.updateState(delta) === true;
+    const session = this.#session;
+    if (session === undefined) return false;
+    this.#stateBound ??= new StateBound(this.#options.context, session.session.state);
+    this.#stateBound.take(delta);
+    return session.updateState(delta);
   }
 
   /** At once where the live session is there, otherwise in its beginning. */
   #changeState(delta: Readonly<Record<string, unknown>>): boolean {
-    if (this.#session !== undefined) return this.#session.updateState(delta);
+    if (this.#session !== undefined) return succeeds(() => this.updateState(delta));
     if (this.#early.length >= MAX_EARLY_CHANGES) return false;
     this.#early.push(delta);
     return true;
@@ -267,7 +274,7 @@ export class LiveCall implements Call {
     const { timeLeftMs } = this.#seat;
     if (timeLeftMs !== undefined) session.announceDrain(timeLeftMs);
     context.traces.watch(session, this.invocationId);
-    for (const delta of this.#early.splice(0)) session.updateState(delta);
+    for (const delta of this.#early.splice(0)) this.#changeState(delta);
     callSessionHook(context.onLiveSession, session, this.#scope.log);
     this.#seat.welcome({
       sessionId: stored.id,
@@ -363,6 +370,7 @@ export class LiveCall implements Call {
   #forget(): void {
     this.#session = undefined;
     this.#early.length = 0;
+    this.#stateBound = undefined;
     this.#seat.forget();
     this.#queue.clear();
   }
@@ -370,5 +378,15 @@ export class LiveCall implements Call {
   #reason(): string {
     if (this.#end === undefined) return 'task_completed';
     return this.#end.tag === 'session' ? this.#end.reason : this.#end.tag;
+  }
+}
+
+/** False also where a limit is reached, which has been counted. */
+function succeeds(change: () => boolean): boolean {
+  try {
+    return change();
+  } catch (error) {
+    if (error instanceof LimitReachedError) return false;
+    throw error;
   }
 }

@@ -11,6 +11,7 @@ export type LimitKind =
   | 'new_sessions_per_address'
   | 'new_sessions_per_user'
   | 'sessions_per_user'
+  | 'state_bytes'
   | 'tickets'
   | 'connections'
   | 'connections_per_address'
@@ -35,6 +36,7 @@ const LIMITS: readonly LimitKind[] = [
   'new_sessions_per_address',
   'new_sessions_per_user',
   'sessions_per_user',
+  'state_bytes',
   'tickets',
   'connections',
   'connections_per_address',

@@ -8,6 +8,7 @@ import { addressOf, checkedName, jsonBody, objectField, stringField } from './re
 import type { ServerContext } from './server-context.ts';
 import { historyIn } from './session-events-input.ts';
 import { sessionJson, sessionSummaryJson } from './session-json.ts';
+import { StateBound } from './state-bound.ts';
 
 const SESSIONS = '/apps/:app/users/:user/sessions';
 const SESSION = `${SESSIONS}/:session`;
@@ -25,6 +26,7 @@ export function sessionRoutes(context: ServerContext): Hono {
     const body = await jsonBody(c, context.limits);
     const id = idInPath ?? stringField(body, 'sessionId', 'session_id');
     const state = objectField(body, 'state');
+    if (state !== undefined) new StateBound(context, {}).take(state);
     const history = historyIn(body);
     const named = id === undefined ? {} : { id: checkedName('session', id) };
     await context.admission.newSession(appName, { userId, address: addressOf(context, c) }, store);
@@ -60,6 +62,7 @@ export function sessionRoutes(context: ServerContext): Hono {
     await find(context, key);
     await context.calls.updateState(sessionKey(key), delta, async () => {
       const { state } = await find(context, key);
+      new StateBound(context, state).take(delta);
       await store.record(key, { state: { ...state, ...delta } });
     });
     return c.json(sessionJson(await find(context, key), agent.name));

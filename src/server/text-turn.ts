@@ -13,6 +13,7 @@ import { ReplacedError, RunTimeoutError, SessionNotFoundError, UnavailableError 
 import { LiveCall } from './live-call.ts';
 import type { ServerContext } from './server-context.ts';
 import { Job } from './job.ts';
+import { StateBound } from './state-bound.ts';
 
 export interface TextTurnOptions {
   readonly context: ServerContext;
@@ -126,7 +127,10 @@ export class TextTurn implements Call {
   }
 
   updateState(delta: Readonly<Record<string, unknown>>): boolean {
-    return this.#session?.updateState(delta) === true;
+    const session = this.#session;
+    if (session === undefined) return false;
+    new StateBound(this.#options.context, session.session.state).take(delta);
+    return session.updateState(delta);
   }
 
   /** Its answer goes over the connection it was asked on, or nowhere. */
@@ -155,6 +159,7 @@ export class TextTurn implements Call {
     await this.#unlessOver(context.calls.takeOver(sessionKey(key), this, 'wait'));
     const stored = await this.#unlessOver(context.store.get(key));
     if (stored === undefined) throw new SessionNotFoundError(`There is no session '${key.id}'.`);
+    new StateBound(context, stored.state).take(stateDelta);
     Object.assign(stored.state, stateDelta);
     await this.#live(stored);
   }

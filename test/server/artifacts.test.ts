@@ -19,6 +19,27 @@ const save = (test: TestServer, filename: string, artifact: unknown, more: objec
   test.request(ARTIFACTS, { filename, artifact, ...more });
 
 describe('the routes of artifacts', () => {
+  it('delete what is named, and not all versions of it where one of them was meant', async () => {
+    await using test = await startServer();
+    await test.createSession();
+    const remove = (path: string): Promise<Response> => fetch(test.url + path, { method: 'DELETE' });
+    await save(test, 'a', { text: 'zero' });
+    await save(test, 'a', { text: 'one' });
+    await save(test, 'a/versions/0', { text: 'of its own' });
+    expect((await remove(`${ARTIFACTS}/a/versions/0`)).status).toBe(200);
+    expect((await remove(`${ARTIFACTS}/a/versions`)).status).toBe(200);
+    expect(await get(test, ARTIFACTS)).toEqual(['a']);
+    expect(await get(test, `${ARTIFACTS}/a/versions`)).toEqual([0, 1]);
+  });
+
+  it('read a name behind users and sessions of any name', async () => {
+    await using test = await startServer();
+    const session = '/apps/demo/users/sessions/sessions/artifacts';
+    await test.request(session, {});
+    await test.request(`${session}/artifacts`, { filename: 'x', artifact: { text: 'words' } });
+    expect(await get(test, `${session}/artifacts/x`)).toEqual({ text: 'words' });
+  });
+
   it('save, list, load, tell the versions and what is known of them, and delete, as those of the ADK', async () => {
     await using test = await startServer();
     await test.createSession();

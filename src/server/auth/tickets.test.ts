@@ -36,6 +36,13 @@ describe('tickets', () => {
     expect(() => tickets.redeem(ticket, TARGET)).toThrow(UnauthorizedError);
   });
 
+  it('are a bounded number of a user over all apps, also of such as there are not', () => {
+    const { tickets } = table();
+    const issue = (app: number): string => tickets.issue(ADA, { ...TARGET, appName: `app-${app}` });
+    for (let app = 0; app < MAX_TICKETS_PER_USER; app += 1) issue(app);
+    expect(() => issue(MAX_TICKETS_PER_USER)).toThrow(LimitReachedError);
+  });
+
   it.each(['', 'x', '0'.repeat(32), 'f'.repeat(100_000)])('that were never given are refused', (ticket) => {
     const { tickets } = table();
     tickets.issue(ADA, TARGET);

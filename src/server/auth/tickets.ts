@@ -53,7 +53,8 @@ export class Tickets {
 
   /** @throws LimitReachedError when too many wait to be shown: this user's, or all. */
   issue(identity: Identity | undefined, target: TicketTarget): string {
-    const holder = JSON.stringify([identity?.subject, target.appName, target.userId]);
+    // Over all apps: whether there is one of this name nobody has asked, and one user could fill the table with names.
+    const holder = JSON.stringify([identity?.subject, target.userId]);
     const held = this.#held.get(holder) ?? 0;
     if (held >= MAX_TICKETS_PER_USER || this.#tickets.size >= MAX_TICKETS) {
       throw new LimitReachedError(

@@ -20,6 +20,17 @@ async function serve(options: TestServerOptions): Promise<void> {
   await makeTestServer({ log, ...options }).connect(new StdioServerTransport());
 }
 
+/** Answers until all its tools are told, and reads nothing that comes after that. */
+function readNothingAfterTools(): void {
+  const { stdout, stdin } = process;
+  const write = stdout.write.bind(stdout) as (...written: unknown[]) => boolean;
+  stdout.write = (...written: unknown[]) => {
+    const text = String(written[0]);
+    if (text.includes('"tools":[') && !text.includes('"nextCursor"')) stdin.pause();
+    return write(...written);
+  };
+}
+
 function stayAlive(): void {
   setTimeout(() => undefined, SERVER_LIFE_MS);
 }
@@ -65,9 +76,8 @@ switch (fault) {
     await serve({});
     break;
   case 'deaf':
-    // Answers what came first and reads nothing more.
+    readNothingAfterTools();
     await serve({});
-    setTimeout(() => process.stdin.pause(), 300);
     stayAlive();
     break;
   case 'closes-output':
