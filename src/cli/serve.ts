@@ -9,7 +9,7 @@ import type { ServerCloseReport } from '../server/index.ts';
 import { Agent } from '../session/index.ts';
 import { authenticatorsOf } from './auth-options.ts';
 import { registerEnvironmentSecrets } from './environment-secrets.ts';
-import { limitsOf } from './limit-flags.ts';
+import { limitsOf } from './limit-options.ts';
 import { callsWere, endInWords } from './drain-words.ts';
 import { createLogger } from './logger.ts';
 import { outliveOutput } from './lost-output.ts';
@@ -117,10 +117,7 @@ async function prepare(
     drainTimeoutMs: flags.drainTimeout * 1_000,
     preDrainDelayMs: flags.preDrainDelay * 1_000,
     maxLiveSessions: Math.ceil(flags.maxSessions / (place?.count ?? 1)),
-    clientGraceMs: Math.round(flags.clientGrace * 1_000),
     ...limitsOf(flags),
-    ...(flags.idleTimeout === undefined ? {} : { idleTimeoutMs: flags.idleTimeout * 1_000 }),
-    ...(flags.maxDuration === undefined ? {} : { maxDurationMs: flags.maxDuration * 1_000 }),
     ...(flags.allowHost === undefined ? {} : { allowedHosts: flags.allowHost }),
     ...(flags.allowOrigins === undefined ? {} : { allowedOrigins: flags.allowOrigins }),
     auth,

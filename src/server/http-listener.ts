@@ -28,7 +28,7 @@ export interface SharedListening {
 /** How long answers under way may still be written once the server closes; idle connections are closed at once. */
 const LAST_ANSWERS_MS = 250;
 
-export const HTTP_CLOSE_BOUND_MS = 1_000;
+const HTTP_CLOSE_BOUND_MS = 1_000;
 
 /** How often connections are looked through for those that take too long. Node does so twice a minute. */
 const CONNECTIONS_CHECK_MS = 1_000;
@@ -79,24 +79,12 @@ export async function listenHttp(
           listener,
         );
   server.maxRequestsPerSocket = limits.maxRequestsPerConnection;
-  scope.own('http server', server, {
-    // After the calls: their goodbyes go over this server's sockets.
-    phase: 'hooks',
-    boundMs: HTTP_CLOSE_BOUND_MS,
-    close: (held) => closeHttp(held, scope),
-    abort: (held) => {
-      held.close();
-      held.closeAllConnections();
-    },
-  });
   try {
-    await listenWithin(scope, server, { port, host, reusePort });
+    await openHttp(scope, 'http server', server, { port, host, reusePort });
   } catch (error) {
-    scope.release(server);
     scope.throwIfClosing();
     throw listenError(error, host, port);
   }
-  server.on('error', (error) => scope.log.error('http server error', { error: error.message }));
   const { port: actual } = server.address() as AddressInfo;
   return {
     server,
@@ -108,12 +96,25 @@ export async function listenHttp(
   };
 }
 
-/** Resolves when it listens; rejects when it cannot, and when its owner ends before it does. */
-export async function listenWithin(
+/**
+ * Has `scope` own the server, and resolves when it listens. Calls are closed before it: their goodbyes go over its sockets.
+ * @throws What the system says; ClosedError when its owner ends first. The server is let go then.
+ */
+export async function openHttp(
   scope: Lifetime,
+  name: string,
   server: HttpListener,
   where: ListenOptions,
 ): Promise<void> {
+  scope.own(name, server, {
+    phase: 'hooks',
+    boundMs: HTTP_CLOSE_BOUND_MS,
+    close: (held) => closeHttp(held, scope),
+    abort: (held) => {
+      held.close();
+      held.closeAllConnections();
+    },
+  });
   const settled = Promise.withResolvers<void>();
   server.once('error', settled.reject);
   // Closed before it listened, it would never say so.
@@ -125,14 +126,16 @@ export async function listenWithin(
   } catch (error) {
     // Its name may still be looked up, and it would listen, or fail, after that.
     server.on('error', () => undefined).on('listening', () => server.close());
+    scope.release(server);
     throw error;
   } finally {
     server.removeListener('error', settled.reject).removeListener('close', settled.resolve);
   }
+  server.on('error', (error) => scope.log.error('http server error', { error: error.message }));
 }
 
 /** Stops listening. A keep-alive connection never ends by itself, so it is not waited for. */
-export function closeHttp(server: HttpListener, scope: Lifetime): Promise<void> {
+function closeHttp(server: HttpListener, scope: Lifetime): Promise<void> {
   return new Promise((resolve) => {
     const cut = scope.clock.setTimer(LAST_ANSWERS_MS, () => server.closeAllConnections());
     server.close(() => {
