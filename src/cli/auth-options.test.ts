@@ -41,9 +41,11 @@ async function flagsOf(parameters: string[], environment: Record<string, string>
 describe('the flags of authentication', () => {
   it('ask for nothing when there are none, or only empty variables', async () => {
     expect(authenticatorsOf(await flagsOf([]))).toEqual([]);
-    expect(authenticatorsOf(await flagsOf([], { HOLDFAST_AUTH_TOKEN: '', HOLDFAST_JWKS_URL: '' }))).toEqual(
-      [],
-    );
+    expect(
+      authenticatorsOf(
+        await flagsOf([], { HOLDFAST_AUTH_TOKEN: '', HOLDFAST_JWKS_URL: '', HOLDFAST_JWT_ALGORITHMS: '' }),
+      ),
+    ).toEqual([]);
   });
 
   it('take tokens from the variable and from a file with notes', async () => {

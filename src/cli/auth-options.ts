@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { Command, Option } from 'commander';
 import { InvalidOptionError, describeError, registerSecret } from '../kernel/index.ts';
-import { bearerTokens, jwt } from '../server/index.ts';
+import { DEFAULT_CLOCK_TOLERANCE_S, bearerTokens, jwt } from '../server/index.ts';
 import type { Authenticator } from '../server/index.ts';
+import { parseList } from './limit-options.ts';
 
 /** How it is known who asks, as `web` and `api-server` are told it. */
 export interface AuthFlags {
@@ -15,7 +16,7 @@ export interface AuthFlags {
   readonly jwtIssuer?: string;
   readonly jwtAudience?: string;
   readonly jwtAlgorithms?: readonly string[];
-  readonly jwtClockTolerance?: number;
+  readonly jwtClockTolerance: number;
   readonly openMetrics?: boolean;
   readonly insecureNoAuth?: boolean;
 }
@@ -40,13 +41,11 @@ export function addAuthOptions(
     .addOption(option('--jwt-secret-file <file>', 'the same, with the secret in a file'))
     .addOption(option('--jwt-issuer <issuer>', 'what the issuer of the tokens must be'))
     .addOption(option('--jwt-audience <audience>', 'what their audience must be'))
+    .addOption(option('--jwt-algorithms <names>', 'how they may be signed, with commas').argParser(parseList))
     .addOption(
-      option('--jwt-algorithms <names>', 'how they may be signed, with commas').argParser((names: string) =>
-        names.split(',').map((name) => name.trim()),
-      ),
-    )
-    .addOption(
-      option('--jwt-clock-tolerance <seconds>', 'how much the clocks may differ').argParser(parseSeconds),
+      option('--jwt-clock-tolerance <seconds>', 'how much the clocks may differ')
+        .default(DEFAULT_CLOCK_TOLERANCE_S)
+        .argParser(parseSeconds),
     )
     .addOption(option('--open-metrics', 'answer /metrics to who brings no token'))
     .addOption(
@@ -65,13 +64,13 @@ export function authenticatorsOf(flags: AuthFlags): Authenticator[] {
 }
 
 function jwtOf(flags: AuthFlags): Authenticator[] {
-  const { jwksUrl, jwtPublicKey, jwtIssuer, jwtAudience, jwtAlgorithms, jwtClockTolerance } = flags;
+  const { jwksUrl, jwtPublicKey, jwtIssuer, jwtAudience, jwtAlgorithms = [], jwtClockTolerance } = flags;
   const secret = isGiven(flags.jwtSecretFile)
     ? readSecret('--jwt-secret-file', flags.jwtSecretFile).trim()
     : flags.jwtSecret;
   registerSecret(secret);
   if (!isGiven(jwksUrl) && !isGiven(jwtPublicKey) && !isGiven(secret)) {
-    if (isGiven(jwtIssuer) || isGiven(jwtAudience) || jwtAlgorithms !== undefined) {
+    if (isGiven(jwtIssuer) || isGiven(jwtAudience) || jwtAlgorithms.length > 0) {
       throw new InvalidOptionError(
         '--jwt-issuer, --jwt-audience and --jwt-algorithms need one of --jwks-url, --jwt-public-key and --jwt-secret-file.',
       );
@@ -85,8 +84,8 @@ function jwtOf(flags: AuthFlags): Authenticator[] {
       ...(isGiven(secret) ? { secret } : {}),
       ...(isGiven(jwtIssuer) ? { issuer: jwtIssuer } : {}),
       ...(isGiven(jwtAudience) ? { audience: jwtAudience } : {}),
-      ...(jwtAlgorithms === undefined ? {} : { algorithms: jwtAlgorithms }),
-      ...(jwtClockTolerance === undefined ? {} : { clockToleranceS: jwtClockTolerance }),
+      ...(jwtAlgorithms.length === 0 ? {} : { algorithms: jwtAlgorithms }),
+      clockToleranceS: jwtClockTolerance,
     }),
   ];
 }

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import process from 'node:process';
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
-import { createSession, listApps } from '../client/index.ts';
+import { ServerResponseError, createSession, listApps } from '../client/index.ts';
 import { HoldfastError, InvalidOptionError, Lifetime, describeError } from '../kernel/index.ts';
 import { formatWav, parseWav } from '../speech/index.ts';
 import { LiveLine, callJson, describeCall, describeLoad } from './call-display.ts';
@@ -124,7 +124,8 @@ async function runCalls(url: string, flags: CallFlags): Promise<number> {
   } catch (error) {
     // What is not ours to explain keeps its stack.
     if (!(error instanceof HoldfastError)) throw error;
-    console.error(`holdfast call: ${error.message}`);
+    const advice = wantsToken(error) ? ' With --token, or HOLDFAST_TOKEN.' : '';
+    console.error(`holdfast call: ${error.message}${advice}`);
     return error instanceof InvalidOptionError ? EXIT_USAGE : EXIT_BAD;
   } finally {
     await scope.close('the calls are over');
@@ -150,6 +151,11 @@ async function readRecording(path: string): Promise<Uint8Array> {
   } catch (cause) {
     throw new InvalidOptionError(`--wav ${path} cannot be read: ${describeError(cause)}.`, { cause });
   }
+}
+
+/** The server says what it asks for; how this command is told it, it cannot know. */
+function wantsToken(error: HoldfastError): boolean {
+  return error instanceof ServerResponseError && error.status === 401;
 }
 
 /** An empty variable is one that is not set. */

@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { redactingLogger } from '../kernel/index.ts';
 import type { LogFields, Logger, LogLevel } from '../kernel/index.ts';
 import { formatLogLine } from './log-line.ts';
+import { logDestination } from './lost-output.ts';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const satisfies readonly LogLevel[];
 
@@ -29,7 +30,7 @@ export function createLogger(level: LogLevel, isTerminal: boolean): Logger {
 type Writer = (level: LogLevel, message: string, fields: LogFields) => void;
 
 function jsonWriter(level: LogLevel): Writer {
-  const log = pino({ level, base: null }, pino.destination({ fd: 2, sync: true }));
+  const log = pino({ level, base: null }, logDestination());
   return (line, message, fields) => log[line](fields, message);
 }
 

@@ -63,7 +63,7 @@ try {
     process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
   } else {
     const { text, exitCode } = failureOf(error);
-    process.stderr.write(`holdfast: ${text}\n`);
-    process.exitCode = exitCode;
+    // Whatever else is open in this process, a timer of an agent say, does not keep it.
+    process.stderr.write(`holdfast: ${text}\n`, () => process.exit(exitCode));
   }
 }

@@ -3,16 +3,14 @@ import type { Command } from 'commander';
 import type { LogLevel } from '../kernel/index.ts';
 import { MODEL_IDS } from '../models/model-id.ts';
 import {
-  DEFAULT_CLIENT_GRACE_MS,
   DEFAULT_DRAIN_TIMEOUT_MS,
-  DEFAULT_MAX_LIVE_SESSIONS,
   DEFAULT_PRE_DRAIN_DELAY_MS,
   MIN_ADMIN_TOKEN_CHARACTERS,
 } from '../server/index.ts';
 import { addAuthOptions } from './auth-options.ts';
 import type { AuthFlags } from './auth-options.ts';
-import { limitOptions, parseCount } from './limit-flags.ts';
-import type { LimitFlags } from './limit-flags.ts';
+import { addLimitOptions, parseCount, parseList } from './limit-options.ts';
+import type { LimitFlags } from './limit-options.ts';
 import { LOG_LEVELS } from './logger.ts';
 import { defaultStorePath, parseStore } from './session-store.ts';
 import type { StorePlace } from './session-store.ts';
@@ -40,10 +38,6 @@ export interface ServeFlags extends AuthFlags, LimitFlags, TlsFlags {
   readonly drainTimeout: number;
   readonly preDrainDelay: number;
   readonly platformGrace?: number;
-  readonly idleTimeout?: number;
-  readonly maxDuration?: number;
-  readonly clientGrace: number;
-  readonly maxSessions: number;
   readonly workers: number;
   readonly allowHost?: readonly string[];
   readonly allowOrigins?: readonly string[];
@@ -54,22 +48,34 @@ export interface ServeFlags extends AuthFlags, LimitFlags, TlsFlags {
   readonly logLevel: LogLevel;
 }
 
-/** Adds the flags, each with its environment variable: `--drain-timeout` is HOLDFAST_DRAIN_TIMEOUT. */
+/** Makes an option that has its environment variable: `--drain-timeout` is HOLDFAST_DRAIN_TIMEOUT. */
+type MakeOption = (flags: string, description: string) => Option;
+
+/** Adds the flags, in the groups in which `--help` shows them. */
 export function addServeOptions(command: Command): Command {
-  const option = (flags: string, description: string): Option => {
+  const option: MakeOption = (flags, description) => {
     const added = new Option(flags, description);
     return added.env(environmentName(added.attributeName()));
   };
-  addTlsOptions(command, option);
-  addAuthOptions(command, option, parseSeconds).hook('preAction', (_program, action) =>
-    heedSwitchedOff(action),
-  );
-  for (const added of limitOptions(option)) command.addOption(added);
-  return command
+  command
     .argument(
       '[agentsDir]',
       'folder with one folder for each agent: <agentsDir>/<app>/agent.ts (env: HOLDFAST_AGENTS_DIR)',
     )
+    .hook('preAction', (_program, action) => heedSwitchedOff(action));
+  addAgentOptions(command.optionsGroup('Agents, model and sessions:'), option);
+  addListenOptions(command.optionsGroup('Listening and TLS:'), option);
+  addTlsOptions(command, option);
+  addAuthOptions(command.optionsGroup('Who may use it:'), option, parseSeconds);
+  addAdminOptions(command, option);
+  addLimitOptions(command.optionsGroup('Limits:'), option, parseSeconds);
+  addDrainOptions(command.optionsGroup('Shutting down:'), option);
+  addRecordOptions(command.optionsGroup('Logs and records:'), option);
+  return command;
+}
+
+function addAgentOptions(command: Command, option: MakeOption): void {
+  command
     .addOption(
       option('--model <id>', `model of agents that bring none: ${MODEL_IDS.join(', ')}`).default('echo'),
     )
@@ -78,8 +84,24 @@ export function addServeOptions(command: Command): Command {
         .default({ kind: 'default' }, `sqlite:${defaultStorePath()}`)
         .argParser(parseStore),
     )
+    .addOption(
+      option(
+        '--artifacts <place>',
+        'where artifacts are kept: memory, or a folder (default: beside the sessions)',
+      ),
+    )
+    .addOption(option('--page <folder>', 'a page to serve, a compiled adk-web say, in place of our own'));
+}
+
+function addListenOptions(command: Command, option: MakeOption): void {
+  command
     .addOption(option('--host <address>', 'address to listen on').default('127.0.0.1'))
     .addOption(option('--port <port>', '0 takes a free one').default(DEFAULT_PORT).argParser(parsePort))
+    .addOption(
+      option('--workers <count>', 'how many processes serve on the port; sessions have to be in a file')
+        .default(DEFAULT_WORKERS)
+        .argParser(parseWorkers),
+    )
     .addOption(
       option(
         '--ops-port <port>',
@@ -87,6 +109,30 @@ export function addServeOptions(command: Command): Command {
       ).argParser(parsePort),
     )
     .addOption(option('--ops-host <address>', 'address of that port').default('127.0.0.1'))
+    .addOption(
+      option('--allow-host <names>', 'host names to answer to besides loopback ones, with commas').argParser(
+        parseList,
+      ),
+    )
+    .addOption(
+      option(
+        '--allow-origins <origins>',
+        'whose pages may speak to this server, with commas: https://app.example.org, or * for all',
+      ).argParser(parseList),
+    );
+}
+
+function addAdminOptions(command: Command, option: MakeOption): void {
+  command.addOption(
+    option(
+      '--admin-token <token>',
+      `turns administration on: holdfast ps and drain, /admin/*; at least ${MIN_ADMIN_TOKEN_CHARACTERS} characters; better in the variable`,
+    ),
+  );
+}
+
+function addDrainOptions(command: Command, option: MakeOption): void {
+  command
     .addOption(
       option('--drain-timeout <seconds>', 'how long calls may go on after SIGTERM')
         .default(DEFAULT_DRAIN_TIMEOUT_MS / 1_000)
@@ -102,59 +148,15 @@ export function addServeOptions(command: Command): Command {
         '--platform-grace <seconds>',
         'how long the platform waits between SIGTERM and SIGKILL, to be warned when a drain may take longer',
       ).argParser(parseSeconds),
-    )
-    .addOption(
-      option('--idle-timeout <seconds>', 'end a call in which nothing is said').argParser(parseSeconds),
-    )
-    .addOption(option('--max-duration <seconds>', 'end a call that lasts longer').argParser(parseSeconds))
-    .addOption(
-      option('--client-grace <seconds>', 'how long a call waits for a client that vanished')
-        .default(DEFAULT_CLIENT_GRACE_MS / 1_000)
-        .argParser(parseSeconds),
-    )
-    .addOption(
-      option('--max-sessions <count>', 'how many calls are held at a time')
-        .default(DEFAULT_MAX_LIVE_SESSIONS)
-        .argParser(parseCount),
-    )
-    .addOption(
-      option('--workers <count>', 'how many processes serve on the port; sessions have to be in a file')
-        .default(DEFAULT_WORKERS)
-        .argParser(parseWorkers),
-    )
-    .addOption(
-      option('--allow-host <names>', 'host names to answer to besides loopback ones, with commas').argParser(
-        (names: string) => names.split(',').map((name) => name.trim()),
-      ),
-    )
-    .addOption(option('--page <folder>', 'a page to serve, a compiled adk-web say, in place of our own'))
-    .addOption(
-      option(
-        '--artifacts <place>',
-        'where artifacts are kept: memory, or a folder (default: beside the sessions)',
-      ),
-    )
-    .addOption(
-      option(
-        '--allow-origins <origins>',
-        'whose pages may speak to this server, with commas: https://app.example.org, or * for all',
-      ).argParser((origins: string) =>
-        origins
-          .split(',')
-          .map((origin) => origin.trim())
-          .filter((origin) => origin !== ''),
-      ),
-    )
-    .addOption(option('--record <folder>', 'record every call there: a WAV each, user left, agent right'))
-    .addOption(
-      option(
-        '--admin-token <token>',
-        `turns administration on: holdfast ps and drain, /admin/*; at least ${MIN_ADMIN_TOKEN_CHARACTERS} characters`,
-      ),
-    )
+    );
+}
+
+function addRecordOptions(command: Command, option: MakeOption): void {
+  command
     .addOption(
       option('--log-level <level>', 'least level that is logged').choices(LOG_LEVELS).default('info'),
-    );
+    )
+    .addOption(option('--record <folder>', 'record every call there: a WAV each, user left, agent right'));
 }
 
 /** `drainTimeout` → `HOLDFAST_DRAIN_TIMEOUT`. */

@@ -1,28 +1,27 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { registerSecret, systemClock } from '../kernel/index.ts';
+import { ClosedError, registerSecret, systemClock } from '../kernel/index.ts';
 import type { Logger } from '../kernel/index.ts';
 import { modelFromId } from '../models/model-id.ts';
 import { AgentLoadError, AppRegistry, createServer, loadAgents } from '../server/index.ts';
-import type { HoldfastServer, ServerCloseReport } from '../server/index.ts';
+import type { ServerCloseReport } from '../server/index.ts';
 import { Agent } from '../session/index.ts';
 import { authenticatorsOf } from './auth-options.ts';
 import { registerEnvironmentSecrets } from './environment-secrets.ts';
-import { limitsOf } from './limit-flags.ts';
+import { limitsOf } from './limit-options.ts';
 import { callsWere, endInWords } from './drain-words.ts';
 import { createLogger } from './logger.ts';
+import { outliveOutput } from './lost-output.ts';
 import { graceWarning, platformGrace } from './platform-grace.ts';
 import { recordCalls } from './record-calls.ts';
 import type { ServeFlags } from './serve-options.ts';
 import { openArtifacts } from './artifact-folder.ts';
 import { givenFolder } from './page-option.ts';
 import { openStore } from './session-store.ts';
-import type { OpenedStore } from './session-store.ts';
 import { readTlsPair, renewTlsOnSignal } from './tls-options.ts';
-import { SignalLadder, listenToSignals } from './signals.ts';
+import { SignalLadder, drainOnHangUp, listenToSignals } from './signals.ts';
 import { openTracing } from './tracing.ts';
-import type { Tracing } from './tracing.ts';
 import { placeOfThisProcess } from './workers/place.ts';
 import type { WorkerPlace } from './workers/place.ts';
 import { checkShared, serveWithWorkers } from './workers/supervise.ts';
@@ -42,6 +41,7 @@ export async function serve(
   flags: ServeFlags,
   parts: { readonly page: boolean },
 ): Promise<void> {
+  outliveOutput();
   registerEnvironmentSecrets(process.env);
   registerSecret(flags.adminToken);
   const place = placeOfThisProcess();
@@ -53,8 +53,26 @@ export async function serve(
     await serveWithWorkers(flags);
     return;
   }
-  const { server, opened, tracing, tls, artifacts, log } = await prepare(agentsDir, flags, parts);
-  endOnSignals(server, opened, tracing);
+  const made = await prepare(agentsDir, flags, parts);
+  const ended = endOnSignals(made);
+  let failure: { readonly error: unknown } | undefined;
+  void listen(made, flags).catch((error: unknown) => {
+    // Told to end before it served, it ends as always.
+    if (error instanceof ClosedError) return;
+    failure = { error };
+    // With one of its ports it would be there, and ready, for who asks about it, and for nobody else.
+    void made.server.abort();
+  });
+  const report = await ended;
+  if (failure !== undefined) throw failure.error;
+  exitWith(report);
+}
+
+/** Has it serve, and says where. */
+async function listen(
+  { server, opened, tls, artifacts, log }: WorkerParts,
+  flags: ServeFlags,
+): Promise<void> {
   if (tls !== undefined) renewTlsOnSignal(server, flags, log);
   if (flags.opsPort !== undefined) {
     const operations = await server.listenOps(flags.opsPort, flags.opsHost);
@@ -66,7 +84,6 @@ export async function serve(
   });
   log.info('sessions are kept', { in: opened.place, artifacts });
   process.stdout.write(`Holdfast is listening on ${url}\n`);
-  await server.closed;
 }
 
 /** The server that the flags ask for, which does not listen yet; one of several with a `place`. */
@@ -100,10 +117,7 @@ async function prepare(
     drainTimeoutMs: flags.drainTimeout * 1_000,
     preDrainDelayMs: flags.preDrainDelay * 1_000,
     maxLiveSessions: Math.ceil(flags.maxSessions / (place?.count ?? 1)),
-    clientGraceMs: Math.round(flags.clientGrace * 1_000),
     ...limitsOf(flags),
-    ...(flags.idleTimeout === undefined ? {} : { idleTimeoutMs: flags.idleTimeout * 1_000 }),
-    ...(flags.maxDuration === undefined ? {} : { maxDurationMs: flags.maxDuration * 1_000 }),
     ...(flags.allowHost === undefined ? {} : { allowedHosts: flags.allowHost }),
     ...(flags.allowOrigins === undefined ? {} : { allowedOrigins: flags.allowOrigins }),
     auth,
@@ -123,17 +137,20 @@ async function prepare(
   return { server, opened, tracing, tls, artifacts: artifacts.place, log };
 }
 
-/** Before anybody is told that the server is there: who reads that may signal at once. */
-function endOnSignals(server: HoldfastServer, store: OpenedStore, tracing: Tracing | undefined): void {
+/**
+ * Before anybody is told that the server is there: who reads that may signal at once. Resolves when the server has closed, and
+ * what it needed is let go of.
+ */
+async function endOnSignals({ server, opened, tracing, tls }: WorkerParts): Promise<ServerCloseReport> {
   const tell = (line: string): void => {
     if (process.stderr.isTTY) process.stderr.write(`${line}\n`);
   };
   listenToSignals(new SignalLadder(server, { clock: systemClock, tell }));
-  void server.closed.then(async (report) => {
-    // A store that cannot be closed has had everything written to it that could be.
-    await Promise.all([store.close().catch(() => undefined), tracing?.close()]);
-    exitWith(report);
-  });
+  if (tls === undefined) drainOnHangUp(server);
+  const report = await server.closed;
+  // A store that cannot be closed has had everything written to it that could be.
+  await Promise.all([opened.close().catch(() => undefined), tracing?.close()]);
+  return report;
 }
 
 /** Whatever is still open in this process, a client's idle connection say, does not keep it. */

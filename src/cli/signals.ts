@@ -63,3 +63,12 @@ export class SignalLadder {
 export function listenToSignals(ladder: SignalLadder): void {
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => ladder.signal());
 }
+
+/**
+ * A terminal that is closed, or the connection to the machine it is on, sends SIGHUP, which would end the process without a word
+ * to anybody. Nobody has asked for calls to be cut: they are let finish, however often it comes. Where a signal is to renew a
+ * certificate, it is this one, and means that alone.
+ */
+export function drainOnHangUp(target: Pick<LadderTarget, 'drain'>): void {
+  process.on('SIGHUP', () => target.drain());
+}

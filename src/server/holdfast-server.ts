@@ -263,7 +263,8 @@ export class HoldfastServer implements AsyncDisposable {
   /**
    * Answers health, readiness, metrics and administration on a port of their own, and the last two nowhere else from now on.
    * The public listener need not stay open to the end then: it closes when no call could be resumed through it (clause D1).
-   * Loopback names are asked for as with `listen`.
+   * On loopback it answers to loopback names, and to those that are allowed; elsewhere to every name, because what asks there asks by
+   * an address that nobody knows beforehand.
    * @throws ListenError, ClosedError as `listen`.
    */
   async listenOps(
@@ -273,7 +274,7 @@ export class HoldfastServer implements AsyncDisposable {
   ): Promise<ListenAddress> {
     this.#root.throwIfClosing();
     const { limits, listeners } = this.#context;
-    const hosts = new HostCheck(limits.allowedHosts);
+    const hosts = new HostCheck(isLoopback(host) ? limits.allowedHosts : []);
     hosts.listensOn(host);
     const routes = createOperationsRoutes(this.#context, hosts, isLoopback(host));
     const listen = getRequestListener((request, env) => routes.fetch(request, env), {

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { RequestListener, Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { Server as SecureServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, ListenOptions } from 'node:net';
 import type { Lifetime } from '../kernel/index.ts';
 import { ListenError } from './errors.ts';
 import type { RequestRouter } from './request-router.ts';
@@ -28,7 +28,7 @@ export interface SharedListening {
 /** How long answers under way may still be written once the server closes; idle connections are closed at once. */
 const LAST_ANSWERS_MS = 250;
 
-export const HTTP_CLOSE_BOUND_MS = 1_000;
+const HTTP_CLOSE_BOUND_MS = 1_000;
 
 /** How often connections are looked through for those that take too long. Node does so twice a minute. */
 const CONNECTIONS_CHECK_MS = 1_000;
@@ -54,7 +54,7 @@ export interface ListenRequest extends Pick<SharedListening, 'reusePort'> {
   readonly tls?: TlsPair | undefined;
 }
 
-/** An HTTP server of our own, owned by `scope`. @throws ListenError when the address cannot be had; TlsError */
+/** An HTTP server of our own, owned by `scope`. @throws ListenError when the address cannot be had; TlsError, ClosedError */
 export async function listenHttp(
   scope: Lifetime,
   { listener, host, port, limits, tls, reusePort = false }: ListenRequest,
@@ -79,29 +79,12 @@ export async function listenHttp(
           listener,
         );
   server.maxRequestsPerSocket = limits.maxRequestsPerConnection;
-  scope.own('http server', server, {
-    // After the calls: their goodbyes go over this server's sockets.
-    phase: 'hooks',
-    boundMs: HTTP_CLOSE_BOUND_MS,
-    close: (held) => closeHttp(held, scope),
-    abort: (held) => {
-      held.close();
-      held.closeAllConnections();
-    },
-  });
   try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ port, host, reusePort }, () => {
-        server.removeListener('error', reject);
-        resolve();
-      });
-    });
+    await openHttp(scope, 'http server', server, { port, host, reusePort });
   } catch (error) {
-    scope.release(server);
+    scope.throwIfClosing();
     throw listenError(error, host, port);
   }
-  server.on('error', (error) => scope.log.error('http server error', { error: error.message }));
   const { port: actual } = server.address() as AddressInfo;
   return {
     server,
@@ -113,8 +96,46 @@ export async function listenHttp(
   };
 }
 
+/**
+ * Has `scope` own the server, and resolves when it listens. Calls are closed before it: their goodbyes go over its sockets.
+ * @throws What the system says; ClosedError when its owner ends first. The server is let go then.
+ */
+export async function openHttp(
+  scope: Lifetime,
+  name: string,
+  server: HttpListener,
+  where: ListenOptions,
+): Promise<void> {
+  scope.own(name, server, {
+    phase: 'hooks',
+    boundMs: HTTP_CLOSE_BOUND_MS,
+    close: (held) => closeHttp(held, scope),
+    abort: (held) => {
+      held.close();
+      held.closeAllConnections();
+    },
+  });
+  const settled = Promise.withResolvers<void>();
+  server.once('error', settled.reject);
+  // Closed before it listened, it would never say so.
+  server.once('close', settled.resolve);
+  server.listen(where, settled.resolve);
+  try {
+    await settled.promise;
+    scope.throwIfClosing();
+  } catch (error) {
+    // Its name may still be looked up, and it would listen, or fail, after that.
+    server.on('error', () => undefined).on('listening', () => server.close());
+    scope.release(server);
+    throw error;
+  } finally {
+    server.removeListener('error', settled.reject).removeListener('close', settled.resolve);
+  }
+  server.on('error', (error) => scope.log.error('http server error', { error: error.message }));
+}
+
 /** Stops listening. A keep-alive connection never ends by itself, so it is not waited for. */
-export function closeHttp(server: HttpListener, scope: Lifetime): Promise<void> {
+function closeHttp(server: HttpListener, scope: Lifetime): Promise<void> {
   return new Promise((resolve) => {
     const cut = scope.clock.setTimer(LAST_ANSWERS_MS, () => server.closeAllConnections());
     server.close(() => {

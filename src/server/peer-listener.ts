@@ -2,14 +2,14 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import type { Lifetime } from '../kernel/index.ts';
 import { ListenError } from './errors.ts';
-import { HTTP_CLOSE_BOUND_MS, closeHttp } from './http-listener.ts';
+import { openHttp } from './http-listener.ts';
 
 /** Where a process that passes a request on says who sent it. Only what comes over a socket for peers is believed. */
 export const CLIENT_ADDRESS_HEADER = 'x-holdfast-client-address';
 
 /**
  * An HTTP server for other processes of the same user, on a socket in the file system, owned by `scope`. Who may reach it is
- * decided by the rights of its folder. @throws ListenError when there can be none.
+ * decided by the rights of its folder. @throws ListenError when there can be none; ClosedError
  */
 export async function listenForPeers(
   scope: Lifetime,
@@ -21,33 +21,15 @@ export async function listenForPeers(
     listener(request, response);
   });
   server.on('upgrade', rememberClient);
-  scope.own('http server for peers', server, {
-    phase: 'hooks',
-    boundMs: HTTP_CLOSE_BOUND_MS,
-    close: (held) => closeHttp(held, scope),
-    abort: (held) => {
-      held.close();
-      held.closeAllConnections();
-    },
-  });
   try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(path, () => {
-        server.removeListener('error', reject);
-        resolve();
-      });
-    });
-  } catch (error) {
-    scope.release(server);
+    await openHttp(scope, 'http server for peers', server, { path });
+  } catch (cause) {
+    scope.throwIfClosing();
     throw new ListenError(
-      `The workers cannot speak to each other over ${path}: ${(error as Error).message}`,
-      {
-        cause: error,
-      },
+      `The workers cannot speak to each other over ${path}: ${(cause as Error).message}`,
+      { cause },
     );
   }
-  server.on('error', (error) => scope.log.error('http server error', { error: error.message }));
   return server;
 }
 

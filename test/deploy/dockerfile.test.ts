@@ -5,8 +5,9 @@ import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CHECKOUT, shellEnvironment } from '../support/checkout.ts';
 import { TestClient, until } from '../support/live-server.ts';
-import { ProcessUnderTest } from '../support/process.ts';
+import { ProcessUnderTest, startService } from '../support/process.ts';
 import { runProgram } from '../support/run-program.ts';
+import { tlsFile } from '../support/tls-fixture.ts';
 import { dockerStages, instructionsOf, isIgnored } from './dockerfile.ts';
 import type { Stage } from './dockerfile.ts';
 
@@ -49,6 +50,13 @@ function asImageUser(): string[] {
   return tried.status === 0 ? ['setpriv', ...become] : [];
 }
 
+/** Runs the health check with these variables. */
+function askHealth(env: Record<string, string>): Promise<{ status: number | null }> {
+  const [, health] = /CMD (\[.*\])$/.exec(instructionsOf(image, 'HEALTHCHECK')[0] ?? '') ?? [];
+  const [, ...check] = execForm(health);
+  return runProgram(process.execPath, check, { cwd: tmpdir(), env });
+}
+
 describe('the Dockerfile', () => {
   it('lets signals reach node: exec form, no shell and no npm, SIGTERM, and nobody’s user', () => {
     const [entry] = instructionsOf(image, 'ENTRYPOINT');
@@ -56,6 +64,17 @@ describe('the Dockerfile', () => {
     expect(execForm(instructionsOf(image, 'CMD')[0])).toEqual(['api-server']);
     expect(instructionsOf(image, 'STOPSIGNAL')).toEqual(['SIGTERM']);
     expect(instructionsOf(image, 'USER')[0]).toMatch(/^[1-9]\d*:[1-9]\d*$/);
+  });
+
+  it('asks a server with a certificate how it is over TLS', { timeout: BOUND_MS }, async () => {
+    const certificate = { HOLDFAST_TLS_CERT: tlsFile('cert.pem'), HOLDFAST_TLS_KEY: tlsFile('key.pem') };
+    await using server = await startService(['api-server', '--port', '0', '--store', 'memory'], {
+      env: certificate,
+    });
+    const HOLDFAST_PORT = new URL(server.url).port;
+    expect(server.url).toMatch(/^https:/);
+    expect(await askHealth({ ...certificate, HOLDFAST_PORT })).toMatchObject({ status: 0 });
+    expect(await askHealth({ HOLDFAST_PORT })).toMatchObject({ status: 1 });
   });
 
   it('has a context with everything that the build reads', { timeout: BOUND_MS }, async () => {
@@ -114,10 +133,7 @@ describe('the Dockerfile', () => {
       const [, port = ''] = await server.line(/listening on http:\/\/0\.0\.0\.0:(\d+)/);
       const url = `http://127.0.0.1:${port}`;
 
-      const [, health] = /CMD (\[.*\])$/.exec(instructionsOf(image, 'HEALTHCHECK')[0] ?? '') ?? [];
-      const [, ...check] = execForm(health);
-      const probe = (of: string): Promise<{ status: number | null }> =>
-        runProgram(process.execPath, check, { cwd: app, env: { HOLDFAST_PORT: of } });
+      const probe = (of: string): Promise<{ status: number | null }> => askHealth({ HOLDFAST_PORT: of });
       expect(await probe(port)).toMatchObject({ status: 0 });
 
       const headers = { authorization: `Bearer ${token}` };

@@ -101,6 +101,20 @@ describe.concurrent('a signal to a server', () => {
     },
   );
 
+  it('D4 lets calls end when its terminal is closed, also twice', { timeout: BOUND_MS }, async () => {
+    await using server = await serve();
+    const { process, url } = server;
+    const client = await stayOn(url, 'a');
+    process.signal('SIGHUP');
+    await process.line(/"msg":"draining"/);
+    await beyondEcho();
+    process.signal('SIGHUP');
+    await beyondEcho();
+    expect(client.socket.readyState).toBe(client.socket.OPEN);
+    client.socket.close(1000);
+    expect(await process.exit()).toEqual({ status: 0, signal: null });
+  });
+
   it.each(WIRES)(
     'D3 cuts the call over %s at the deadline, and says so',
     { timeout: BOUND_MS },

@@ -78,6 +78,7 @@ describe.concurrent('a server that strangers can reach', () => {
         const bad = startHoldfast(['call', url, '--text', 'hello', '--app', 'default', '--wire', wire]);
         expect((await bad.exit()).status).toBe(1);
         expect(bad.text).toContain('asks for a token');
+        expect(bad.text).toContain('HOLDFAST_TOKEN');
       }
       expect((await fetch(`${url}/health`)).status).toBe(200);
       expect((await fetch(`${url}/run`, { method: 'POST', body: '{}' })).status).toBe(401);

@@ -36,6 +36,18 @@ async function status(url: string): Promise<number | 'refused'> {
   }
 }
 
+/** What /metrics says to who asks by that name. */
+function metricsBy(host: string, url: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1', () =>
+      socket.end(`GET /metrics HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`),
+    );
+    let text = '';
+    socket.on('data', (data) => (text += String(data)));
+    socket.on('close', () => resolve(text));
+  });
+}
+
 const adkCall = async (id: string) => {
   const before = test.model.openConnections;
   const client = await test.adk(await test.createSession(id)).opened();
@@ -64,16 +76,14 @@ describe('a port of operations', () => {
   it('asks for the token, and answers to loopback names alone where it listens on loopback', async () => {
     await start();
     expect((await fetch(`${operations}/admin/sessions`)).status).toBe(401);
-    const { port } = new URL(operations);
-    const answer = await new Promise<string>((resolve) => {
-      const socket = connect(Number(port), '127.0.0.1', () =>
-        socket.end('GET /metrics HTTP/1.1\r\nhost: rebound.example\r\nconnection: close\r\n\r\n'),
-      );
-      let text = '';
-      socket.on('data', (data) => (text += String(data)));
-      socket.on('close', () => resolve(text));
-    });
-    expect(answer).toContain('403');
+    expect(await metricsBy('rebound.example', operations)).toContain('HTTP/1.1 403');
+  });
+
+  it('answers elsewhere by whatever address it is asked, also where the public one has a name', async () => {
+    test = await startServer({ clock, allowedHosts: ['agents.example'], openMetrics: true });
+    operations = (await test.server.listenOps(0, '0.0.0.0')).url;
+    expect(await metricsBy('10.1.2.3:9000', operations)).toContain('HTTP/1.1 200');
+    expect(await metricsBy('10.1.2.3:9000', test.url)).toContain('HTTP/1.1 403');
   });
 
   it('D1 the public listener closes at once when no call can be resumed, and operations answer to the end', async () => {

@@ -11,7 +11,7 @@ import { callsWere, endInWords } from '../drain-words.ts';
 import { createLogger } from '../logger.ts';
 import type { ServeFlags } from '../serve-options.ts';
 import { openStore } from '../session-store.ts';
-import { SignalLadder, listenToSignals } from '../signals.ts';
+import { SignalLadder, drainOnHangUp, listenToSignals } from '../signals.ts';
 import { readTlsPair } from '../tls-options.ts';
 import { noWorkerError } from './relay.ts';
 import { spawnWorkers } from './spawn-worker.ts';
@@ -47,8 +47,9 @@ export async function serveWithWorkers(flags: ServeFlags): Promise<void> {
   };
   // Before anybody is told that the server is there: who reads that may signal at once.
   listenToSignals(new SignalLadder(group, { clock: systemClock, tell }));
-  // Each worker reads its certificate again; without one a SIGHUP is what it always is.
-  if (tls !== undefined) process.on('SIGHUP', () => group.signal('SIGHUP'));
+  // Each worker reads its certificate again, where there is one.
+  if (tls === undefined) drainOnHangUp(group);
+  else process.on('SIGHUP', () => group.signal('SIGHUP'));
   void group.closed.then((report) => {
     rmSync(folder, { recursive: true, force: true });
     exitWith(report);

@@ -8,7 +8,7 @@ import { callsWere } from '../drain-words.ts';
 import { failureOf } from '../failure.ts';
 import type { ServeFlags } from '../serve-options.ts';
 import type { OpenedStore } from '../session-store.ts';
-import { SignalLadder, listenToSignals } from '../signals.ts';
+import { SignalLadder, drainOnHangUp, listenToSignals } from '../signals.ts';
 import { renewTlsOnSignal } from '../tls-options.ts';
 import type { Tracing } from '../tracing.ts';
 import { Fellows } from './fellows.ts';
@@ -95,7 +95,8 @@ class Worker {
     const link = this.#link;
     // One press of Ctrl-C reaches us as well as the supervisor, whose word then changes nothing.
     listenToSignals(new SignalLadder(server, { clock: systemClock, tell: () => undefined }));
-    if (tls !== undefined) renewTlsOnSignal(server, this.#flags, log);
+    if (tls === undefined) drainOnHangUp(server);
+    else renewTlsOnSignal(server, this.#flags, log);
     link.listen((message, socket) => {
       if (message.tag === 'listen') this.#ports.resolve(message.ports);
       else if (message.tag !== 'client') void server[message.tag]();
