@@ -47,7 +47,8 @@ it('L whatever is done, what is gone takes nothing', async () => {
         const key = { ...USER, id };
         const session = await store.get(key);
         if (what === 'delete') await store.delete(key);
-        else if (session === undefined) await store.create({ ...key, state: { notes: 'x'.repeat(characters) } });
+        else if (session === undefined)
+          await store.create({ ...key, state: { notes: 'x'.repeat(characters) } });
         else if (what === 'save') await store.save(session);
         else if (what === 'state') await store.record(key, { state: { notes: 'x'.repeat(characters) } });
         else {
