@@ -32,18 +32,43 @@ export function isEnabled(log: Logger, level: LogLevel): boolean {
  * are put together for lines that are written, and for no others.
  */
 export function withFields(log: Logger, bound: LogFields): Logger {
-  const write =
-    (level: LogLevel) =>
-    (message: string, fields?: LogFields): void => {
-      if (isEnabled(log, level)) log[level](message, fields === undefined ? bound : { ...bound, ...fields });
-    };
-  return {
-    debug: write('debug'),
-    info: write('info'),
-    warn: write('warn'),
-    error: write('error'),
-    isEnabled: (level) => isEnabled(log, level),
-  };
+  return new BoundLogger(log, bound);
+}
+
+/** A class, because every live session has five of them: closures for each level would be half a kilobyte a piece. */
+class BoundLogger implements Logger {
+  readonly #log: Logger;
+  readonly #bound: LogFields;
+
+  constructor(log: Logger, bound: LogFields) {
+    this.#log = log;
+    this.#bound = bound;
+  }
+
+  debug(message: string, fields?: LogFields): void {
+    this.#write('debug', message, fields);
+  }
+
+  info(message: string, fields?: LogFields): void {
+    this.#write('info', message, fields);
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    this.#write('warn', message, fields);
+  }
+
+  error(message: string, fields?: LogFields): void {
+    this.#write('error', message, fields);
+  }
+
+  isEnabled(level: LogLevel): boolean {
+    return isEnabled(this.#log, level);
+  }
+
+  #write(level: LogLevel, message: string, fields: LogFields | undefined): void {
+    if (!isEnabled(this.#log, level)) return;
+    this.#log[level](message, fields === undefined ? this.#bound : { ...this.#bound, ...fields });
+  }
 }
 
 /** The same logger, unable to break who logs: what a call throws, or rejects with, is dropped (clause C8). */

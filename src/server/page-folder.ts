@@ -1,4 +1,4 @@
-import { realpath } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { serveStatic } from '@hono/node-server/serve-static';
 import type { MiddlewareHandler } from 'hono';
@@ -21,8 +21,11 @@ export function pageFiles(folder: string, prefix = ''): MiddlewareHandler {
 async function isInside(folder: string, path: string): Promise<boolean> {
   try {
     const root = await realpath(folder);
-    const found = await realpath(join(root, path));
-    return found === root || found.startsWith(root + sep);
+    const named = join(root, path);
+    // Of a folder its index is served, which may be a link as well.
+    const isFolder = (await stat(named)).isDirectory();
+    const found = await realpath(isFolder ? join(named, 'index.html') : named);
+    return found.startsWith(root + sep);
   } catch {
     // There is none, or its name is none.
     return false;

@@ -1,5 +1,5 @@
 /** Where sessions are kept: in memory, or in a file. */
-export { DEFAULT_MAX_SESSIONS, MemorySessionStore } from './memory.ts';
+export { DEFAULT_MAX_SESSIONS, DEFAULT_MAX_SESSION_MEMORY_BYTES, MemorySessionStore } from './memory.ts';
 export type { MemorySessionStoreOptions } from './memory.ts';
 export { DEFAULT_MAX_STORED_SESSIONS, SqliteSessionStore } from './sqlite.ts';
 export type { SqliteSessionStoreOptions } from './sqlite.ts';

@@ -9,13 +9,22 @@ import type {
   SessionSummary,
   StoredSession,
 } from '../session/index.ts';
+import { SessionSize } from './session-size.ts';
 
 /** A few kilobytes each: far more than a process that forgets them at its end should hold. */
 export const DEFAULT_MAX_SESSIONS = 100_000;
 
+/**
+ * A hundred times what a hundred calls of an hour say. A session may begin with megabytes, and strangers may create many: their
+ * number alone bounds nothing.
+ */
+export const DEFAULT_MAX_SESSION_MEMORY_BYTES = 512 * 1024 * 1024;
+
 export interface MemorySessionStoreOptions {
   /** Default `DEFAULT_MAX_SESSIONS`. At the limit the session that was changed longest ago is forgotten. */
   readonly maxSessions?: number;
+  /** How much all sessions take together, as JSON. Default `DEFAULT_MAX_SESSION_MEMORY_BYTES`. At the limit the same happens. */
+  readonly maxMemoryBytes?: number;
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -29,17 +38,23 @@ export class MemorySessionStore implements SessionStore {
   readonly #sessions = new Map<string, StoredSession>();
   /** How many each user of an app has. */
   readonly #counts = new Map<string, number>();
+  readonly #sizes = new Map<string, SessionSize>();
+  #bytes = 0;
   readonly #maxSessions: number;
+  readonly #maxMemoryBytes: number;
   readonly #clock: Clock;
   readonly #random: Random;
 
-  /** @throws InvalidOptionError when `maxSessions` is not a whole number above zero. */
+  /** @throws InvalidOptionError when `maxSessions` or `maxMemoryBytes` is not a whole number above zero. */
   constructor(options: MemorySessionStoreOptions = {}) {
     const { maxSessions = DEFAULT_MAX_SESSIONS, clock = systemClock, random = systemRandom } = options;
-    if (!Number.isInteger(maxSessions) || maxSessions < 1) {
-      throw new InvalidOptionError(`maxSessions must be a whole number above 0; it was ${maxSessions}.`);
+    const { maxMemoryBytes = DEFAULT_MAX_SESSION_MEMORY_BYTES } = options;
+    for (const [name, value] of Object.entries({ maxSessions, maxMemoryBytes })) {
+      if (Number.isInteger(value) && value > 0) continue;
+      throw new InvalidOptionError(`${name} must be a whole number above 0; it was ${value}.`);
     }
     this.#maxSessions = maxSessions;
+    this.#maxMemoryBytes = maxMemoryBytes;
     this.#clock = clock;
     this.#random = random;
   }
@@ -66,6 +81,9 @@ export class MemorySessionStore implements SessionStore {
     };
     this.#sessions.set(key, session);
     this.#counted(session, 1);
+    const size = new SessionSize(session);
+    this.#sizes.set(key, size);
+    this.#bytes += size.bytes;
     this.#forgetOldest();
     return session;
   }
@@ -85,14 +103,14 @@ export class MemorySessionStore implements SessionStore {
   }
 
   async delete(key: SessionKey): Promise<boolean> {
-    const wasThere = this.#sessions.delete(keyOf(key));
-    if (wasThere) this.#counted(key, -1);
-    return wasThere;
+    return this.#forget(keyOf(key), key);
   }
 
   async save(session: StoredSession): Promise<void> {
     // A session deleted while it was live stays deleted.
-    if (this.#sessions.has(keyOf(session))) this.#keep(session);
+    if (!this.#sessions.has(keyOf(session))) return;
+    this.#measured(session, (size) => size.measure(session));
+    this.#keep(session);
   }
 
   /** Of the session that `get` gave out there is nothing to be changed: it has what is written down already. */
@@ -107,6 +125,10 @@ export class MemorySessionStore implements SessionStore {
     }
     if (resumption !== undefined) session.resumption = resumption ?? undefined;
     Object.assign(session, rest);
+    this.#measured(session, (size) => {
+      if (history !== undefined) size.historyIs(history.from, history.contents);
+      if (state !== undefined) size.stateIs(session.state);
+    });
     this.#keep(session);
   }
 
@@ -116,14 +138,32 @@ export class MemorySessionStore implements SessionStore {
     session.updatedAtMs = this.#clock.wallTime();
     this.#sessions.delete(key);
     this.#sessions.set(key, session);
+    this.#forgetOldest();
   }
 
+  #measured(session: StoredSession, measure: (size: SessionSize) => void): void {
+    const size = this.#sizes.get(keyOf(session));
+    if (size === undefined) return;
+    this.#bytes -= size.bytes;
+    measure(size);
+    this.#bytes += size.bytes;
+  }
+
+  /** Never the one that was changed last, however large it is. */
   #forgetOldest(): void {
-    if (this.#sessions.size <= this.#maxSessions) return;
-    const [oldest] = this.#sessions;
-    if (oldest === undefined) return;
-    this.#sessions.delete(oldest[0]);
-    this.#counted(oldest[1], -1);
+    for (const [key, oldest] of this.#sessions) {
+      const isTooMuch = this.#sessions.size > this.#maxSessions || this.#bytes > this.#maxMemoryBytes;
+      if (!isTooMuch || this.#sessions.size === 1) return;
+      this.#forget(key, oldest);
+    }
+  }
+
+  #forget(key: string, user: Pick<SessionKey, 'appName' | 'userId'>): boolean {
+    if (!this.#sessions.delete(key)) return false;
+    this.#counted(user, -1);
+    this.#bytes -= this.#sizes.get(key)?.bytes ?? 0;
+    this.#sizes.delete(key);
+    return true;
   }
 
   #counted(user: Pick<SessionKey, 'appName' | 'userId'>, more: number): void {

@@ -305,6 +305,8 @@ describe('L the folder of the page', () => {
     writeFileSync(join(page, 'inside', 'a.txt'), 'fine');
     symlinkSync(join(folder, 'secret.txt'), join(page, 'link.txt'));
     symlinkSync(folder, join(page, 'out'));
+    mkdirSync(join(page, 'begun'));
+    symlinkSync(join(folder, 'secret.txt'), join(page, 'begun', 'index.html'));
     symlinkSync(join(page, 'inside'), join(page, 'in'));
     await using test = await startServer({ pageDir: page });
     expect((await test.request('/')).text).toBe('page');
@@ -312,6 +314,8 @@ describe('L the folder of the page', () => {
     const paths = [
       '/link.txt',
       '/out/secret.txt',
+      '/begun',
+      '/begun/',
       '/../secret.txt',
       '/inside/../../secret.txt',
       '/..%2fsecret.txt',
