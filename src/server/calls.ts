@@ -62,6 +62,13 @@ export class Calls {
     return this.#underWay.size;
   }
 
+  /** How many of them only take a client in for another one; nobody's call is cut with them. */
+  get passing(): number {
+    let passing = 0;
+    for (const { isPassing } of this.#underWay) if (isPassing) passing += 1;
+    return passing;
+  }
+
   /** Whether nothing is under way that a drain waits for. */
   get isEmpty(): boolean {
     return this.#underWay.size === 0 && this.#held === 0;

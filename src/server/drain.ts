@@ -126,7 +126,8 @@ export class Drain {
   /** The server closes, by this drain or without it: nothing of it fires any more. Returns how many calls are cut. */
   end(): number {
     if (this.#stage.tag === 'closing') return this.#stage.cut;
-    const cut = this.#options.calls.size;
+    const { size, passing } = this.#options.calls;
+    const cut = size - passing;
     const sinceMs = this.#stage.tag === 'serving' ? this.#now() : this.#stage.sinceMs;
     this.#stage = { tag: 'closing', sinceMs, cut };
     if (this.#beginning !== undefined) this.#report = this.#reportOf(this.#beginning, cut);
@@ -157,7 +158,8 @@ export class Drain {
   }
 
   #reportOf({ underWay, total, atMs }: Beginning, cut: number): DrainReport {
-    const calls = underWay + this.#options.calls.total - total;
+    const { total: totalNow, passing } = this.#options.calls;
+    const calls = underWay + totalNow - total - passing;
     return { calls, ended: calls - cut, cut, durationMs: Math.round(this.#now() - atMs) };
   }
 

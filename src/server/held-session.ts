@@ -10,3 +10,9 @@ import type { ServerContext } from './server-context.ts';
 export function isHeldInDrain({ calls, drain }: ServerContext, key: SessionKey): boolean {
   return drain.stage.tag === 'refusing' && calls.holding(sessionKey(key)) instanceof LiveCall;
 }
+
+/** Whether a client that has lost its connection could go on with a live session that is here. */
+export function isResumable({ calls }: ServerContext, key: SessionKey): boolean {
+  const holder = calls.holding(sessionKey(key));
+  return holder instanceof LiveCall && holder.isResumable;
+}

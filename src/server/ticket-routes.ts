@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
 import { askerOf, identityOf, TICKET_LIFETIME_MS } from './auth/index.ts';
 import { LimitReachedError } from './errors.ts';
-import { isHeldInDrain } from './held-session.ts';
+import { isHeldInDrain, isResumable } from './held-session.ts';
 import { jsonBody } from './request-input.ts';
 import { sessionKeyOf } from './request-keys.ts';
 import type { ServerContext } from './server-context.ts';
@@ -16,7 +16,8 @@ export function ticketRoutes(context: ServerContext): Hono {
     const target = { appName, userId, sessionId };
     await access.permit(askerOf(c, addresses), identityOf(c), 'ticket', target);
     // A ticket is good at this server alone: where the connection would be refused, it is asked for at another one.
-    if (!isHeldInDrain(context, key)) admission.anybody();
+    // Who may come back to a live session is taken there by a server that is full, too.
+    if (!isHeldInDrain(context, key) && !isResumable(context, key)) admission.anybody();
     try {
       const ticket = access.tickets.issue(identityOf(c), target);
       return c.json({ ticket, expiresInMs: TICKET_LIFETIME_MS }, 200, { 'cache-control': 'no-store' });

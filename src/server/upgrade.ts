@@ -4,7 +4,6 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { isThenable } from '../kernel/index.ts';
 import { HOLDFAST_SUBPROTOCOL } from '../protocol/index.ts';
-import type { SessionKey } from '../session/index.ts';
 import { callerTrace } from '../telemetry/index.ts';
 import { askerOfUpgrade, offeredSubprotocols } from './auth/index.ts';
 import type { Identity } from './auth/index.ts';
@@ -12,7 +11,7 @@ import { BadRequestError, LimitReachedError, UnavailableError } from './errors.t
 import { checkTarget } from './host-check.ts';
 import { httpFailureOf } from './http-errors.ts';
 import type { HttpFailure } from './http-errors.ts';
-import { sessionKey } from './calls.ts';
+import { isResumable } from './held-session.ts';
 import { LiveCall } from './live-call.ts';
 import type { LiveCallOptions } from './live-call.ts';
 import type { ClientWire } from './client-wire.ts';
@@ -164,11 +163,6 @@ function refusalOf(admit: () => void): Error | undefined {
     if (error instanceof UnavailableError || error instanceof LimitReachedError) return error;
     throw error;
   }
-}
-
-function isResumable({ calls }: ServerContext, key: SessionKey): boolean {
-  const holder = calls.holding(sessionKey(key));
-  return holder instanceof LiveCall && holder.isResumable;
 }
 
 /** A header that stands there once; of several ones none can be believed. */

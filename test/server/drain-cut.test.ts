@@ -183,3 +183,21 @@ describe('a client of a text turn, while the server drains', () => {
     await response.body?.cancel().catch(() => undefined);
   });
 });
+
+describe('a client that came back to its call and has not said so at the deadline', () => {
+  it('D4 is no call that was cut, and none that ended', async () => {
+    await start({ drainTimeoutMs: 3_000 });
+    await test.createSession('s1');
+    const caller = await test.welcomed('s1');
+    const drained = test.server.drain();
+    const silent = await test.holdfast('s1').opened();
+    await until('it is let in', () => test.server.liveSessions === 2);
+    caller.socket.close(1000);
+    await until('the call is over', () => test.server.liveSessions === 1);
+    await clock.advance(3_000);
+    await over();
+    expect((await silent.closed).code).toBe(4100);
+    expect(await drained).toMatchObject({ cutCalls: 0, drain: { calls: 1, ended: 1, cut: 0 } });
+    expect(lines.map(({ message }) => message)).not.toContain('calls are cut');
+  });
+});

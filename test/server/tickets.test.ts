@@ -60,6 +60,19 @@ describe('POST /tickets', () => {
   });
 });
 
+describe('POST /tickets of a server that is full', () => {
+  it('gives one for a live session that its client may come back to', async () => {
+    await using test = await guarded({ maxLiveSessions: 1 });
+    await createSession({ url: test.url, token: TOKEN, appName: 'demo', userId: 'u', sessionId: 's2' });
+    const client = await dial(test, [HOLDFAST_SUBPROTOCOL, `ticket.${await ticketFor(test)}`]).opened();
+    client.send({ type: 'hello', protocol: 1 });
+    await until('it is live', () => client.having('type', 'hello').length === 1);
+    expect((await ask(test, { ...TARGET, sessionId: 's2' })).status).toBe(503);
+    const back = dial(test, [HOLDFAST_SUBPROTOCOL, `ticket.${await ticketFor(test)}`]);
+    await back.opened();
+  });
+});
+
 describe('POST /tickets of a server that drains', () => {
   it('D1 gives one for a live session that it has, and sends everybody else to another server', async () => {
     await using test = await guarded();

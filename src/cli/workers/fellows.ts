@@ -9,6 +9,12 @@ import { headersForPeer } from './raw-request.ts';
 /** How long a fellow may take for a question about itself: it is answered from memory. */
 const ASK_TIMEOUT_MS = 2_000;
 
+/**
+ * How long the others are waited for once one has said enough: who asks whether a server is ready gives it a second, most often,
+ * and one worker that hangs must not take a machine away.
+ */
+export const ENOUGH_PATIENCE_MS = 500;
+
 /** What such an answer may be long: some thousand calls, each a line. */
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
 
@@ -81,6 +87,30 @@ export class Fellows {
   /** What every worker answers, by slot; undefined for one that does not. */
   askAll(question: Question): Promise<(Answer | undefined)[]> {
     return Promise.all(Array.from({ length: this.place.count }, (_, slot) => this.ask(slot, question)));
+  }
+
+  /** The same, but once `ENOUGH_PATIENCE_MS` are over, one answer that is enough is. */
+  async askUntil(
+    question: Question,
+    isEnough: (answer: Answer) => boolean,
+  ): Promise<readonly (Answer | undefined)[]> {
+    const answers = Array.from<Answer | undefined>({ length: this.place.count });
+    const settled = Promise.withResolvers<void>();
+    let isPatient = true;
+    const look = (): void => {
+      if (!isPatient && answers.some((answer) => answer !== undefined && isEnough(answer))) settled.resolve();
+    };
+    const patience = this.#scope.timer('patience', ENOUGH_PATIENCE_MS, () => {
+      isPatient = false;
+      look();
+    });
+    const asked = Array.from(answers, async (_, slot) => {
+      answers[slot] = await this.ask(slot, question);
+      look();
+    });
+    await Promise.race([Promise.all(asked), settled.promise]);
+    patience.cancel();
+    return [...answers];
   }
 }
 

@@ -81,12 +81,10 @@ export class WholeAnswers {
    */
   async #ready(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { fellows, supervisor } = this.#options;
-    const answers = await fellows.askAll({
-      method: 'GET',
-      path: '/ready',
-      headers: headersOf(request),
-    });
-    const ready = answers.filter((answer) => answer?.status === 200).length;
+    const isReady = (answer: Answer | undefined): boolean => answer?.status === 200;
+    const question = { method: 'GET', path: '/ready', headers: headersOf(request) } as const;
+    const answers = await fellows.askUntil(question, isReady);
+    const ready = answers.filter(isReady).length;
     const workers = { workers: fellows.place.count, ready };
     if (ready > 0 && supervisor.isThere) answerJson(response, 200, { status: 'ready', ...workers });
     else answerJson(response, 503, { status: supervisor.isThere ? 'draining' : 'unsupervised', ...workers });
