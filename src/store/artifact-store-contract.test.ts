@@ -164,14 +164,37 @@ describe.each(kinds)('$name', ({ open }) => {
 
 describe('MemoryArtifactStore', () => {
   it('L fills no more memory than it may, and has it back when something is deleted', async () => {
-    const store = new MemoryArtifactStore({ maxMemoryBytes: 10 });
-    await store.save(scope, 'a', text('123456'));
-    await store.save(scope, 'b', text('1234'));
-    await expect(store.save(scope, 'c', text('1'))).rejects.toThrow(refused);
+    const store = new MemoryArtifactStore({ maxMemoryBytes: 20_000 });
+    await store.save(scope, 'a', text('x'.repeat(10_000)));
+    await store.save(scope, 'b', text('x'.repeat(8_000)));
+    await expect(store.save(scope, 'c', text('x'.repeat(1_000)))).rejects.toThrow(refused);
     await store.delete(scope, 'b');
-    await store.save(other, 'c', text('1234'));
+    await store.save(other, 'c', text('x'.repeat(8_000)));
     await store.deleteSession(scope);
-    await store.save(other, 'd', text('123456'));
+    await store.save(other, 'd', text('x'.repeat(10_000)));
+  });
+
+  it('L counts versions that say nothing, and what is said of them', async () => {
+    const store = new MemoryArtifactStore({ maxMemoryBytes: 20_000 });
+    const empty = { ...text(''), customMetadata: { a: 'x'.repeat(9_000) } };
+    await store.save(scope, 'a', empty);
+    await store.save(scope, 'a', empty);
+    await expect(store.save(scope, 'a', empty)).rejects.toThrow(refused);
+    await store.delete(scope, 'a');
+    const saves = Array.from({ length: 100 }, (_, index) => store.save(scope, `n${index}`, text('')));
+    const saved = (await Promise.allSettled(saves)).filter(({ status }) => status === 'fulfilled');
+    expect(saved.length).toBeLessThan(40);
+  });
+
+  it('L gives one user a part of it, over all sessions, and has that back as well', async () => {
+    const store = new MemoryArtifactStore({ maxMemoryBytes: 20_000, maxUserMemoryBytes: 5_000 });
+    const large = text('x'.repeat(4_000));
+    await store.save(scope, 'a', large);
+    await expect(store.save(scope, 'user:a', large)).rejects.toThrow(/of this user/);
+    await expect(store.save({ ...scope, sessionId: 'next' }, 'a', large)).rejects.toThrow(/of this user/);
+    await store.save({ ...scope, userId: 'somebody else' }, 'a', large);
+    await store.deleteSession(scope);
+    await store.save(scope, 'user:a', large);
   });
 });
 

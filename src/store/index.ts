@@ -13,5 +13,9 @@ export {
 export type { ArtifactBounds } from './artifact-bounds.ts';
 export { FileArtifactStore } from './file-artifacts.ts';
 export type { FileArtifactStoreOptions } from './file-artifacts.ts';
-export { DEFAULT_MAX_ARTIFACT_MEMORY_BYTES, MemoryArtifactStore } from './memory-artifacts.ts';
+export {
+  DEFAULT_MAX_ARTIFACT_MEMORY_BYTES,
+  DEFAULT_MAX_USER_ARTIFACT_MEMORY_BYTES,
+  MemoryArtifactStore,
+} from './memory-artifacts.ts';
 export type { MemoryArtifactStoreOptions } from './memory-artifacts.ts';
