@@ -1,4 +1,5 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
+import { secretDigest } from './auth/secret-digest.ts';
 import { AdminDeniedError, AdminDisabledError } from './errors.ts';
 
 /**
@@ -25,7 +26,7 @@ export class AdminAccess {
   readonly #grants: AdminGrant[] = [];
 
   constructor(token: string | undefined) {
-    this.#tokenDigest = token === undefined ? undefined : digestOf(token);
+    this.#tokenDigest = token === undefined ? undefined : secretDigest(token);
   }
 
   /** Lets in also whom `grant` knows. */
@@ -62,12 +63,8 @@ export class AdminAccess {
   #isToken(authorization: string): boolean {
     const [, given] = /^Bearer +(\S+)$/i.exec(authorization) ?? [];
     if (this.#tokenDigest === undefined || given === undefined) return false;
-    return timingSafeEqual(digestOf(given), this.#tokenDigest);
+    return timingSafeEqual(secretDigest(given), this.#tokenDigest);
   }
-}
-
-function digestOf(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
 }
 
 async function isGranted(grant: AdminGrant, authorization: string): Promise<boolean> {

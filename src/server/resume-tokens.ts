@@ -1,6 +1,7 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { randomId } from '../kernel/index.ts';
 import type { Random } from '../kernel/index.ts';
+import { secretDigest } from './auth/index.ts';
 
 /**
  * The secrets with which the client of one live session comes back to it (clause H4).
@@ -42,11 +43,6 @@ export class ResumeTokens {
   }
 }
 
-/** By digests: these are of one length whatever a client sends. */
 function isSame(one: string, other: string): boolean {
-  return timingSafeEqual(digest(one), digest(other));
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+  return timingSafeEqual(secretDigest(one), secretDigest(other));
 }

@@ -1,8 +1,9 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { InvalidOptionError } from '../../kernel/index.ts';
 import type { Authenticator } from './authenticator.ts';
 import { UnauthorizedError } from './errors.ts';
 import type { Grant, Identity } from './identity.ts';
+import { secretDigest } from './secret-digest.ts';
 
 /** A token that programs have, and what it allows. */
 export interface BearerToken {
@@ -42,21 +43,16 @@ export function bearerTokens(tokens: readonly (string | BearerToken)[]): Authent
         `A token has at least ${MIN_TOKEN_CHARACTERS} characters, none of them a space: \`openssl rand -hex 32\` makes one.`,
       );
     }
-    return { digest: digestOf(token), identity: { subject, apps, users, admin } satisfies Identity };
+    return { digest: secretDigest(token), identity: { subject, apps, users, admin } satisfies Identity };
   });
   if (known.length === 0) throw new InvalidOptionError('bearerTokens needs one token at least.');
   return {
     open: () => (token) => {
-      const digest = digestOf(token);
+      const digest = secretDigest(token);
       let found: Identity | undefined;
       for (const each of known) if (timingSafeEqual(digest, each.digest)) found = each.identity;
       if (found !== undefined) return found;
       throw new UnauthorizedError('unknown_token', 'This token is not known here.');
     },
   };
-}
-
-/** Of one length, whatever was sent. */
-function digestOf(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
 }

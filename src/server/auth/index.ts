@@ -32,6 +32,7 @@ export {
   DEFAULT_KEYS_MAX_STALE_MS,
   DEFAULT_KEYS_TIMEOUT_MS,
 } from './remote-keys.ts';
+export { secretDigest } from './secret-digest.ts';
 export { offeredSubprotocols } from './ticket-offer.ts';
 export { MAX_TICKETS, MAX_TICKETS_PER_USER, TICKET_LIFETIME_MS } from './tickets.ts';
 export type { TicketTarget } from './tickets.ts';

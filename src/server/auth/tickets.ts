@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { randomId } from '../../kernel/index.ts';
 import type { Lifetime, Random, Timer } from '../../kernel/index.ts';
 import { LimitReachedError } from '../errors.ts';
 import { UnauthorizedError } from './errors.ts';
 import type { Identity } from './identity.ts';
+import { secretDigest } from './secret-digest.ts';
 
 /** A page dials in the moment it has its ticket; half a minute is a bad line, and too short for a log to be read. */
 export const TICKET_LIFETIME_MS = 30_000;
@@ -115,5 +115,5 @@ function keyOf({ appName, userId, sessionId }: TicketTarget): string {
 }
 
 function digestOf(ticket: string): string {
-  return createHash('sha256').update(ticket).digest('base64');
+  return secretDigest(ticket).toString('base64');
 }
