@@ -55,7 +55,7 @@ export interface ClientLeg {
   moveTo(place: LegPlace): void;
   welcome(welcome: LegWelcome): void;
   event(event: LiveEvent): void;
-  /** The server is going away. */
+  /** The server is going away. A client that is not greeted yet is told nothing: it is told after that. */
   goAway(timeLeftMs: number): void;
   /** Says what is to be said before the connection ends, and how it ends; the socket is closed with its scope. */
   end(end: LegEnd): void;

@@ -139,20 +139,26 @@ export class ClientSeat {
       leg.welcome({ ...this.#welcome, agentName, ...(missed === undefined ? {} : { missed }) });
     }
     playout?.resume();
-    const { timeLeftMs } = this;
-    if (timeLeftMs !== undefined) leg.goAway(timeLeftMs);
+    this.#tellTimeLeft();
   }
 
   /** The live session is there: this client is told of it, and who comes later. */
   welcome(welcome: LegWelcome): void {
     this.#welcome = welcome;
     this.#client?.leg.welcome(welcome);
+    this.#tellTimeLeft();
   }
 
   event(event: LiveEvent): void {
     this.#lastSeq = event.seq;
     if (this.#client === undefined) this.#recovery?.keep(event);
     else this.#client.leg.event(event);
+  }
+
+  /** A client that is greeted is told how long it is now: what was said before that, it could not be told. */
+  #tellTimeLeft(): void {
+    const { timeLeftMs } = this;
+    if (timeLeftMs !== undefined) this.#client?.leg.goAway(timeLeftMs);
   }
 
   /** The server is going away. */

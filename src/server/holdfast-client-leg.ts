@@ -52,8 +52,6 @@ export class HoldfastClientLeg implements ClientLeg {
   /** The rate of the agent's audio, as the client is told it. */
   #outputRateHz = 0;
   #helloTimer: Timer | undefined;
-  /** A goAway that came before the client could be told. */
-  #pendingGoAwayMs: number | undefined;
 
   constructor(options: HoldfastClientLegOptions) {
     const { socket, place, helloTimeoutMs } = options;
@@ -107,7 +105,6 @@ export class HoldfastClientLeg implements ClientLeg {
       }),
     );
     for (const message of missed?.messages ?? []) this.#again(message);
-    if (this.#pendingGoAwayMs !== undefined) this.goAway(this.#pendingGoAwayMs);
   }
 
   event(event: LiveEvent): void {
@@ -118,13 +115,10 @@ export class HoldfastClientLeg implements ClientLeg {
   }
 
   goAway(timeLeftMs: number): void {
-    if (this.#isWelcomed) {
-      this.#socket.send(
-        encodeServerMessage({ type: 'goAway', timeLeftMs: Math.round(timeLeftMs), reconnect: true }),
-      );
-    } else {
-      this.#pendingGoAwayMs = timeLeftMs;
-    }
+    if (!this.#isWelcomed) return;
+    this.#socket.send(
+      encodeServerMessage({ type: 'goAway', timeLeftMs: Math.round(timeLeftMs), reconnect: true }),
+    );
   }
 
   end(end: LegEnd): void {

@@ -73,6 +73,26 @@ describe('the batches in which clients are told to go', () => {
   });
 });
 
+describe('a client that says hello while its server drains', () => {
+  it('D2 is told once, and how long it has left by then', async () => {
+    const clock = new VirtualClock();
+    await using test = await startServer({ clock, drainTimeoutMs: 30_000 });
+    const client = await test.holdfast(await test.createSession('s1')).opened();
+    await until('it is let in', () => test.server.liveSessions === 1);
+    const drained = test.server.drain();
+    await clock.advance(4_000);
+    client.send({ type: 'hello', protocol: 1 });
+    await until('it is told', () => client.having('type', 'goAway').length > 0);
+    client.socket.close(1000);
+    await client.closed;
+    expect(client.having('type', 'goAway')).toEqual([
+      { type: 'goAway', timeLeftMs: 26_000, reconnect: true },
+    ]);
+    await until('the call is over', () => test.server.liveSessions === 0);
+    expect(await drained).toMatchObject({ cutCalls: 0 });
+  });
+});
+
 describe('agents whose server drains', () => {
   let clock: VirtualClock;
   let test: TestServer;
