@@ -194,7 +194,7 @@ export class HoldfastServer implements AsyncDisposable {
     { router, peersPath, reusePort = false }: OperationsListening = {},
   ): Promise<ListenAddress> {
     this.#root.throwIfClosing();
-    const { limits, listeners } = this.#context;
+    const { limits, listeners, addresses, refusals } = this.#context;
     const hosts = new HostCheck(isLoopback(host) ? limits.allowedHosts : []);
     hosts.listensOn(host);
     const routes = createOperationsRoutes(this.#context, hosts, isLoopback(host));
@@ -204,7 +204,11 @@ export class HoldfastServer implements AsyncDisposable {
     const answer: RequestListener = (request, response) => void listen(request, response);
     if (peersPath !== undefined) await listenForPeers(this.#root, answer, peersPath);
     const listener = routedBy(router, answer);
-    const { address } = await listenHttp(this.#root, { listener, host, port, limits, reusePort });
+    const { server, address } = await listenHttp(this.#root, { listener, host, port, limits, reusePort });
+    guardConnections(server, { limits, addresses, refusals });
+    server.on('upgrade', (_request, socket) => {
+      refuseUpgrade(socket, new AppNotFoundError('There is no WebSocket on a port of operations.'));
+    });
     listeners.addOperations();
     this.#root.log.info('listening for operations', { url: address.url });
     return address;

@@ -184,6 +184,20 @@ describe('L connections', () => {
     expect(await reached(test, 'connections_per_address')).toBeGreaterThan(0);
   });
 
+  it('L the port of operations has the same bounds, counted by itself, and refuses WebSockets', async () => {
+    await using test = await startServer({ unlimitedAddresses: [], maxConnectionsPerAddress: 2 });
+    const operations = { ...test, url: (await test.server.listenOps()).url };
+    const { hostname, port } = new URL(operations.url);
+    const open = () => createConnection({ host: hostname, port: Number(port) }).on('error', () => undefined);
+    const held = [open(), open()];
+    await expect.poll(() => raw(operations, HEALTH_ONCE)).toContain('503 Service Unavailable');
+    expect(await raw(test, HEALTH_ONCE)).toContain('200 OK');
+    for (const each of held) each.destroy();
+    await expect.poll(() => raw(operations, HEALTH_ONCE)).toContain('200 OK');
+    const upgrade = HEALTH_ONCE.replace('Connection: close', 'Connection: upgrade\r\nUpgrade: websocket');
+    expect(await raw(operations, upgrade)).toContain('404 Not Found');
+  });
+
   it('L in all there are so many, and the next is told so', async () => {
     await using test = await startServer({ maxConnections: 1 });
     const { hostname, port } = new URL(test.url);
