@@ -7,22 +7,21 @@ import { InvalidOptionError } from '../kernel/index.ts';
 import type { CloseReport, Lifetime } from '../kernel/index.ts';
 import { isLoopback } from '../protocol/loopback.ts';
 import { InsecureListenError } from './auth/index.ts';
-import { guardConnections } from './connection-gate.ts';
+import { guardConnections } from './limits/index.ts';
 import { AppNotFoundError, UnavailableError } from './errors.ts';
-import type { DrainReport } from './drain.ts';
-import { HostCheck } from './host-check.ts';
-import { listenHttp } from './http-listener.ts';
-import type { HttpListener, ListenAddress, SharedListening } from './http-listener.ts';
-import { listenForPeers } from './peer-listener.ts';
-import { createOperationsRoutes } from './operations-routes.ts';
-import type { RequestRouter } from './request-router.ts';
+import type { DrainReport } from './drain/index.ts';
+import { HostCheck, listenForPeers, listenHttp, secureSettings } from './http/index.ts';
+import type { HttpListener, ListenAddress, RequestRouter, SharedListening, TlsPair } from './http/index.ts';
+import {
+  LiveUpgrades,
+  RUN_LIVE_PATH,
+  createOperationsRoutes,
+  createRoutes,
+  refuseUpgrade,
+} from './routes/index.ts';
 import { makeContext } from './make-context.ts';
-import { createRoutes } from './routes.ts';
 import type { ServerContext } from './server-context.ts';
 import type { ServerOptions } from './server-options.ts';
-import { secureSettings } from './tls.ts';
-import type { TlsPair } from './tls.ts';
-import { LiveUpgrades, RUN_LIVE_PATH, refuseUpgrade } from './upgrade.ts';
 
 /** How a server ended. */
 export interface ServerCloseReport extends CloseReport {

@@ -2,25 +2,19 @@ import { InvalidOptionError, Lifetime, systemEventLoop, systemRandom } from '../
 import { parseReconnect } from '../session/reconnect-policy.ts';
 import { MemoryArtifactStore } from '../store/memory-artifacts.ts';
 import { MemorySessionStore } from '../store/memory.ts';
-import { Admission } from './admission.ts';
-import { AdminAccess } from './admin-access.ts';
-import { AppRegistry } from './app-registry.ts';
-import type { ServedAgent } from './app-registry.ts';
-import { Access } from './auth/index.ts';
-import { Calls } from './calls.ts';
-import { ClientAddresses } from './client-address.ts';
-import { Drain } from './drain.ts';
-import { HostCheck } from './host-check.ts';
-import { Listeners } from './listeners.ts';
-import { ServerMetrics } from './metrics.ts';
-import { Refusals } from './refusals.ts';
-import { ReplayBudget } from './replay-budget.ts';
-import { RuntimeMetrics } from './runtime-metrics.ts';
+import { Admission, ClientAddresses, Refusals } from './limits/index.ts';
+import { Access, AdminAccess } from './auth/index.ts';
+import { AppRegistry } from './apps/index.ts';
+import type { ServedAgent } from './apps/index.ts';
+import { Calls, SessionTracing } from './calls/index.ts';
+import { Drain } from './drain/index.ts';
+import { HostCheck, Listeners } from './http/index.ts';
+import { RuntimeMetrics, ServerMetrics } from './metrics/index.ts';
+import { ReplayBudget } from './client/index.ts';
 import type { ServerContext } from './server-context.ts';
 import { SERVER_CLOSE_TIMEOUT_MS, parseServerLimits } from './server-options.ts';
 import type { ServerOptions } from './server-options.ts';
-import { SessionTraces } from './session-traces.ts';
-import { SessionTracing } from './session-tracing.ts';
+import { SessionTraces } from './adk/index.ts';
 
 /** How the server ends that the context is of. */
 interface Ends {
