@@ -13,6 +13,7 @@ import { limitsOf } from './limit-options.ts';
 import { callsWere, endInWords } from './drain-words.ts';
 import { createLogger } from './logger.ts';
 import { outliveOutput } from './lost-output.ts';
+import { outliveRejections } from './stray-rejections.ts';
 import { graceWarning, platformGrace } from './platform-grace.ts';
 import { recordCalls } from './record-calls.ts';
 import type { ServeFlags } from './serve-options.ts';
@@ -20,7 +21,7 @@ import { openArtifacts } from './artifact-folder.ts';
 import { givenFolder } from './page-option.ts';
 import { openStore } from './session-store.ts';
 import { readTlsPair, renewTlsOnSignal } from './tls-options.ts';
-import { SignalLadder, drainOnHangUp, listenToSignals } from './signals.ts';
+import { SignalLadder, drainOnHangUp, endOnEarlySignals, listenToSignals } from './signals.ts';
 import { openTracing } from './tracing.ts';
 import { placeOfThisProcess } from './workers/place.ts';
 import type { WorkerPlace } from './workers/place.ts';
@@ -53,7 +54,9 @@ export async function serve(
     await serveWithWorkers(flags);
     return;
   }
+  const stopEarly = endOnEarlySignals(() => process.exit(0));
   const made = await prepare(agentsDir, flags, parts);
+  stopEarly();
   const ended = endOnSignals(made);
   let failure: { readonly error: unknown } | undefined;
   void listen(made, flags).catch((error: unknown) => {
@@ -95,6 +98,7 @@ async function prepare(
 ): Promise<WorkerParts> {
   const ownLog = createLogger(flags.logLevel, process.stderr.isTTY);
   const log = place === undefined ? ownLog : workerLogger(ownLog, place.slot);
+  outliveRejections(log);
   const auth = authenticatorsOf(flags);
   const tls = readTlsPair(flags);
   const tracing = await openTracing({ environment: process.env, clock: systemClock, log });

@@ -16,6 +16,8 @@ export interface LadderTarget {
  */
 export const SIGNAL_ECHO_MS = 500;
 
+const END_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+
 export interface SignalLadderOptions {
   readonly clock: Clock;
   /** Says something to who sits at the terminal. */
@@ -61,7 +63,19 @@ export class SignalLadder {
  * done would be killed, and exit with 130, by the echo of the very signal that made it end.
  */
 export function listenToSignals(ladder: SignalLadder): void {
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => ladder.signal());
+  for (const name of END_SIGNALS) process.on(name, () => ladder.signal());
+}
+
+/**
+ * Signals that come before there is a server to be told: nothing is under way, and `end` is all there is to do. The first process
+ * of a container would not hear of them otherwise: it would serve, and nobody would end it. Returns the function that stops
+ * listening.
+ */
+export function endOnEarlySignals(end: () => void): () => void {
+  for (const name of END_SIGNALS) process.on(name, end);
+  return () => {
+    for (const name of END_SIGNALS) process.off(name, end);
+  };
 }
 
 /**

@@ -120,6 +120,7 @@ const LEAVES: readonly AbuseInput[] = (['FIN', 'RST'] as const).flatMap((how) =>
   leaves('nothing', how, ''),
   ...cuts.map((text) => leaves(`${text.length} bytes of an upgrade`, how, text)),
   leaves('a whole upgrade', how, UPGRADE),
+  leaves('an upgrade to a path that is none', how, UPGRADE.replace('/run_live', '/none')),
   leaves('half of a body', how, POST),
   leaves(
     'a turn that is not waited for',

@@ -36,10 +36,11 @@ export class SupervisorLink {
     process.send?.(message, socket, { keepOpen: false }, () => socket.destroy());
   }
 
-  /** Listens to what it tells. One listener. */
-  listen(hear: (message: ToWorker, socket: Socket | undefined) => void): void {
-    process.on('message', (message, handle) =>
-      hear(message as ToWorker, handle instanceof NetSocket ? handle : undefined),
-    );
+  /** Listens to what it tells. One listener at a time; what is returned takes it away. */
+  listen(hear: (message: ToWorker, socket: Socket | undefined) => void): () => void {
+    const listener = (message: unknown, handle: unknown): void =>
+      hear(message as ToWorker, handle instanceof NetSocket ? handle : undefined);
+    process.on('message', listener);
+    return () => process.off('message', listener);
   }
 }

@@ -179,6 +179,9 @@ export class WorkerSlot {
     this.#lastExit = exit;
     const servedMs = state.tag === 'serving' ? Math.round(this.#now() - state.sinceMs) : 0;
     const fields = { worker: this.slot, pid: process.pid, exit: exitInWords(exit), servedMs };
+    // Asked to end before it could even listen to that: nothing was under way.
+    const isAsked = exit.signal === 'SIGTERM' || exit.signal === 'SIGINT';
+    if (state.tag === 'starting' && isAsked) this.#closing ??= { cutCalls: 0, reason: 'shutdown' };
     const isInOrder = this.#closing !== undefined;
     if (isInOrder) scope.log.info('worker ended', fields);
     else scope.log.error('worker died', fields);

@@ -7,7 +7,7 @@ import { callsWere } from '../drain-words.ts';
 import { failureOf } from '../failure.ts';
 import type { ServeFlags } from '../serve-options.ts';
 import type { OpenedStore } from '../session-store.ts';
-import { SignalLadder, drainOnHangUp, listenToSignals } from '../signals.ts';
+import { SignalLadder, drainOnHangUp, endOnEarlySignals, listenToSignals } from '../signals.ts';
 import { renewTlsOnSignal } from '../tls-options.ts';
 import type { Tracing } from '../tracing.ts';
 import { Fellows } from './fellows.ts';
@@ -45,14 +45,25 @@ export async function runWorker(
   prepare: () => Promise<WorkerParts>,
 ): Promise<void> {
   const link = new SupervisorLink();
+  const stopEarly = endEarly(link);
   try {
     const parts = await prepare();
+    stopEarly();
     await new Worker(place, link, parts, flags).run();
   } catch (error) {
     const failure = failureOf(error);
     await link.tell({ tag: 'failed', ...failure });
     process.exit(failure.exitCode);
   }
+}
+
+/** Told to end while its agents are loaded, it does, by a signal or by its supervisor. Returns what stops listening. */
+function endEarly(link: SupervisorLink): () => void {
+  const end = (): void =>
+    void link.tell({ tag: 'closed', cutCalls: 0, reason: 'shutdown' }).then(() => process.exit(0));
+  // Nothing else is told to a worker that has not said that it is prepared.
+  const stops = [endOnEarlySignals(end), link.listen(end)];
+  return () => stops.forEach((stop) => stop());
 }
 
 class Worker {
