@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { MAX_SPANS_PER_SESSION, MAX_TRACED_SESSIONS } from '../src/server/session-traces.ts';
-import { MAX_SHOWN_CHARACTERS } from '../src/server/turn-trace.ts';
+import { MAX_SPANS_PER_SESSION, MAX_TRACED_SESSIONS } from '../src/server/adk/session-traces.ts';
+import { MAX_SHOWN_CHARACTERS } from '../src/server/adk/turn-trace.ts';
 import {
   DEFAULT_MAX_ARTIFACTS,
   DEFAULT_MAX_ARTIFACT_BYTES,

@@ -3,43 +3,25 @@ import type { Server as SecureServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
-import { InvalidOptionError, Lifetime, systemEventLoop, systemRandom } from '../kernel/index.ts';
-import type { CloseReport } from '../kernel/index.ts';
+import { InvalidOptionError } from '../kernel/index.ts';
+import type { CloseReport, Lifetime } from '../kernel/index.ts';
 import { isLoopback } from '../protocol/loopback.ts';
-import { parseReconnect } from '../session/reconnect-policy.ts';
-import { MemoryArtifactStore } from '../store/memory-artifacts.ts';
-import { MemorySessionStore } from '../store/memory.ts';
-import { Admission } from './admission.ts';
-import { AdminAccess } from './admin-access.ts';
-import { AppRegistry } from './app-registry.ts';
-import type { ServedAgent } from './app-registry.ts';
-import { Access, InsecureListenError } from './auth/index.ts';
-import { Calls } from './calls.ts';
-import { ClientAddresses } from './client-address.ts';
-import { guardConnections } from './connection-gate.ts';
-import { Drain } from './drain.ts';
+import { InsecureListenError } from './auth/index.ts';
+import { guardConnections } from './limits/index.ts';
 import { AppNotFoundError, UnavailableError } from './errors.ts';
-import type { DrainReport } from './drain.ts';
-import { HostCheck } from './host-check.ts';
-import { listenHttp } from './http-listener.ts';
-import type { HttpListener, ListenAddress, SharedListening } from './http-listener.ts';
-import { Listeners } from './listeners.ts';
-import { ServerMetrics } from './metrics.ts';
-import { listenForPeers } from './peer-listener.ts';
-import { Refusals } from './refusals.ts';
-import { createOperationsRoutes } from './operations-routes.ts';
-import type { RequestRouter } from './request-router.ts';
-import { RuntimeMetrics } from './runtime-metrics.ts';
-import { ReplayBudget } from './replay-budget.ts';
-import { createRoutes } from './routes.ts';
+import type { DrainReport } from './drain/index.ts';
+import { HostCheck, listenForPeers, listenHttp, secureSettings } from './http/index.ts';
+import type { HttpListener, ListenAddress, RequestRouter, SharedListening, TlsPair } from './http/index.ts';
+import {
+  LiveUpgrades,
+  RUN_LIVE_PATH,
+  createOperationsRoutes,
+  createRoutes,
+  refuseUpgrade,
+} from './routes/index.ts';
+import { makeContext } from './make-context.ts';
 import type { ServerContext } from './server-context.ts';
-import { SessionTraces } from './session-traces.ts';
-import { SessionTracing } from './session-tracing.ts';
-import { SERVER_CLOSE_TIMEOUT_MS, parseServerLimits } from './server-options.ts';
 import type { ServerOptions } from './server-options.ts';
-import { secureSettings } from './tls.ts';
-import type { TlsPair } from './tls.ts';
-import { LiveUpgrades, RUN_LIVE_PATH, refuseUpgrade } from './upgrade.ts';
 
 /** How a server ended. */
 export interface ServerCloseReport extends CloseReport {
@@ -97,73 +79,11 @@ export class HoldfastServer implements AsyncDisposable {
   #http: HttpListener | undefined;
 
   constructor(options: ServerOptions) {
-    const limits = parseServerLimits(options);
-    parseReconnect(options.reconnect);
-    const apps = options.agents instanceof AppRegistry ? options.agents : AppRegistry.of(options.agents);
-    checkModels(apps, options);
-    const { clock, log, model, random = systemRandom } = options;
-    const root = Lifetime.root({
-      name: 'server',
-      closeTimeoutMs: SERVER_CLOSE_TIMEOUT_MS,
-      logLevel: 'info',
-      ...(clock === undefined ? {} : { clock }),
-      ...(log === undefined ? {} : { log }),
-    });
-    const calls = new Calls(root.clock);
-    const metrics = new ServerMetrics();
-    const listeners = new Listeners(root.log);
-    const drain = new Drain(
-      { ...limits, scope: root, calls },
-      { unreachable: () => listeners.shutPublic(), close: (reason) => this.#close(reason) },
-    );
-    const access = new Access({
-      owner: root,
-      random,
-      authenticators: [options.auth ?? []].flat(),
-      authorize: options.authorize,
-      refused: (reason) => metrics.authFailed(reason),
-    });
-    const admin = new AdminAccess(limits.adminToken);
-    if (access.isRequired) admin.alsoBy((authorization) => access.administers(authorization));
-    const refusals = new Refusals(root);
-    this.#root = root;
-    this.#context = {
-      owner: root,
-      limits,
-      apps,
-      calls,
-      drain,
-      random,
-      reconnect: options.reconnect,
-      onSessionEnd: options.onSessionEnd,
-      onLiveSession: options.onLiveSession,
-      store: options.store ?? new MemorySessionStore({ clock: root.clock, random }),
-      artifacts: options.artifacts ?? new MemoryArtifactStore({ clock: root.clock }),
-      hosts: new HostCheck(limits.allowedHosts, limits.allowedOrigins),
-      listeners,
-      access,
-      admin,
-      traces: new SessionTraces(random),
-      metrics,
-      serve: (appName) => servedAgent(apps, appName, model),
-      admission: new Admission({
-        owner: root,
-        limits,
-        calls,
-        drain,
-        refusals,
-        eventLoop: options.eventLoop ?? systemEventLoop,
-      }),
-      refusals,
-      runtime: new RuntimeMetrics(root),
-      tracing: new SessionTracing({
-        tracerProvider: options.tracerProvider,
-        capturesContent: limits.traceContent,
-      }),
-      replayBudget: new ReplayBudget(limits.maxTotalReplayBytes, () => refusals.note('replay_bytes')),
-      addresses: new ClientAddresses(limits.trustProxy),
+    this.#context = makeContext(options, {
+      close: (reason) => this.#close(reason),
       end: (verb) => void this[verb](),
-    };
+    });
+    this.#root = this.#context.owner;
     this.#upgrades = new LiveUpgrades(this.#context);
     const routes = createRoutes(this.#context);
     this.fetch = (request) => routes.fetch(request);
@@ -173,7 +93,7 @@ export class HoldfastServer implements AsyncDisposable {
       overrideGlobalObjects: false,
     });
     this.requestListener = (request, response) => void listener(request, response);
-    this.closed = root.closed.then((report) => this.#reportOf(report));
+    this.closed = this.#root.closed.then((report) => this.#reportOf(report));
   }
 
   /** Whether new sessions are welcome; what `/ready` says. */
@@ -386,22 +306,6 @@ function routedBy(router: RequestRouter | undefined, answer: RequestListener): R
   return (request, response) => {
     if (!router.request(request, response)) answer(request, response);
   };
-}
-
-function servedAgent(apps: AppRegistry, appName: string, fallback: ServerOptions['model']): ServedAgent {
-  const agent = apps.get(appName);
-  const model = agent.model ?? fallback;
-  // Looked at when the server was made; only a later change of the agent could bring us here.
-  if (model === undefined) throw new InvalidOptionError(`The app '${appName}' has no model.`);
-  return { agent, model };
-}
-
-function checkModels(apps: AppRegistry, { model }: ServerOptions): void {
-  const without = apps.agents.filter(({ agent }) => agent.model === undefined && model === undefined);
-  if (without.length === 0) return;
-  throw new InvalidOptionError(
-    `These apps have no model: ${without.map(({ name }) => name).join(', ')}. Give createServer a model for them.`,
-  );
 }
 
 function checkedBasePath(basePath: string): string {

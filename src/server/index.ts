@@ -1,7 +1,4 @@
 /** Serving agents over HTTP and WebSockets, by itself or inside a server of your own. */
-export { MAX_ADMIN_TOKEN_CHARACTERS, MIN_ADMIN_TOKEN_CHARACTERS } from './admin-access.ts';
-export { AppRegistry } from './app-registry.ts';
-export type { App } from './app-registry.ts';
 export {
   AUTH_FAILURE_REASONS,
   AuthUnavailableError,
@@ -14,9 +11,11 @@ export {
   DEFAULT_TOKEN_CHECK_TIMEOUT_MS,
   ForbiddenError,
   InsecureListenError,
+  MAX_ADMIN_TOKEN_CHARACTERS,
   MAX_TICKETS,
   MAX_TICKETS_PER_USER,
   MAX_TOKEN_CHARACTERS,
+  MIN_ADMIN_TOKEN_CHARACTERS,
   MIN_SECRET_BYTES,
   MIN_TOKEN_CHARACTERS,
   PUBLIC_KEY_ALGORITHMS,
@@ -26,6 +25,8 @@ export {
   bearerTokens,
   jwt,
 } from './auth/index.ts';
+export { AGENT_FILES, AppRegistry, DEFAULT_AGENT_LOAD_TIMEOUT_MS, loadAgents } from './apps/index.ts';
+export type { App, LoadAgentsOptions } from './apps/index.ts';
 export type {
   Action,
   ActionTarget,
@@ -39,13 +40,11 @@ export type {
   JwtOptions,
   TokenCheck,
 } from './auth/index.ts';
-export type { DrainProgress, DrainReport, DrainStage } from './drain.ts';
+export type { DrainProgress, DrainReport, DrainStage } from './drain/index.ts';
 export * from './errors.ts';
 export { HoldfastServer, createServer } from './holdfast-server.ts';
 export type { ListenOptions, ServerCloseReport } from './holdfast-server.ts';
-export type { ListenAddress } from './http-listener.ts';
-export { AGENT_FILES, DEFAULT_AGENT_LOAD_TIMEOUT_MS, loadAgents } from './load-agents.ts';
-export type { LoadAgentsOptions } from './load-agents.ts';
+export type { ListenAddress, TlsPair } from './http/index.ts';
 export {
   DEFAULT_CLIENT_GRACE_MS,
   DEFAULT_CLIENT_SILENCE_TIMEOUT_MS,
@@ -65,14 +64,17 @@ export {
   DEFAULT_SOCKET_CLOSE_TIMEOUT_MS,
   SERVER_CLOSE_TIMEOUT_MS,
 } from './server-options.ts';
-export * from './limit-options.ts';
-export { DEFAULT_MAX_EVENT_LOOP_UTILIZATION } from './load-watch.ts';
-export type { TrustProxy } from './client-address.ts';
-export { DEFAULT_MAX_REPLAY_BYTES, DEFAULT_MAX_REPLAY_MESSAGES } from './replay-ring.ts';
-export type { CallKind } from './calls.ts';
-export type { SessionEndContext, SessionEndHook, SessionEndReport } from './session-end-hook.ts';
+export * from './limits/limit-options.ts';
+export { DEFAULT_MAX_EVENT_LOOP_UTILIZATION } from './limits/index.ts';
+export type { TrustProxy } from './limits/index.ts';
+export { DEFAULT_MAX_REPLAY_BYTES, DEFAULT_MAX_REPLAY_MESSAGES } from './client/replay-ring.ts';
+export type {
+  CallKind,
+  SessionEndContext,
+  SessionEndHook,
+  SessionEndReport,
+  SessionHook,
+} from './calls/index.ts';
 export type { ServerOptions } from './server-options.ts';
-export type { SessionHook } from './session-hook.ts';
 export { HOLDFAST_VERSION } from './version.ts';
-export { MIN_TLS_VERSION } from './tls.ts';
-export type { TlsPair } from './tls.ts';
+export { MIN_TLS_VERSION } from './http/index.ts';

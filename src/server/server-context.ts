@@ -1,23 +1,15 @@
 import type { Lifetime, Random } from '../kernel/index.ts';
 import type { ArtifactStore, ReconnectOptions, SessionStore } from '../session/index.ts';
-import type { Admission } from './admission.ts';
-import type { AdminAccess } from './admin-access.ts';
-import type { AppRegistry, ServedAgent } from './app-registry.ts';
-import type { Access } from './auth/index.ts';
-import type { Calls } from './calls.ts';
-import type { ClientAddresses } from './client-address.ts';
-import type { Drain } from './drain.ts';
-import type { HostCheck } from './host-check.ts';
-import type { Listeners } from './listeners.ts';
-import type { ServerMetrics } from './metrics.ts';
-import type { Refusals } from './refusals.ts';
-import type { RuntimeMetrics } from './runtime-metrics.ts';
-import type { ReplayBudget } from './replay-budget.ts';
+import type { Admission, ClientAddresses, Refusals } from './limits/index.ts';
+import type { Access, AdminAccess } from './auth/index.ts';
+import type { AppRegistry, ServedAgent } from './apps/index.ts';
+import type { Calls, SessionEndHook, SessionHook, SessionTracing } from './calls/index.ts';
+import type { Drain } from './drain/index.ts';
+import type { HostCheck, Listeners } from './http/index.ts';
+import type { RuntimeMetrics, ServerMetrics } from './metrics/index.ts';
+import type { ReplayBudget } from './client/index.ts';
 import type { ServerLimits } from './server-options.ts';
-import type { SessionEndHook } from './session-end-hook.ts';
-import type { SessionTracing } from './session-tracing.ts';
-import type { SessionHook } from './session-hook.ts';
-import type { SessionTraces } from './session-traces.ts';
+import type { SessionTraces } from './adk/index.ts';
 
 /** What the parts of one server share. */
 export interface ServerContext {

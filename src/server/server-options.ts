@@ -8,18 +8,13 @@ import type { ArtifactStore } from '../session/artifact-store.ts';
 import type { LiveModel } from '../session/live-model.ts';
 import type { ReconnectOptions } from '../session/reconnect-policy.ts';
 import type { SessionStore } from '../session/session-store.ts';
-import {
-  ADMIN_TOKEN_PATTERN,
-  MAX_ADMIN_TOKEN_CHARACTERS,
-  MIN_ADMIN_TOKEN_CHARACTERS,
-} from './admin-access.ts';
-import type { AppRegistry } from './app-registry.ts';
+import { ADMIN_TOKEN_PATTERN, MAX_ADMIN_TOKEN_CHARACTERS, MIN_ADMIN_TOKEN_CHARACTERS } from './auth/index.ts';
+import type { AppRegistry } from './apps/index.ts';
 import type { Authenticator, AuthorizeHook } from './auth/index.ts';
-import { limitSettings } from './limit-options.ts';
-import type { LimitOptions } from './limit-options.ts';
-import { DEFAULT_MAX_REPLAY_BYTES, DEFAULT_MAX_REPLAY_MESSAGES } from './replay-ring.ts';
-import type { SessionEndHook } from './session-end-hook.ts';
-import type { SessionHook } from './session-hook.ts';
+import { limitSettings } from './limits/index.ts';
+import type { LimitOptions } from './limits/index.ts';
+import { DEFAULT_MAX_REPLAY_BYTES, DEFAULT_MAX_REPLAY_MESSAGES } from './client/index.ts';
+import type { SessionEndHook, SessionHook } from './calls/index.ts';
 
 /** The longest request a Cloud Run instance is given is an hour, but most calls are over in five minutes (clause D1). */
 export const DEFAULT_DRAIN_TIMEOUT_MS = 300_000;

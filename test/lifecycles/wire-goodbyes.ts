@@ -1,4 +1,4 @@
-import { adkGoodbye, holdfastGoodbye } from '../../src/server/leg-end.ts';
+import { adkGoodbye, holdfastGoodbye } from '../../src/server/client/leg-end.ts';
 import { END_REASONS } from '../../src/session/session-end.ts';
 import type { EndReason } from '../../src/session/index.ts';
 import type { WayTable } from './way-table.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { InvalidOptionError, VirtualClock } from '../../src/kernel/index.ts';
-import { AdminAccess } from '../../src/server/admin-access.ts';
+import { AdminAccess } from '../../src/server/auth/admin-access.ts';
 import { createServer } from '../../src/server/index.ts';
 import type { ServerOptions } from '../../src/server/index.ts';
 import { startServer, until } from '../support/live-server.ts';

@@ -5,10 +5,10 @@ import {
   GO_AWAY_INTERVAL_MS,
   GO_AWAY_SHARE,
   tellAllToGo,
-} from '../../src/server/go-away-batches.ts';
+} from '../../src/server/drain/go-away-batches.ts';
 import { Deadline, Lifetime } from '../../src/kernel/index.ts';
-import { Calls } from '../../src/server/calls.ts';
-import type { Call } from '../../src/server/calls.ts';
+import { Calls } from '../../src/server/calls/calls.ts';
+import type { Call } from '../../src/server/calls/calls.ts';
 import type { ServerOptions } from '../../src/server/index.ts';
 import { Agent, handoff, tool } from '../../src/session/index.ts';
 import type { AgentContext, DrainNotice } from '../../src/session/index.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../src/kernel/index.ts';
-import { SAVE_BOUND_MS } from '../../src/server/stored-history.ts';
+import { SAVE_BOUND_MS } from '../../src/server/live/stored-history.ts';
 import { StoreError } from '../../src/session/index.ts';
 import { MemorySessionStore } from '../../src/store/index.ts';
 import { startServer, until } from '../support/live-server.ts';

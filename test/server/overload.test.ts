@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../src/kernel/index.ts';
-import { LOAD_SAMPLE_MS, MIN_CALLS_TO_REFUSE } from '../../src/server/load-watch.ts';
+import { LOAD_SAMPLE_MS, MIN_CALLS_TO_REFUSE } from '../../src/server/limits/load-watch.ts';
 import { startServer, until } from '../support/live-server.ts';
 
 const HELLO = { role: 'user', parts: [{ text: 'Hello' }] };

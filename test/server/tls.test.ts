@@ -7,7 +7,7 @@ import { Lifetime, silentLogger, systemClock } from '../../src/kernel/index.ts';
 import { HOLDFAST_SUBPROTOCOL } from '../../src/protocol/index.ts';
 import { TlsError, createServer } from '../../src/server/index.ts';
 import type { HoldfastServer } from '../../src/server/index.ts';
-import { secureSettings } from '../../src/server/tls.ts';
+import { secureSettings } from '../../src/server/http/tls.ts';
 import { Agent } from '../../src/session/index.ts';
 import { TestClient, until } from '../support/live-server.ts';
 import { ScriptedModel } from '../support/scripted-model.ts';

@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import type { Lifetime } from '../../kernel/index.ts';
-import { CLIENT_ADDRESS_HEADER } from '../../server/peer-listener.ts';
+import { CLIENT_ADDRESS_HEADER } from '../../server/http/index.ts';
 import { socketPathOf } from './place.ts';
 import type { Door, WorkerPlace } from './place.ts';
 import { headersForPeer } from './raw-request.ts';

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { CLIENT_ADDRESS_HEADER } from '../../server/peer-listener.ts';
+import { CLIENT_ADDRESS_HEADER } from '../../server/http/index.ts';
 
 type Pairs = readonly (readonly [name: string, value: string])[];
 

@@ -3,8 +3,8 @@ import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Lifetime } from '../../kernel/index.ts';
 import { UnavailableError } from '../../server/index.ts';
-import { httpFailureOf } from '../../server/http-errors.ts';
-import { refuseUpgrade } from '../../server/upgrade.ts';
+import { httpFailureOf } from '../../server/http/index.ts';
+import { refuseUpgrade } from '../../server/routes/index.ts';
 import type { Fellows } from './fellows.ts';
 import { headerPairs, headersForPeer, rawRequest } from './raw-request.ts';
 

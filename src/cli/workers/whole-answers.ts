@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describeError } from '../../kernel/index.ts';
 import type { Lifetime } from '../../kernel/index.ts';
 import { AmbiguousSessionError } from '../../server/index.ts';
-import { PROMETHEUS_TEXT, formatMetric } from '../../server/prometheus.ts';
+import { PROMETHEUS_TEXT, formatMetric } from '../../server/metrics/index.ts';
 import { readWorker, wholeList, wholeProgress } from './admin-answers.ts';
 import { headersOf } from './fellows.ts';
 import type { Answer, Fellows } from './fellows.ts';

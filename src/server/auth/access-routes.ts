@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 import type { Context } from 'hono';
-import type { ClientAddresses } from '../client-address.ts';
+import type { ClientAddresses } from '../limits/index.ts';
 import type { Access } from './access.ts';
 import { askerOf } from './asker.ts';
 import type { Action, ActionTarget } from './authorize-hook.ts';

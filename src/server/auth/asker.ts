@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context } from 'hono';
-import type { ClientAddresses } from '../client-address.ts';
+import type { ClientAddresses } from '../limits/index.ts';
 
 /** A request as access to it is decided, whichever way it came. */
 export interface Asker {

@@ -1,4 +1,10 @@
 /** Who may speak to the server: tokens, what they grant, and the hook that has the last word. */
+export {
+  ADMIN_TOKEN_PATTERN,
+  AdminAccess,
+  MAX_ADMIN_TOKEN_CHARACTERS,
+  MIN_ADMIN_TOKEN_CHARACTERS,
+} from './admin-access.ts';
 export { Access, DEFAULT_AUTHORIZE_TIMEOUT_MS, DEFAULT_TOKEN_CHECK_TIMEOUT_MS } from './access.ts';
 export { accessRoutes, identityOf } from './access-routes.ts';
 export { askerOf, askerOfUpgrade } from './asker.ts';
