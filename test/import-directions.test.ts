@@ -106,6 +106,28 @@ describe('import directions', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('enters a room of the server by its front door', () => {
+    const roomOfServer = (path: string): string | undefined => /^src\/server\/[a-z]+(?=\/)/.exec(path)?.[0];
+    const wrong = productSources.flatMap((path) =>
+      findImports(path, readFileSync(join(CHECKOUT, path), 'utf8'))
+        .filter(({ specifier }) => specifier.startsWith('.'))
+        .map(({ specifier }) => join(dirname(path), specifier))
+        .filter((target) => {
+          const room = roomOfServer(target);
+          return room !== undefined && room !== roomOfServer(path) && target !== `${room}/index.ts`;
+        })
+        .map((target) => `${path}: ${target}`),
+    );
+    expect([...new Set(wrong)]).toEqual([
+      // The types of the package must not lead to sockets, whose types it does not bring.
+      'src/server/index.ts: src/server/client/replay-ring.ts',
+      // What it offers of them is all of them.
+      'src/server/index.ts: src/server/limits/limit-options.ts',
+      // The reasons that are counted; who counts stands below who asks.
+      'src/server/metrics/metrics.ts: src/server/auth/errors.ts',
+    ]);
+  });
+
   it('lets a test beside its source import what the source may, the testing room, and test/support', () => {
     const wrong = listSources('src')
       .filter(isTest)
