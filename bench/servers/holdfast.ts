@@ -7,6 +7,11 @@ import { DOWN_BYTES, HEADER_BYTES } from '../wires.ts';
 import type { ModelWire } from '../wires.ts';
 import { serveRelay } from './relay-operations.ts';
 
+/** As the command does it, which is how a server is run. */
+interface GarbageCollectionModule {
+  countBuffersWithHeap(): boolean;
+}
+
 /** The transport is not exported: users give no sockets to dial, only models. */
 interface TransportModule {
   readonly WsTransport: new () => WsTransport;
@@ -82,6 +87,9 @@ const models: Readonly<Record<ModelWire, () => LiveModel | Promise<LiveModel>>> 
       baseUrl: `http://127.0.0.1:${providerPort}`,
     }),
 };
+
+const built = new URL('../../dist/cli/garbage-collection.js', import.meta.url).href;
+((await import(built)) as GarbageCollectionModule).countBuffersWithHeap();
 
 const server = createServer({
   agents: { bench: new Agent({ name: 'bench', model: await models[modelWire]() }) },

@@ -11,6 +11,7 @@ import { authenticatorsOf } from './auth-options.ts';
 import { registerEnvironmentSecrets } from './environment-secrets.ts';
 import { limitsOf } from './limit-options.ts';
 import { callsWere, endInWords } from './drain-words.ts';
+import { countBuffersWithHeap } from './garbage-collection.ts';
 import { createLogger } from './logger.ts';
 import { outliveOutput } from './lost-output.ts';
 import { outliveRejections } from './stray-rejections.ts';
@@ -42,6 +43,7 @@ export async function serve(
   flags: ServeFlags,
   parts: { readonly page: boolean },
 ): Promise<void> {
+  countBuffersWithHeap();
   outliveOutput();
   registerEnvironmentSecrets(process.env);
   registerSecret(flags.adminToken);
