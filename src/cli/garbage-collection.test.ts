@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { CHECKOUT } from '../../test/support/checkout.ts';
+import { CHECKOUT, shellEnvironment } from '../../test/support/checkout.ts';
 import { runProgram } from '../../test/support/run-program.ts';
 import { countBuffersWithHeap } from './garbage-collection.ts';
 
@@ -11,7 +11,10 @@ interface Figures {
 
 async function measure(manner: 'with' | 'without'): Promise<Figures> {
   const program = join(CHECKOUT, 'test/support/makes-garbage.ts');
-  const { status, stdout, stderr } = await runProgram(process.execPath, [program, manner], {});
+  const { status, stdout, stderr } = await runProgram(process.execPath, [program, manner], {
+    cwd: CHECKOUT,
+    env: shellEnvironment(),
+  });
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   return JSON.parse(stdout) as Figures;
 }

@@ -23,6 +23,6 @@ function makeGarbage(): void {
 }
 function tell(): void {
   const megabytes = Math.round(process.memoryUsage.rss() / 1e6);
-  console.log(JSON.stringify({ collections, megabytes, kept: kept.length }));
+  process.stdout.write(JSON.stringify({ collections, megabytes, kept: kept.length }));
 }
 makeGarbage();
