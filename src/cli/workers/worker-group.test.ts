@@ -1,10 +1,16 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../kernel/index.ts';
-import type { Random } from '../../kernel/index.ts';
+import type { Random, Timer } from '../../kernel/index.ts';
 import type { ToWorker } from './messages.ts';
 import { WORKER_ABORT_MS, WORKER_PATIENCE_MS, WorkerGroup } from './worker-group.ts';
 import type { WorkerGroupReport } from './worker-group.ts';
-import { WORKER_STABLE_MS, WORKER_START_TIMEOUT_MS } from './worker-slot.ts';
+import {
+  WORKER_HEARTBEAT_MS,
+  WORKER_LAST_LOOK_MS,
+  WORKER_SILENCE_MS,
+  WORKER_STABLE_MS,
+  WORKER_START_TIMEOUT_MS,
+} from './worker-slot.ts';
 import type { WorkerSink } from './worker-slot.ts';
 
 const NO_JITTER: Random = { next: () => 0, fill: (bytes) => bytes };
@@ -19,6 +25,10 @@ class FakeWorker {
   readonly sink: WorkerSink;
   readonly signals: string[] = [];
   wasKilled = false;
+  /** It hangs: it does not say any more that it lives. */
+  isSilent = false;
+  /** When it says the next time that it lives. */
+  nextBeat: Timer | undefined;
 
   constructor(slot: number, replaced: number, sink: WorkerSink) {
     this.slot = slot;
@@ -48,8 +58,17 @@ class FakeWorker {
     }
   }
 
+  /** How many calls it has, as it says. */
+  calls = 0;
+
+  says(calls: number): void {
+    this.calls = calls;
+    this.sink.message({ tag: 'calls', count: calls }, undefined);
+  }
+
   kill(): void {
     this.wasKilled = true;
+    this.nextBeat?.cancel();
     this.sink.ended({ status: null, signal: 'SIGKILL' });
   }
 
@@ -59,11 +78,13 @@ class FakeWorker {
 
   /** Ends in order. */
   closed(cutCalls = 0): void {
+    this.nextBeat?.cancel();
     this.sink.message({ tag: 'closed', cutCalls, reason: 'drained' }, undefined);
     this.sink.ended({ status: cutCalls > 0 ? 1 : 0, signal: null });
   }
 
   died(): void {
+    this.nextBeat?.cancel();
     this.sink.ended({ status: null, signal: 'SIGKILL' });
   }
 }
@@ -93,6 +114,11 @@ describe('the workers of a server, as their supervisor holds them', () => {
       spawn: (slot, replaced, sink) => {
         const made = new FakeWorker(slot, replaced, sink);
         workers.push(made);
+        const beat = (): void => {
+          if (!made.isSilent) made.says(made.calls);
+          made.nextBeat = clock.setTimer(WORKER_HEARTBEAT_MS, beat);
+        };
+        made.nextBeat = clock.setTimer(WORKER_HEARTBEAT_MS, beat);
         return made;
       },
       refuse: (socket) => refused.push(socket),
@@ -106,6 +132,35 @@ describe('the workers of a server, as their supervisor holds them', () => {
     worker(1).prepared();
     expect(await address).toMatchObject({ url: 'http://127.0.0.1:8000', store: 'file' });
   }
+
+  it('L replace one that hangs, while it serves and while it drains, and no other', async () => {
+    await serve();
+    const [hanging, healthy] = [worker(0), worker(1)];
+    await clock.advance(WORKER_STABLE_MS);
+    hanging.isSilent = true;
+    await clock.advance(WORKER_SILENCE_MS + WORKER_LAST_LOOK_MS - WORKER_HEARTBEAT_MS);
+    expect(hanging.wasKilled).toBe(false);
+    await clock.advance(WORKER_HEARTBEAT_MS);
+    expect(hanging.wasKilled).toBe(true);
+    await clock.advance(0);
+    expect([started(0), started(1), healthy.wasKilled]).toEqual([2, 1, false]);
+    worker(0).prepared();
+    worker(0).isSilent = true;
+    group.drain();
+    await clock.advance(WORKER_SILENCE_MS + WORKER_LAST_LOOK_MS);
+    expect(worker(0).wasKilled).toBe(true);
+    expect(started(0)).toBe(2);
+  });
+
+  it('L do not take one for hanging that is heard at the last look', async () => {
+    await serve();
+    worker(0).isSilent = true;
+    await clock.advance(WORKER_SILENCE_MS + 1);
+    worker(0).says(3);
+    await clock.advance(WORKER_SILENCE_MS);
+    expect(worker(0).wasKilled).toBe(false);
+    expect(group.liveSessions).toBe(3);
+  });
 
   it('listen when all of the first are prepared, and not before', async () => {
     const address = group.start();

@@ -39,6 +39,15 @@ export const WORKER_STABLE_MS = 10_000;
 /** Agents are loaded, a model is made and a file is opened: seconds on a loaded machine. */
 export const WORKER_START_TIMEOUT_MS = 60_000;
 
+/** How often a worker that serves says that it does. */
+export const WORKER_HEARTBEAT_MS = 2_000;
+
+/** One that has said nothing for this long hangs: its calls have been silent for as long, and it gets its share of new ones. */
+export const WORKER_SILENCE_MS = 30_000;
+
+/** How long it is listened for once more: it may be the supervisor that was held up, with what was said meanwhile unread. */
+export const WORKER_LAST_LOOK_MS = 5_000;
+
 export type SlotState =
   | { readonly tag: 'starting'; readonly process: WorkerProcess }
   | { readonly tag: 'prepared'; readonly process: WorkerProcess }
@@ -73,7 +82,7 @@ export class WorkerSlot {
   #lastExit: WorkerExit | undefined;
   #failure: { readonly text: string; readonly exitCode: number } | undefined;
   #isLast = false;
-  /** How long it may take to serve. */
+  /** How long it may take to serve, and then how long it may say nothing. */
   #bound: Timer | undefined;
 
   constructor(options: WorkerSlotOptions) {
@@ -143,14 +152,15 @@ export class WorkerSlot {
   }
 
   #message(process: WorkerProcess, message: FromWorker, socket: Socket | undefined): void {
+    if (this.#state.tag === 'serving') this.#heard(process);
     switch (message.tag) {
       case 'prepared':
         this.#state = { tag: 'prepared', process };
         this.#options.changed();
         return;
       case 'listening':
-        this.#bound?.cancel();
         this.#state = { tag: 'serving', process, sinceMs: this.#now() };
+        this.#heard(process);
         this.#options.scope.log.info('worker serves', { worker: this.slot, pid: process.pid });
         this.#options.message(message, socket);
         this.#options.changed();
@@ -168,6 +178,19 @@ export class WorkerSlot {
       case 'verb':
         this.#options.message(message, socket);
     }
+  }
+
+  /** It lives. If that is not heard again, it is ended, so that another one takes its place. */
+  #heard(process: WorkerProcess): void {
+    const { scope } = this.#options;
+    this.#bound?.cancel();
+    if (scope.isClosing) return;
+    this.#bound = scope.timer(`silence of worker ${this.slot}`, WORKER_SILENCE_MS, () => {
+      this.#bound = scope.timer(`last look at worker ${this.slot}`, WORKER_LAST_LOOK_MS, () => {
+        scope.log.error('worker hangs, and is killed', { worker: this.slot, pid: process.pid });
+        process.kill();
+      });
+    });
   }
 
   #ended(process: WorkerProcess, exit: WorkerExit): void {

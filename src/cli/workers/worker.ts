@@ -13,6 +13,7 @@ import type { Tracing } from '../tracing.ts';
 import { Fellows } from './fellows.ts';
 import { socketPathOf } from './place.ts';
 import type { WorkerEnd, WorkerPorts } from './messages.ts';
+import { WORKER_HEARTBEAT_MS } from './worker-slot.ts';
 import type { Door, WorkerPlace } from './place.ts';
 import { WorkerRouter } from './router.ts';
 import type { WorkerRouterOptions } from './router.ts';
@@ -77,6 +78,7 @@ class Worker {
   #relays = 0;
   #relaysOver: (() => void) | undefined;
   #toldCalls = 0;
+  #toldAtMs = 0;
 
   constructor(place: WorkerPlace, link: SupervisorLink, parts: WorkerParts, flags: ServeFlags) {
     this.#place = place;
@@ -175,8 +177,13 @@ class Worker {
 
   #tellCalls(): void {
     const count = this.#parts.server.liveSessions;
-    if (count !== this.#toldCalls) void this.#link.tell({ tag: 'calls', count });
-    this.#toldCalls = count;
+    const nowMs = this.#scope.clock.now();
+    // Also where nothing has changed, now and then: that is how the supervisor knows that we do not hang.
+    if (count !== this.#toldCalls || nowMs - this.#toldAtMs >= WORKER_HEARTBEAT_MS) {
+      void this.#link.tell({ tag: 'calls', count });
+      this.#toldCalls = count;
+      this.#toldAtMs = nowMs;
+    }
     this.#scope.timer('calls told', TELL_CALLS_MS, () => this.#tellCalls());
   }
 
