@@ -12,6 +12,7 @@ import { registerEnvironmentSecrets } from './environment-secrets.ts';
 import { limitsOf } from './limit-options.ts';
 import { callsWere, endInWords } from './drain-words.ts';
 import { countBuffersWithHeap } from './garbage-collection.ts';
+import { failureOf } from './failure.ts';
 import { createLogger } from './logger.ts';
 import { outliveOutput } from './lost-output.ts';
 import { outliveRejections } from './stray-rejections.ts';
@@ -60,17 +61,21 @@ export async function serve(
   const made = await prepare(agentsDir, flags, parts);
   stopEarly();
   const ended = endOnSignals(made);
-  let failure: { readonly error: unknown } | undefined;
   void listen(made, flags).catch((error: unknown) => {
     // Told to end before it served, it ends as always.
-    if (error instanceof ClosedError) return;
-    failure = { error };
-    // With one of its ports it would be there, and ready, for who asks about it, and for nobody else.
-    void made.server.abort();
+    if (!(error instanceof ClosedError)) exitFailed(error);
   });
-  const report = await ended;
-  if (failure !== undefined) throw failure.error;
-  exitWith(report);
+  exitWith(await ended);
+}
+
+/**
+ * It cannot listen. The process ends, whatever it has open: with one of its ports it would be there, and ready, for who asks
+ * about it, and for nobody else. Nobody was served, so there is nothing to close.
+ */
+function exitFailed(error: unknown): void {
+  const { text, exitCode } = failureOf(error);
+  process.stderr.write(`holdfast: ${text}\n`);
+  process.exit(exitCode);
 }
 
 /** Has it serve, and says where. */
