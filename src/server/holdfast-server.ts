@@ -3,6 +3,7 @@ import type { Server as SecureServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
+import type { Hono } from 'hono';
 import { InvalidOptionError } from '../kernel/index.ts';
 import type { CloseReport, Lifetime } from '../kernel/index.ts';
 import { isLoopback } from '../protocol/loopback.ts';
@@ -87,12 +88,7 @@ export class HoldfastServer implements AsyncDisposable {
     this.#upgrades = new LiveUpgrades(this.#context);
     const routes = createRoutes(this.#context);
     this.fetch = (request) => routes.fetch(request);
-    // A library leaves the globals of its program alone.
-    // With what it came over beneath it: who asks has an address.
-    const listener = getRequestListener((request, env) => routes.fetch(request, env), {
-      overrideGlobalObjects: false,
-    });
-    this.requestListener = (request, response) => void listener(request, response);
+    this.requestListener = nodeListener(routes);
     this.closed = this.#root.closed.then((report) => this.#reportOf(report));
   }
 
@@ -197,10 +193,7 @@ export class HoldfastServer implements AsyncDisposable {
     const hosts = new HostCheck(isLoopback(host) ? limits.allowedHosts : []);
     hosts.listensOn(host);
     const routes = createOperationsRoutes(this.#context, hosts, isLoopback(host));
-    const listen = getRequestListener((request, env) => routes.fetch(request, env), {
-      overrideGlobalObjects: false,
-    });
-    const answer: RequestListener = (request, response) => void listen(request, response);
+    const answer = nodeListener(routes);
     if (peersPath !== undefined) await listenForPeers(this.#root, answer, peersPath);
     const listener = routedBy(router, answer);
     const { server, address } = await listenHttp(this.#root, { listener, host, port, limits, reusePort });
@@ -298,6 +291,15 @@ export class HoldfastServer implements AsyncDisposable {
     calls.endAll('shutdown');
     void this.#root.close(reason);
   }
+}
+
+/** Routes in the form of node:http. They are given what a request came over, because who asks has an address. */
+function nodeListener(routes: Hono): RequestListener {
+  // A library leaves the globals of its program alone.
+  const listen = getRequestListener((request, env) => routes.fetch(request, env), {
+    overrideGlobalObjects: false,
+  });
+  return (request, response) => void listen(request, response);
 }
 
 /** What the router does not take is answered here. */

@@ -44,8 +44,16 @@ function runs(...tasks: readonly (() => AgentTask)[]): (call: Call) => Promise<v
       call.session.runTask(task).catch(() => undefined);
       await call.until('the task has the conversation', () => call.session.currentAgent === task);
     }
-    await passes(SETTLING_MS);
+    await untilQuiet(call);
   };
+}
+
+/** A drain would wait for what the tasks' greetings have still to be heard of, sometimes one of them and sometimes both. */
+async function untilQuiet(call: Call): Promise<void> {
+  do {
+    await call.until('nothing is said', () => call.session.currentSpeech === undefined);
+    await passes(SETTLING_MS);
+  } while (call.session.currentSpeech !== undefined);
 }
 
 function allUnwound(count: number): (call: Call) => void {
